@@ -1,0 +1,112 @@
+"""What people call: ``jit``, ``enable``, ``disable``, ``stats``, ``explain``, ``dump``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from justjit import _core
+from justjit._config import MAX_CALLS, check_choice, check_integer
+from justjit._environment import is_disabled
+from justjit._functions import functions_of, one_function
+from justjit._log import is_logging, log
+
+if TYPE_CHECKING:
+    from justjit._explain import Explanation
+    from justjit._stats import FunctionStats, Stats
+
+T = TypeVar("T")
+
+_MISSING: Any = object()
+
+DUMPS = ("bytecode", "cfg", "clif", "asm")
+
+
+@overload
+def jit(target: T, /, *, baseline_calls: int | None = None) -> T: ...
+
+
+@overload
+def jit(*, baseline_calls: int | None = None) -> Callable[[T], T]: ...
+
+
+def jit(target: Any = _MISSING, /, *, baseline_calls: int | None = None, **unknown: Any) -> Any:
+    """Have a function compiled once it has been called a few times, and return that same function.
+
+    Works on functions, lambdas, closures, bound methods, staticmethod, classmethod and property objects, and on a class
+    (all functions that its own body defines). ``baseline_calls`` says after how many calls (0: before the first one);
+    without it the process-wide setting holds. A function that is not compiled goes on in the interpreter: ``explain``
+    says why.
+    """
+    if unknown:
+        name = next(iter(unknown))
+        raise TypeError(f"jit() has no option {name!r}; it has baseline_calls")
+    if baseline_calls is not None:
+        baseline_calls = check_integer("baseline_calls", baseline_calls, MAX_CALLS)
+    if target is _MISSING:
+        return lambda target: _hook(target, baseline_calls)
+    return _hook(target, baseline_calls)
+
+
+def _hook(target: T, baseline_calls: int | None) -> T:
+    for function in functions_of(target):
+        hooked = not is_disabled() and _core.hook(function, baseline_calls)
+        if is_logging():
+            log(f"{'hooked' if hooked else 'not hooked'} {function.__module__}.{function.__qualname__}")
+    return target
+
+
+def enable() -> None:
+    """Compile every Python function: those that exist, and those made from now on."""
+    if is_disabled():
+        log("not enabled: JUSTJIT_DISABLE=1")
+        return
+    _core.enable()
+    log("enabled")
+
+
+def disable() -> None:
+    """Compile nothing more; every function runs in the interpreter again."""
+    _core.disable()
+    log("disabled")
+
+
+def is_enabled() -> bool:
+    """Whether every new function is hooked as it is made."""
+    return _core.is_enabled()
+
+
+@overload
+def stats() -> Stats: ...
+
+
+@overload
+def stats(function: Callable[..., Any] | property, /) -> FunctionStats: ...
+
+
+def stats(function: Any = _MISSING, /) -> Stats | FunctionStats:
+    """The process-wide counters, or those of one function."""
+    from justjit import _stats
+
+    if function is _MISSING:
+        return _stats.total_stats()
+    return _stats.function_stats(one_function(function, "stats"))
+
+
+def explain(function: Callable[..., Any] | property, /) -> Explanation:
+    """In words, line by line: what of ``function`` is compiled, what is not, and why."""
+    from justjit import _explain
+
+    return _explain.explain(one_function(function, "explain"))
+
+
+def dump(function: Callable[..., Any] | property, what: Literal["bytecode", "cfg", "clif", "asm"] = "asm", /) -> str:
+    """What ``function`` is compiled to, each source line above what it became.
+
+    "bytecode": the decoded instructions; "cfg": basic blocks and edges; "clif": Cranelift's input; "asm": machine code.
+    """
+    from justjit import _explain
+
+    found = one_function(function, "dump")
+    check_choice("what", what, DUMPS)
+    return _explain.dump(found, what)

@@ -1,0 +1,62 @@
+"""The compiled half of justjit: hooks, code generation, counters.
+
+Nothing here validates what a person may have typed; the functions of the package itself do, and then call these.
+"""
+
+import types
+from collections.abc import Sequence
+from typing import Any, Literal
+
+version: str
+"""The package's version, as built."""
+
+def hook(function: types.FunctionType, baseline_calls: int | None = None) -> bool:
+    """Have ``function`` compiled after ``baseline_calls`` calls (``None``: the process-wide setting).
+
+    False if it is declined; the reason is in the function's statistics.
+    """
+
+def unhook(function: types.FunctionType) -> None:
+    """Give ``function`` its original entry back."""
+
+def is_hooked(function: types.FunctionType) -> bool:
+    """Whether ``function`` is hooked, compiled or not."""
+
+def enable() -> None:
+    """Hook every Python function that exists, and every one made from now on."""
+
+def disable() -> None:
+    """Stop hooking new functions, and give the hooked ones their original entry back."""
+
+def is_enabled() -> bool:
+    """Whether new functions are hooked as they are made."""
+
+def compile_now(function: types.FunctionType) -> bool:
+    """Compile ``function`` at once; False if it is declined."""
+
+def get_config() -> dict[str, object]:
+    """Every process-wide setting, by name."""
+
+def set_config(**values: object) -> None:
+    """Change the process-wide settings that are named, all of them or none."""
+
+def stats() -> dict[str, Any]:
+    """The process-wide totals."""
+
+def function_stats(function: types.FunctionType) -> dict[str, Any] | None:
+    """The counters of one function; ``None`` if it has never been hooked."""
+
+def explain(function: types.FunctionType) -> list[tuple[int, int | None, str, str, str]]:
+    """For each bytecode instruction: offset, line, name, status, detail.
+
+    The status is "compiled", "runtime call", "hand-over" or "declined".
+    """
+
+def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
+    """What ``function`` became, as text. ``@L12`` at the start of a line: what follows belongs to source line 12."""
+
+def set_handover_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
+    """For tests: compile ``function`` anew so that it hands over to the interpreter at these instruction offsets."""
+
+def run_module_code(code: types.CodeType, globals: dict[str, Any]) -> None:
+    """Run a module's code object compiled, with ``globals`` for its locals too."""

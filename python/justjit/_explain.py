@@ -1,0 +1,121 @@
+"""``explain`` and ``dump``: what the compiler says of a function, beside its source lines."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import types
+from collections import Counter
+from typing import Literal, NamedTuple
+
+from justjit import _core
+from justjit._stats import FunctionStats, _size, _time, function_stats
+
+COMPILED = "compiled"
+_MARKER = re.compile(r"^(\s*)@L(\d+)[ \t]*")
+_STATUSES = {
+    COMPILED: "compiled to machine code",
+    "runtime call": "compiled to a call of justjit's runtime",
+    "hand-over": "handed over to the interpreter",
+    "declined": "not compiled",
+}
+
+
+class Instruction(NamedTuple):
+    """What became of one bytecode instruction."""
+
+    offset: int
+    line: int | None
+    opname: str
+    status: str
+    detail: str
+
+
+class Explanation(str):
+    """The text, which the interactive prompt shows as it is, and the instructions that it was made from."""
+
+    instructions: tuple[Instruction, ...]
+    stats: FunctionStats
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _source_line(function: types.FunctionType, line: int) -> str:
+    return linecache.getline(function.__code__.co_filename, line, function.__globals__).rstrip()
+
+
+def _place(function: types.FunctionType) -> str:
+    return f"{os.path.basename(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
+
+
+def _headline(function: types.FunctionType, record: FunctionStats) -> list[str]:
+    head = f"{function.__qualname__} ({_place(function)}): "
+    if record.declined is not None:
+        return [f"{head}not compiled: {record.declined}"]
+    if record.versions:
+        return [
+            f"{head}compiled by the {record.tier} tier: {record.bytecode_instructions} bytecode instructions to "
+            f"{_size(record.code_bytes)} of machine code in {_time(record.compile_ns)}; {record.calls:,} calls so far"
+        ]
+    if _core.is_hooked(function):
+        return [f"{head}hooked, not compiled yet: it is called in the interpreter until it is"]
+    return [f"{head}not hooked: decorate it with @jit, or call justjit.enable()"]
+
+
+def _line_note(instructions: list[Instruction]) -> list[str]:
+    """What to say of one source line: a word where all is well, else what each other instruction does."""
+    notes = []
+    for status, detail, opname in dict.fromkeys((i.status, i.detail, i.opname) for i in instructions):
+        if status != COMPILED:
+            words = _STATUSES.get(status, status)
+            notes.append(f"{opname}: {words}{f' ({detail})' if detail else ''}")
+    return notes
+
+
+def _by_line(instructions: list[Instruction]) -> list[tuple[int | None, list[Instruction]]]:
+    """The instructions of each source line, in the order of the lines; first those that belong to none."""
+    lines: dict[int | None, list[Instruction]] = {}
+    for instruction in instructions:
+        lines.setdefault(instruction.line, []).append(instruction)
+    return sorted(lines.items(), key=lambda item: item[0] or 0)
+
+
+def explain(function: types.FunctionType) -> Explanation:
+    """The explanation of one function."""
+    instructions = [Instruction(*entry) for entry in _core.explain(function)]
+    record = function_stats(function)
+    lines = _headline(function, record)
+    for number, found in _by_line(instructions):
+        if number is not None:
+            lines.append(f"{number:>6} | {_source_line(function, number)}")
+        lines.extend(f"{'':>6} |     -> {note}" for note in _line_note(found))
+    counts = Counter(instruction.status for instruction in instructions)
+    if instructions:
+        parts = [f"{counts[status]} {words}" for status, words in _STATUSES.items() if counts[status]]
+        parts += [f"{count} {status}" for status, count in counts.items() if status not in _STATUSES]
+        lines.append(f"Of {len(instructions)} instructions: {', '.join(parts)}.")
+    lines.extend(
+        f"Handed over {count:,} times at run time: {reason}"
+        for reason, count in sorted(record.handovers.items(), key=lambda item: -item[1])
+    )
+    text = Explanation("\n".join(lines))
+    text.instructions = tuple(instructions)
+    text.stats = record
+    return text
+
+
+def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
+    """The dump, with each line marker replaced by the source line that it stands for."""
+    woven = []
+    for text in _core.dump(function, what).splitlines():
+        marker = _MARKER.match(text)
+        if marker is None:
+            woven.append(text)
+            continue
+        number = int(marker[2])
+        woven.append(f"{marker[1]}; line {number}: {_source_line(function, number).strip()}".rstrip())
+        if rest := text[marker.end() :]:
+            woven.append(marker[1] + rest)
+    return "\n".join(woven)
