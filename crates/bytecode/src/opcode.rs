@@ -347,6 +347,6 @@ impl Opcode {
     /// The opcode that a byte stands for in a version's code; `None` for specialized, instrumented and unknown ones, for
     /// `EXTENDED_ARG` and for `CACHE`.
     pub fn from_byte(version: Version, byte: u8) -> Option<Opcode> {
-        version.table().from_byte(byte).map(|info| info.opcode)
+        version.table().row_of(byte).map(|info| info.opcode)
     }
 }

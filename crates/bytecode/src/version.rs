@@ -116,7 +116,7 @@ impl Table {
 
     /// The row for a byte.
     #[inline]
-    pub fn from_byte(&self, byte: u8) -> Option<&'static OpcodeInfo> {
+    pub fn row_of(&self, byte: u8) -> Option<&'static OpcodeInfo> {
         match self.bytes[byte as usize] {
             Byte::Opcode(row) => Some(&self.opcodes[row as usize]),
             _ => None,
