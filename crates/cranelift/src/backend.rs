@@ -32,7 +32,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { optimize: true, single_pass_regalloc: false, verify: cfg!(debug_assertions), unwind_info: false }
+        Options {
+            optimize: true,
+            single_pass_regalloc: false,
+            verify: cfg!(debug_assertions),
+            unwind_info: false,
+        }
     }
 }
 
@@ -130,7 +135,11 @@ impl Backend {
         self.signatures.clear();
         let mut names = want_text.then(Names::default);
         let call_conv = self.isa.default_call_conv();
-        let function_name = if want_text { UserFuncName::testcase(name) } else { UserFuncName::default() };
+        let function_name = if want_text {
+            UserFuncName::testcase(name)
+        } else {
+            UserFuncName::default()
+        };
         self.context.func.name = function_name;
         self.context.func.signature = crate::builder::signature(signature, call_conv);
 
@@ -192,7 +201,14 @@ fn shared_settings(options: Options) -> Result<settings::Builder, settings::SetE
     let mut flags = settings::builder();
     let switch = |on: bool| if on { "true" } else { "false" };
     flags.set("opt_level", if options.optimize { "speed" } else { "none" })?;
-    flags.set("regalloc_algorithm", if options.single_pass_regalloc { "single_pass" } else { "backtracking" })?;
+    flags.set(
+        "regalloc_algorithm",
+        if options.single_pass_regalloc {
+            "single_pass"
+        } else {
+            "backtracking"
+        },
+    )?;
     flags.set("enable_verifier", switch(options.verify))?;
     flags.set("unwind_info", switch(options.unwind_info))?;
     // For perf, gdb and everybody else who walks the stack without unwind tables.

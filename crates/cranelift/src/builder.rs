@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::Ieee64;
-use cranelift_codegen::ir::{self, AbiParam, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, SourceLoc, types};
+use cranelift_codegen::ir::{
+    self, AbiParam, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, SourceLoc, types,
+};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
 use justjit_builder::{Builder, FloatCond, FloatOp, IntCond, IntOp, OverflowOp, RuntimeFn, Signature, Type};
@@ -36,7 +38,10 @@ impl Signatures {
 pub(crate) struct Names(HashMap<u64, &'static str>);
 
 impl Names {
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 has whole addresses in one place"))]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only x86-64 has whole addresses in one place")
+    )]
     pub fn get(&self, address: u64) -> Option<&'static str> {
         self.0.get(&address).copied()
     }
@@ -123,7 +128,13 @@ impl<'a> CraneliftBuilder<'a> {
         let entry = inner.create_block();
         inner.append_block_params_for_function_params(entry);
         inner.switch_to_block(entry);
-        CraneliftBuilder { inner, entry, call_conv, signatures, names }
+        CraneliftBuilder {
+            inner,
+            entry,
+            call_conv,
+            signatures,
+            names,
+        }
     }
 
     /// Ends the function.
@@ -165,9 +176,16 @@ struct BlockArgs {
 impl BlockArgs {
     fn new(values: &[ir::Value]) -> BlockArgs {
         // The filler is never read.
-        let mut args = BlockArgs { few: [BlockArg::TryCallRet(0); 4], many: Vec::new(), len: values.len() };
+        let mut args = BlockArgs {
+            few: [BlockArg::TryCallRet(0); 4],
+            many: Vec::new(),
+            len: values.len(),
+        };
         match args.few.get_mut(..values.len()) {
-            Some(few) => few.iter_mut().zip(values).for_each(|(slot, &value)| *slot = BlockArg::Value(value)),
+            Some(few) => few
+                .iter_mut()
+                .zip(values)
+                .for_each(|(slot, &value)| *slot = BlockArg::Value(value)),
             None => args.many.extend(values.iter().copied().map(BlockArg::Value)),
         }
         args
@@ -195,7 +213,9 @@ impl Builder for CraneliftBuilder<'_> {
     }
 
     fn load(&mut self, ty: Type, base: ir::Value, offset: i32) -> ir::Value {
-        self.inner.ins().load(clif_type(ty), MemFlagsData::trusted(), base, offset)
+        self.inner
+            .ins()
+            .load(clif_type(ty), MemFlagsData::trusted(), base, offset)
     }
 
     fn store(&mut self, value: ir::Value, base: ir::Value, offset: i32) {
@@ -243,15 +263,27 @@ impl Builder for CraneliftBuilder<'_> {
     }
 
     fn zero_extend(&mut self, to: Type, a: ir::Value) -> ir::Value {
-        if self.type_of(a) == clif_type(to) { a } else { self.inner.ins().uextend(clif_type(to), a) }
+        if self.type_of(a) == clif_type(to) {
+            a
+        } else {
+            self.inner.ins().uextend(clif_type(to), a)
+        }
     }
 
     fn sign_extend(&mut self, to: Type, a: ir::Value) -> ir::Value {
-        if self.type_of(a) == clif_type(to) { a } else { self.inner.ins().sextend(clif_type(to), a) }
+        if self.type_of(a) == clif_type(to) {
+            a
+        } else {
+            self.inner.ins().sextend(clif_type(to), a)
+        }
     }
 
     fn truncate(&mut self, to: Type, a: ir::Value) -> ir::Value {
-        if self.type_of(a) == clif_type(to) { a } else { self.inner.ins().ireduce(clif_type(to), a) }
+        if self.type_of(a) == clif_type(to) {
+            a
+        } else {
+            self.inner.ins().ireduce(clif_type(to), a)
+        }
     }
 
     fn select(&mut self, condition: ir::Value, a: ir::Value, b: ir::Value) -> ir::Value {
@@ -311,13 +343,22 @@ impl Builder for CraneliftBuilder<'_> {
 
     fn branch(&mut self, condition: ir::Value, then: (ir::Block, &[ir::Value]), otherwise: (ir::Block, &[ir::Value])) {
         let (then_args, otherwise_args) = (BlockArgs::new(then.1), BlockArgs::new(otherwise.1));
-        self.inner.ins().brif(condition, then.0, then_args.as_slice(), otherwise.0, otherwise_args.as_slice());
+        self.inner.ins().brif(
+            condition,
+            then.0,
+            then_args.as_slice(),
+            otherwise.0,
+            otherwise_args.as_slice(),
+        );
     }
 
     fn jump_table(&mut self, index: ir::Value, default: ir::Block, targets: &[ir::Block]) {
         let pool = &mut self.inner.func.dfg.value_lists;
         let default = ir::BlockCall::new(default, [], pool);
-        let targets: Vec<_> = targets.iter().map(|&target| ir::BlockCall::new(target, [], pool)).collect();
+        let targets: Vec<_> = targets
+            .iter()
+            .map(|&target| ir::BlockCall::new(target, [], pool))
+            .collect();
         let table = self.inner.create_jump_table(JumpTableData::new(default, &targets));
         self.inner.ins().br_table(index, table);
     }

@@ -66,7 +66,10 @@ impl Code {
     }
 
     /// Name of the runtime function at this address, if the code calls it and keeps its text.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 has whole addresses in one place"))]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only x86-64 has whole addresses in one place")
+    )]
     pub(crate) fn runtime_name(&self, address: u64) -> Option<&'static str> {
         self.0.names.get(address)
     }
@@ -83,6 +86,9 @@ impl Drop for Code {
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Code").field("address", &self.address()).field("size", &self.size()).finish_non_exhaustive()
+        f.debug_struct("Code")
+            .field("address", &self.address())
+            .field("size", &self.size())
+            .finish_non_exhaustive()
     }
 }

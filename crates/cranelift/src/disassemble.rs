@@ -57,7 +57,10 @@ mod imp {
             .map(|(index, word)| {
                 let text = match decoder.decode(&mut U8Reader::new(word)) {
                     Ok(instruction) => instruction.to_string(),
-                    Err(_) => word.iter().rev().fold(".word 0x".into(), |text, byte| format!("{text}{byte:02x}")),
+                    Err(_) => word
+                        .iter()
+                        .rev()
+                        .fold(".word 0x".into(), |text, byte| format!("{text}{byte:02x}")),
                 };
                 (4 * index as u32, text)
             })
@@ -71,6 +74,8 @@ mod imp {
 
     pub fn disassemble(code: &Code) -> Vec<(u32, String)> {
         let bytes = code.bytes().iter().enumerate();
-        bytes.map(|(offset, byte)| (offset as u32, format!(".byte 0x{byte:02x}"))).collect()
+        bytes
+            .map(|(offset, byte)| (offset as u32, format!(".byte 0x{byte:02x}")))
+            .collect()
     }
 }

@@ -82,7 +82,13 @@ struct Chunk {
 
 impl Chunk {
     fn new(size: usize, writing: Writing) -> Chunk {
-        Chunk { size, writing, free: BTreeMap::from([(0, size)]), free_bytes: size, largest: size }
+        Chunk {
+            size,
+            writing,
+            free: BTreeMap::from([(0, size)]),
+            free_bytes: size,
+            largest: size,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -136,28 +142,40 @@ struct Memory {
 
 impl Memory {
     const fn new() -> Memory {
-        Memory { chunks: BTreeMap::new(), writing: Writing::PREFERRED, next_chunk: FIRST_CHUNK }
+        Memory {
+            chunks: BTreeMap::new(),
+            writing: Writing::PREFERRED,
+            next_chunk: FIRST_CHUNK,
+        }
     }
 
     fn publish(&mut self, code: &[u8], alignment: usize) -> io::Result<Region> {
+        if alignment > self.writing.unit() || code.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "code with an impossible size or alignment",
+            ));
+        }
+        let mut writing = self.writing;
         loop {
-            let error = match self.try_publish(code, alignment) {
+            let error = match self.try_publish(writing, code) {
                 Ok(region) => return Ok(region),
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => return Err(error),
                 Err(error) => error,
             };
-            // What there is stays executable, but no new code goes into chunks of the way that failed.
-            self.writing = self.writing.fallback().ok_or(error)?;
+            let transient = system::is_transient(&error);
+            writing = writing.fallback().ok_or(error)?;
+            if !transient {
+                // What there is stays executable, but no new code goes into chunks of the way that failed.
+                self.writing = writing;
+            }
         }
     }
 
-    fn try_publish(&mut self, code: &[u8], alignment: usize) -> io::Result<Region> {
-        let unit = self.writing.unit();
-        if alignment > unit || code.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "code with an impossible size or alignment"));
-        }
-        let region = self.reserve(code.len().next_multiple_of(unit))?;
+    fn try_publish(&mut self, writing: Writing, code: &[u8]) -> io::Result<Region> {
+        let region = self.reserve(writing, code.len().next_multiple_of(writing.unit()))?;
         // SAFETY: the region was free, so nothing runs in it, and in whole units, as this way of writing wants it.
-        if let Err(error) = unsafe { system::write(self.writing, region.start, region.size, code) } {
+        if let Err(error) = unsafe { system::write(writing, region.start, region.size, code) } {
             self.release(&region);
             return Err(error);
         }
@@ -165,11 +183,18 @@ impl Memory {
         Ok(region)
     }
 
-    fn reserve(&mut self, size: usize) -> io::Result<Region> {
-        let writing = self.writing;
-        for (&base, chunk) in self.chunks.iter_mut().rev().filter(|(_, chunk)| chunk.writing == writing) {
+    fn reserve(&mut self, writing: Writing, size: usize) -> io::Result<Region> {
+        for (&base, chunk) in self
+            .chunks
+            .iter_mut()
+            .rev()
+            .filter(|(_, chunk)| chunk.writing == writing)
+        {
             if let Some(offset) = chunk.take(size) {
-                return Ok(Region { start: base + offset, size });
+                return Ok(Region {
+                    start: base + offset,
+                    size,
+                });
             }
         }
         let chunk_size = size.next_multiple_of(FIRST_CHUNK).max(self.next_chunk);
@@ -178,19 +203,28 @@ impl Memory {
         let mut chunk = Chunk::new(chunk_size, writing);
         let offset = chunk.take(size).expect("a new chunk is large enough");
         self.chunks.insert(base, chunk);
-        Ok(Region { start: base + offset, size })
+        Ok(Region {
+            start: base + offset,
+            size,
+        })
     }
 
     fn release(&mut self, region: &Region) {
-        let (&base, chunk) =
-            self.chunks.range_mut(..=region.start).next_back().expect("a region lies in one of the chunks");
+        let (&base, chunk) = self
+            .chunks
+            .range_mut(..=region.start)
+            .next_back()
+            .expect("a region lies in one of the chunks");
         let offset = region.start - base;
         let (free_start, free_end) = chunk.give_back(offset, region.size);
 
         if chunk.is_empty() {
             // One empty chunk stays, so that compiling and freeing in turn does not map and unmap each time.
             let (size, current) = (chunk.size, chunk.writing == self.writing);
-            let another = self.chunks.iter().any(|(&other, chunk)| other != base && chunk.is_empty());
+            let another = self
+                .chunks
+                .iter()
+                .any(|(&other, chunk)| other != base && chunk.is_empty());
             if another || !current || size > LARGEST_CHUNK {
                 self.chunks.remove(&base);
                 // SAFETY: the mapping was made by `map` with this size, and no code is left in it.
@@ -244,7 +278,11 @@ mod fork {
             // SAFETY: the handlers live as long as the process and only take and release a lock.
             unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) }
         });
-        if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(code))
+        }
     }
 }
 

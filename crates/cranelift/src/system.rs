@@ -2,6 +2,14 @@
 
 use std::io;
 
+/// Whether this may be over soon, as when the process has all the files open that it may.
+pub(crate) fn is_transient(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::EINTR));
+    #[cfg(windows)]
+    return error.kind() == io::ErrorKind::Interrupted;
+}
+
 #[cfg(unix)]
 pub(crate) use unix::{discard, map, page_size, unmap, write};
 #[cfg(windows)]
@@ -89,9 +97,21 @@ mod unix {
             _ => (PROT_READ | PROT_EXEC, 0),
         };
         // SAFETY: a new mapping at an address that the system chooses.
-        let base =
-            unsafe { libc::mmap(std::ptr::null_mut(), size, protection, MAP_PRIVATE | MAP_ANON | flags, -1, 0) };
-        if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base.expose_provenance()) }
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                size,
+                protection,
+                MAP_PRIVATE | MAP_ANON | flags,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(base.expose_provenance())
+        }
     }
 
     /// Unmaps what [`map`] returned.
@@ -152,7 +172,11 @@ mod unix {
         memory.write_all_at(code, start as u64)?;
         // SAFETY: the range is mapped readable, and nobody else writes to it.
         let written = unsafe { std::slice::from_raw_parts(pointer(start).cast::<u8>(), code.len()) };
-        if written == code { Ok(()) } else { Err(io::Error::other("writing through /proc/self/mem has no effect")) }
+        if written == code {
+            Ok(())
+        } else {
+            Err(io::Error::other("writing through /proc/self/mem has no effect"))
+        }
     }
 
     unsafe fn write_pages(start: usize, size: usize, code: &[u8]) -> io::Result<()> {
@@ -200,7 +224,11 @@ mod windows {
     pub(crate) fn map(_: Writing, size: usize) -> io::Result<usize> {
         // SAFETY: a new mapping at an address that the system chooses.
         let base = unsafe { VirtualAlloc(std::ptr::null(), size, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READ) };
-        if base.is_null() { Err(io::Error::last_os_error()) } else { Ok(base.expose_provenance()) }
+        if base.is_null() {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(base.expose_provenance())
+        }
     }
 
     /// Unmaps what [`map`] returned.

@@ -29,14 +29,19 @@ mod imp {
 
     impl Frames {
         pub fn new(isa: &dyn TargetIsa) -> Frames {
-            Frames { common: isa.create_systemv_cie() }
+            Frames {
+                common: isa.create_systemv_cie(),
+            }
         }
 
         /// The function's unwind information, which does not know the function's address yet.
         pub fn prepare(&self, compiled: &CompiledCode, isa: &dyn TargetIsa) -> Result<Option<Prepared>, String> {
             let info = compiled.create_unwind_info(isa).map_err(|error| error.to_string())?;
             Ok(match (info, &self.common) {
-                (Some(UnwindInfo::SystemV(info)), Some(common)) => Some(Prepared { common: common.clone(), info }),
+                (Some(UnwindInfo::SystemV(info)), Some(common)) => Some(Prepared {
+                    common: common.clone(),
+                    info,
+                }),
                 _ => None,
             })
         }
@@ -56,15 +61,24 @@ mod imp {
         pub fn register(self, region: &Region, _: usize) -> Registration {
             let mut table = FrameTable::default();
             let common = table.add_cie(self.common);
-            table.add_fde(common, self.info.to_fde(Address::Constant(region.start().addr() as u64)));
+            table.add_fde(
+                common,
+                self.info.to_fde(Address::Constant(region.start().addr() as u64)),
+            );
             let mut section = EhFrame(EndianVec::new(RunTimeEndian::default()));
-            table.write_eh_frame(&mut section).expect("writing to memory does not fail");
+            table
+                .write_eh_frame(&mut section)
+                .expect("writing to memory does not fail");
             let mut bytes = section.0.into_vec();
             // libgcc ends at an entry of length zero.
             bytes.extend_from_slice(&[0; 4]);
 
             let section = bytes.into_boxed_slice();
-            let entry = if ONE_ENTRY_AT_A_TIME { first_length(&section) + 4 } else { 0 };
+            let entry = if ONE_ENTRY_AT_A_TIME {
+                first_length(&section) + 4
+            } else {
+                0
+            };
             // SAFETY: the section holds one common entry, one function entry and the end, and lives until it is
             // deregistered.
             unsafe { __register_frame(section[entry..].as_ptr()) };
@@ -135,7 +149,9 @@ mod imp {
             let table = Box::new(IMAGE_RUNTIME_FUNCTION_ENTRY {
                 BeginAddress: 0,
                 EndAddress: code_size as u32,
-                Anonymous: IMAGE_RUNTIME_FUNCTION_ENTRY_0 { UnwindInfoAddress: code_size.next_multiple_of(8) as u32 },
+                Anonymous: IMAGE_RUNTIME_FUNCTION_ENTRY_0 {
+                    UnwindInfoAddress: code_size.next_multiple_of(8) as u32,
+                },
             });
             // SAFETY: one entry, relative to the start of the code, which lives until it is deleted.
             unsafe { RtlAddFunctionTable(&*table, 1, region.start().addr() as u64) };
