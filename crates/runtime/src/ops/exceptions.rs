@@ -13,9 +13,11 @@ const CANNOT_CATCH_GROUP: &CStr = c"catching ExceptionGroup with except* is not 
 /// The first version whose `except*` gives the group that it wraps around a single exception a traceback.
 const WRAPPING_HAS_TRACEBACK: std::ffi::c_ulong = 0x030d_0200;
 
+/// Whether the object is an exception group.
+///
 /// # Safety
 /// `object` is live.
-unsafe fn is_group(object: *mut PyObject) -> bool {
+pub(super) unsafe fn is_group(object: *mut PyObject) -> bool {
     // SAFETY: live object.
     unsafe { PyObject_TypeCheck(object, PyExc_BaseExceptionGroup.cast()) != 0 }
 }
@@ -132,7 +134,7 @@ unsafe fn wrap_naked_exception(exception: *mut PyObject) -> PyResult<Owned> {
 ///
 /// # Safety
 /// The GIL is held, `exceptions` is a sequence.
-unsafe fn new_group(exceptions: *mut PyObject) -> PyResult<Owned> {
+pub(super) unsafe fn new_group(exceptions: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: see above.
     unsafe {
         let arguments = [interned!(c""), exceptions];

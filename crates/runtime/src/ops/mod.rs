@@ -6,8 +6,14 @@
 //! own references to borrowed arguments meanwhile, because that code may rebind the local variable they came from.
 
 pub mod containers;
+pub mod exception_groups;
 pub mod exceptions;
 pub mod format;
+pub mod functions;
+pub mod imports;
+pub mod interpreted;
+pub mod intrinsics;
+pub mod matching;
 pub mod names;
 pub mod numbers;
 pub mod reference;
