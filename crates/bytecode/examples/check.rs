@@ -2,7 +2,7 @@
 //!
 //! `python tests/decoder_dump.py | cargo run --release -p justjit-bytecode --example check`
 //!
-//! With `--table` it prints the opcode table instead, for the same comparison.
+//! With `--table` it prints the opcode table instead, for the same comparison; with `--repeat N` it only measures, decoding all N times.
 
 mod dump;
 
@@ -10,91 +10,12 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dump::{Code, Dump, Expected};
-use justjit_bytecode::{Function, Version, decode};
+use dump::verify::{differences, inconsistencies};
+use dump::{Code, Dump};
+use justjit_bytecode::{CodeFields, Version, decode};
 
 /// Differences printed before the rest is only counted.
 const PRINTED: usize = 50;
-
-/// What differs between a decoded function and what `dis` says.
-fn differences(function: &Function, expected: &Expected, names: &[&str], mut report: impl FnMut(String)) {
-    if function.instructions.len() != expected.instructions.len() {
-        report(format!(
-            "{} instructions, not {}",
-            function.instructions.len(),
-            expected.instructions.len()
-        ));
-    }
-    for (found, wanted) in function.instructions.iter().zip(&expected.instructions) {
-        let found_arg = found.info().has_arg().then_some(found.arg);
-        let same = (found.offset, found.start, found.opcode.name(), found_arg, found.target)
-            == (
-                wanted.offset,
-                wanted.start,
-                names[usize::from(wanted.opcode)],
-                wanted.arg,
-                wanted.target,
-            );
-        if !same {
-            let name = names[usize::from(wanted.opcode)];
-            report(format!(
-                "{found}, not {} {name} {:?} to {:?}",
-                wanted.offset, wanted.arg, wanted.target
-            ));
-        }
-        let position = function.position(found.offset);
-        if position != wanted.position {
-            report(format!("{found}: {position:?}, not {:?}", wanted.position));
-        }
-    }
-    if function.exception_table != expected.exception_table {
-        report(format!(
-            "exception table {:?}, not {:?}",
-            function.exception_table, expected.exception_table
-        ));
-    }
-}
-
-/// What must be true of every function, and is not.
-fn inconsistencies(function: &Function, mut report: impl FnMut(String)) {
-    let mut next = 0;
-    for instruction in &function.instructions {
-        if instruction.start != next {
-            report(format!("{instruction}: begins at {}, not {next}", instruction.start));
-        }
-        next = instruction.next;
-        if instruction
-            .depth
-            .is_some_and(|depth| u32::from(depth) > function.stack_size)
-        {
-            report(format!("{instruction}: the stack is too deep"));
-        }
-        let block = &function.blocks[instruction.block as usize];
-        if instruction.depth.is_none() != block.entry_depth.is_none() {
-            report(format!("{instruction}: reachable without its block, or not with it"));
-        }
-    }
-    if next != function.code_size {
-        report(format!("ends at {next}, not {}", function.code_size));
-    }
-    for (id, block) in function.blocks.iter().enumerate() {
-        let last = &function.instructions[block.end - 1];
-        for &successor in block.successors.iter().filter(|_| last.depth.is_some()) {
-            let target = &function.blocks[successor as usize];
-            let jumped = last.jump_destination() == Some(function.instructions[target.start].start);
-            let depth = last.depth.map(u64::from).and_then(|depth| match jumped {
-                true => last.info().depth_after_jump(last.arg, depth),
-                false => last.info().depth_after(last.arg, depth),
-            });
-            if depth != target.entry_depth.map(u64::from) {
-                report(format!(
-                    "block {id} leaves {depth:?} to block {successor}, with {:?}",
-                    target.entry_depth
-                ));
-            }
-        }
-    }
-}
 
 /// Prints number, name, inline caches, kind of operand and stack effects (for small arguments that fit) of each opcode.
 fn print_table() {
@@ -116,17 +37,38 @@ fn print_table() {
     }
 }
 
-fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--table") {
-        print_table();
-        return ExitCode::SUCCESS;
+/// Decodes everything `rounds` times, and prints how fast that was at best, at the median and at worst.
+fn measure(dump: Dump<'_>, rounds: usize) -> ExitCode {
+    let codes: Vec<CodeFields<'_>> = dump.map(|code| code.fields).collect();
+    let mut instructions = 0;
+    let mut seconds: Vec<f64> = (0..rounds)
+        .map(|_| {
+            let begin = Instant::now();
+            let decoded = codes.iter().filter_map(|fields| decode(fields).ok());
+            instructions = decoded.map(|function| function.instructions.len()).sum();
+            begin.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    println!(
+        "{} code objects, {instructions} instructions, {rounds} rounds",
+        codes.len()
+    );
+    for (label, time) in [
+        ("best", seconds[0]),
+        ("median", seconds[rounds / 2]),
+        ("worst", seconds[rounds - 1]),
+    ] {
+        println!(
+            "{label:<6} {time:.3} s: {:.1} million instructions a second",
+            instructions as f64 / time / 1e6
+        );
     }
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .expect("standard input can be read");
-    let mut dump = Dump::new(&bytes);
+    ExitCode::SUCCESS
+}
+
+/// Compares everything with what `dis` says.
+fn check(mut dump: Dump<'_>) -> ExitCode {
     let names = dump.names.clone();
     let (mut codes, mut instructions, mut unreachable, mut different) = (0, 0, 0, 0usize);
     let mut time = Duration::ZERO;
@@ -165,4 +107,34 @@ fn main() -> ExitCode {
         per_second / 1e6
     );
     ExitCode::from(u8::from(different != 0))
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let usage = || {
+        eprintln!("usage: check [--table | --repeat N] < dump");
+        ExitCode::from(2)
+    };
+    let repeat = match &arguments[..] {
+        [] => None,
+        [flag] if flag == "--table" => {
+            print_table();
+            return ExitCode::SUCCESS;
+        }
+        [flag, rounds] if flag == "--repeat" => match rounds.parse::<usize>() {
+            Ok(rounds) if rounds > 0 => Some(rounds),
+            _ => return usage(),
+        },
+        _ => return usage(),
+    };
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .expect("standard input can be read");
+    let dump = Dump::new(&bytes);
+    match repeat {
+        Some(rounds) => measure(dump, rounds),
+        None => check(dump),
+    }
 }

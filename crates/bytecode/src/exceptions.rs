@@ -20,7 +20,7 @@ fn varint(table: &[u8], at: &mut usize, begins_entry: bool) -> Result<u32, Decod
             return Err(DecodeError::exceptions(*at, problem));
         }
         first = false;
-        // Offsets are counted in code units, so that 31 bits hold whatever fits.
+        // Code has less than 2**31 bytes, so that 30 bits hold any offset in code units.
         if value >= 1 << 24 {
             return Err(DecodeError::exceptions(*at, Problem::NumberTooLarge));
         }
@@ -44,15 +44,9 @@ pub(crate) fn parse(table: &[u8], instructions: &[Instruction]) -> Result<Vec<Ex
         let length = varint(table, &mut at, false)?;
         let target = varint(table, &mut at, false)?;
         let depth_and_lasti = varint(table, &mut at, false)?;
-        let bytes = |units: u32| {
-            units
-                .checked_mul(2)
-                .ok_or(DecodeError::exceptions(entry_at, Problem::NumberTooLarge))
-        };
-        let (start, length, target) = (bytes(start)?, bytes(length)?, bytes(target)?);
-        let Some(end) = start.checked_add(length) else {
-            return fail(Problem::NumberTooLarge);
-        };
+        // Numbers are of 30 bits, so that neither the sizes in bytes nor their sum overflows.
+        let (start, length, target) = (2 * start, 2 * length, 2 * target);
+        let end = start + length;
         let Ok(depth) = u16::try_from(depth_and_lasti >> 1) else {
             return fail(Problem::NumberTooLarge);
         };

@@ -1,5 +1,7 @@
 //! Reads the dumps of code objects that `tests/decoder_dump.py` writes; that file describes the format.
 
+pub mod verify;
+
 use justjit_bytecode::{CodeFields, ExceptionEntry, Handler, Position, Version};
 
 /// What the bytes of a dump begin with.
