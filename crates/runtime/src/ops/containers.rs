@@ -103,7 +103,7 @@ unsafe fn join_strings(items: *mut *mut PyObject, count: isize) -> PyResult<Owne
 ///
 /// # Safety
 /// The GIL is held, `function` is live, no exception is set.
-unsafe fn function_string(function: *mut PyObject) -> PyResult<Owned> {
+pub(crate) unsafe fn function_string(function: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: live objects throughout.
     unsafe {
         let Some(qualname) = optional_attribute(function, interned!(c"__qualname__"))? else {

@@ -91,8 +91,8 @@ runtime_fns! {
 
     /// `LOAD_SUPER_ATTR`: `global_super(class, self).name`, where `flags` are the low bits of the `oparg`, see
     /// [`super_attribute`]. Stores at `out_self` the object to call a method with as a new reference, or NULL; with the
-    /// flag for methods clear that is always NULL. The running frame must be linked, because `super()` reads it when
-    /// `global_super` is not the type itself.
+    /// flag for methods clear that is always NULL. The running frame must be linked: `global_super` may be a subclass of
+    /// `super` and read it.
     LOAD_SUPER_ATTR = fn load_super_attr(
         global_super: *mut PyObject,
         class: *mut PyObject,
@@ -104,8 +104,8 @@ runtime_fns! {
         let _held = (Owned::new_ref(global_super), Owned::new_ref(class), Owned::new_ref(receiver));
         *out_self = ptr::null_mut();
         let load = || {
-            let is_super = global_super == (&raw mut PySuper_Type).cast();
-            if is_super && PyType_Check(class) != 0 {
+            let is_super = global_super == (&raw mut PySuper_Type).cast() && PyType_Check(class) != 0;
+            if is_super {
                 let is_method = flags & super_attribute::METHOD != 0;
                 if let Some((value, object)) = plain_super_attribute(class.cast(), receiver, name, is_method)? {
                     *out_self = object.map_or(ptr::null_mut(), Owned::into_ptr);
@@ -113,8 +113,9 @@ runtime_fns! {
                 }
             }
             let arguments = [class, receiver];
-            // The flag's value is the number of arguments.
-            let count = (flags & super_attribute::TWO_ARGUMENTS) as usize;
+            // The true `super()` would read from the frame what is at hand. For others the flag's value is the number
+            // of arguments.
+            let count = if is_super { 2 } else { (flags & super_attribute::TWO_ARGUMENTS) as usize };
             let object = PyObject_Vectorcall(global_super, arguments.as_ptr(), count, ptr::null_mut());
             let object = Owned::from_result(object)?;
             Owned::from_result(PyObject_GetAttr(object.as_ptr(), name))
