@@ -116,7 +116,7 @@ def expected(code: CodeType) -> bytes:
         )
     entries = [
         ENTRY.pack(entry.start, entry.end, entry.target, entry.depth, entry.lasti)
-        for entry in dis.Bytecode(code).exception_entries
+        for entry in getattr(dis.Bytecode(code), "exception_entries")  # noqa: B009 (typeshed does not know it)
     ]
     return COUNT.pack(len(instructions)) + b"".join(instructions) + COUNT.pack(len(entries)) + b"".join(entries)
 

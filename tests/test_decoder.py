@@ -28,7 +28,7 @@ pytestmark = [
 def check() -> Path:
     """The program that compares."""
     build = ["cargo", "build", "--release", "--quiet", "-p", "justjit-bytecode", "--example", "check"]
-    subprocess.run([*build, "--message-format=short"], cwd=ROOT, check=True)
+    subprocess.run(build, cwd=ROOT, check=True)
     metadata = subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version=1"], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -39,13 +39,13 @@ def check() -> Path:
 
 def run(check: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
     """Has the program compare a dump: its exit status, and what it prints."""
-    process = subprocess.Popen([check], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=False)
-    assert process.stdin and process.stdout
-    for chunk in chunks:
-        process.stdin.write(chunk)
-    process.stdin.close()
-    output = process.stdout.read().decode()
-    return process.wait(), output
+    with subprocess.Popen([check], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        for chunk in chunks:
+            process.stdin.write(chunk)
+        process.stdin.close()
+        output = process.stdout.read().decode()
+    return process.returncode, output
 
 
 def test_standard_library(check: Path) -> None:

@@ -1,0 +1,1 @@
+"""The Python tests of justjit."""

@@ -1,0 +1,51 @@
+"""Fixtures shared by all tests."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.worker import ROOT, Worker
+
+
+@pytest.fixture(scope="session")
+def plain_worker() -> Iterator[Worker]:
+    """A process in which nothing is compiled."""
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def jit_worker() -> Iterator[Worker]:
+    """A process in which the harness hooks what it runs."""
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def enabled_worker() -> Iterator[Worker]:
+    """A process in which everything is hooked."""
+    worker = Worker(enabled=True)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs code, or a command line of the interpreter, in a new process."""
+
+    def run(
+        *arguments: str, env: dict[str, str] | None = None, timeout: float = 120, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        import os
+
+        command = [sys.executable, *(("-c", *arguments) if len(arguments) == 1 else arguments)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("JUSTJIT_")}
+        return subprocess.run(
+            command, capture_output=True, text=True, env=kept | (env or {}), timeout=timeout, cwd=ROOT, input=input
+        )
+
+    return run

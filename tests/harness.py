@@ -1,0 +1,248 @@
+"""The differential harness: one piece of source, run by the interpreter and by each tier, compared in all that shows.
+
+Each run executes the source anew, so that no function, inline cache or compiled version is shared. Every function in it, nested
+ones and lambdas too, passes through ``__justjit__`` when it is made: the identity for the interpreter's run, the hook otherwise.
+"""
+
+import ast
+import builtins
+import contextlib
+import dataclasses
+import difflib
+import dis
+import functools
+import gc
+import inspect
+import io
+import linecache
+import sys
+import textwrap
+import types
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from tests import progress
+from tests.describe import describe, describe_exception, without_addresses
+
+INTERPRETER = "interpreter"
+BASELINE = "baseline"
+HANDOVER_EVERYWHERE = "hand-over at every instruction"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """All that one call let anybody see."""
+
+    arguments: str
+    result: tuple[str, ...]
+    output: str
+    references: tuple[int, ...]
+    """How many references to each argument the call left behind."""
+
+    def lines(self) -> list[str]:
+        """For comparing and printing."""
+        return [
+            f"arguments {self.arguments}",
+            *self.result,
+            *(f"printed {line}" for line in self.output.splitlines()),
+            f"references kept {list(self.references)}",
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class HandoverPoint:
+    """An instruction at which a function is made to hand over."""
+
+    qualname: str
+    offset: int
+    opname: str
+
+
+class _HookEverything(ast.NodeTransformer):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.decorator_list.append(ast.copy_location(ast.Name("__justjit__", ast.Load()), node))
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self.generic_visit(node)
+        name = ast.copy_location(ast.Name("__justjit__", ast.Load()), node)
+        return ast.copy_location(ast.Call(name, [node], []), node)
+
+
+@functools.lru_cache(maxsize=32)
+def compiled(source: str, filename: str) -> types.CodeType:
+    """The code of ``source``, every function in it hooked as it is made."""
+    tree = _HookEverything().visit(ast.parse(source, filename))
+    if not filename.endswith(".py"):
+        lines = source.splitlines(keepends=True)
+        linecache.cache[filename] = (len(source), None, lines, filename)
+    return compile(tree, filename, "exec", dont_inherit=True)
+
+
+def _identity(function: types.FunctionType) -> types.FunctionType:
+    return function
+
+
+def _hook(function: types.FunctionType) -> types.FunctionType:
+    from justjit import _core
+
+    _core.hook(function, 0)
+    return function
+
+
+def _hook_with_handover(point: HandoverPoint) -> Callable[[types.FunctionType], types.FunctionType]:
+    from justjit import _core
+
+    def hook(function: types.FunctionType) -> types.FunctionType:
+        if _core.hook(function, 0) and function.__code__.co_qualname == point.qualname:
+            _core.set_handover_points(function, [point.offset])
+        return function
+
+    return hook
+
+
+@contextlib.contextmanager
+def _tier(mode: str, point: HandoverPoint | None) -> Iterator[None]:
+    """Have ``__justjit__`` mean what ``mode`` says."""
+    with contextlib.ExitStack() as stack:
+        hook: Callable[[types.FunctionType], types.FunctionType] = _identity
+        if mode != INTERPRETER:
+            import justjit
+
+            hook = _hook if point is None else _hook_with_handover(point)
+            if mode == HANDOVER_EVERYWHERE:
+                stack.enter_context(justjit.config(handover_every=1))
+        builtins.__justjit__ = hook  # type: ignore[attr-defined]
+        collecting = gc.isenabled()
+        gc.disable()  # so that finalizers run at the same points
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            if collecting:
+                gc.enable()
+            del builtins.__justjit__  # type: ignore[attr-defined]
+
+
+def load(source: str, filename: str) -> dict[str, Any]:
+    """The namespace of a fresh module made from ``source``."""
+    module = types.ModuleType("program")
+    module.__file__ = filename
+    sys.modules["program"] = module  # for pickling and for the names of classes
+    namespace = vars(module)
+    namespace["__module_object__"] = module
+    exec(compiled(source, filename), namespace)
+    return namespace
+
+
+def _invoke(function: Callable[..., Any], row: Sequence[Any]) -> tuple[str, ...]:
+    try:
+        result = function(*row)
+    except BaseException as error:
+        if error.__traceback__ is not None:
+            error.__traceback__ = error.__traceback__.tb_next
+        return tuple(describe_exception(error))
+    return (f"returned {describe(result)}",)
+
+
+def call(function: Callable[..., Any], row: Sequence[Any]) -> Record:
+    """Call ``function`` once and record what showed."""
+    shown = describe(tuple(row))
+    output = io.StringIO()
+    before = [sys.getrefcount(argument) for argument in row]
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        result = _invoke(function, row)
+    after = [sys.getrefcount(argument) for argument in row]
+    kept = tuple(late - early for early, late in zip(before, after, strict=True))
+    return Record(shown, result, without_addresses(output.getvalue()), kept)
+
+
+def _row(row: Any) -> tuple[Any, ...]:
+    return tuple(row()) if callable(row) else tuple(row)
+
+
+def _schedule(rows: Sequence[Any], warm: bool) -> list[Any]:
+    """Each row often enough for inline caches to settle, and then in turn with the others, so that they are upset."""
+    settled = [row for row in rows for _ in range(5)] if warm else []
+    return [*settled, *rows, *rows]
+
+
+def _run(source: str, filename: str, name: str, warm: bool) -> list[Record]:
+    function = load(source, filename)[name]
+    rows = getattr(function, "__case_rows__", ((),))
+    records = [call(function, _row(row)) for row in _schedule(rows, warm)]
+    del function
+    gc.collect()
+    return records
+
+
+def run_case(source: str, filename: str, name: str, mode: str, warm: bool = True) -> list[Record]:
+    """Run the function ``name`` of ``source`` with each row of its arguments."""
+    progress.note(f"{name}, {mode}")
+    with _tier(mode, None):
+        return _run(source, filename, name, warm)
+
+
+def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _code_objects(constant)
+
+
+def handover_points(source: str, filename: str, name: str) -> list[HandoverPoint]:
+    """Every instruction of the function ``name`` and of the functions in it."""
+    for code in _code_objects(compiled(source, filename)):
+        if code.co_qualname == name:
+            return [
+                HandoverPoint(found.co_qualname, instruction.offset, instruction.opname)
+                for found in _code_objects(code)
+                if found.co_flags & inspect.CO_OPTIMIZED
+                for instruction in dis.get_instructions(found)
+            ]
+    raise LookupError(name)
+
+
+def run_case_handovers(source: str, filename: str, name: str, expected: list[Record]) -> list[str]:
+    """Hand over at each instruction of the case in turn; what differed from ``expected``."""
+    differences = []
+    for point in handover_points(source, filename, name):
+        progress.note(f"{name}, hand-over at {point}")
+        with _tier(BASELINE, point):
+            records = _run(source, filename, name, warm=False)
+        if records != expected:
+            differences.append(f"hand-over at {point}\n{difference(expected, records)}")
+    return differences
+
+
+def difference(expected: Sequence[Record], found: Sequence[Record]) -> str:
+    """The differing calls, as a diff; empty if there are none."""
+    parts = []
+    for number, (one, other) in enumerate(zip(expected, found, strict=False)):
+        if one != other:
+            diff = difflib.unified_diff(one.lines(), other.lines(), INTERPRETER, "compiled", lineterm="", n=2)
+            parts.append("\n".join([f"call {number}: arguments {one.arguments}", *diff]))
+    if len(expected) != len(found):
+        parts.append(f"{len(expected)} calls in the interpreter, {len(found)} compiled")
+    return "\n".join(parts[:3])
+
+
+def differential(function: types.FunctionType, *rows: Any) -> None:
+    """Fail unless ``function`` does the same under each tier, here in this process. Its source is run anew: what it uses of
+    its surroundings must be in its own text, or be a builtin."""
+    source = textwrap.dedent(inspect.getsource(function))
+    source += f"\n{function.__name__}.__case_rows__ = __import__('sys').modules['program_rows'].rows\n"
+    holder: Any = types.ModuleType("program_rows")
+    holder.rows = rows or ((),)
+    sys.modules["program_rows"] = holder
+    filename = f"<{function.__qualname__}>"
+    expected = run_case(source, filename, function.__name__, INTERPRETER)
+    for mode in (BASELINE, HANDOVER_EVERYWHERE):
+        found = difference(expected, run_case(source, filename, function.__name__, mode))
+        assert not found, f"{mode}\n{found}"
+    short = run_case(source, filename, function.__name__, INTERPRETER, warm=False)
+    differences = run_case_handovers(source, filename, function.__name__, short)
+    assert not differences, "\n".join(differences)

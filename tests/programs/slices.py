@@ -1,0 +1,132 @@
+"""Slices: reading, storing, deleting, odd bounds."""
+
+from tests.cases import over
+
+SEQUENCES = ([0, 1, 2, 3, 4, 5], (0, 1, 2, 3, 4, 5), "abcdef", b"abcdef", range(6), "añ€😀ef")
+BOUNDS = ((None, None), (0, 3), (2, None), (None, -1), (-3, -1), (4, 2), (0, 100), (-100, 2), (10**30, None), (None, -(10**30)))
+
+
+class Index:
+    def __index__(self):
+        return 2
+
+
+class Recorder:
+    def __getitem__(self, key):
+        return "get", key
+
+    def __setitem__(self, key, value):
+        self.last = "set", key, value
+
+    def __delitem__(self, key):
+        self.last = "del", key
+
+
+@over(*[(s, a, b) for s in SEQUENCES for a, b in BOUNDS], ([1], "a", None), (5, 0, 1), ([1, 2, 3], Index(), None), ([], 1.0, 2))
+def case_two_bounds(s, a, b):
+    return s[a:b]
+
+
+@over(*[(s, a, b, c) for s in SEQUENCES[:3] for a, b in BOUNDS[:6] for c in (1, 2, -1, -2, None, 10**20)], ([1], None, None, 0))
+def case_three_bounds(s, a, b, c):
+    return s[a:b:c]
+
+
+@over(*[(s,) for s in SEQUENCES])
+def case_constant_bounds(s):
+    return s[1:3], s[:2], s[-2:], s[::-1], s[:], s[::2], s[1:-1]
+
+
+@over(lambda: ([1, 2, 3, 4], 1, 3, [9]), lambda: ([1, 2], 0, 0, "ab"), lambda: ([1, 2, 3], 2, 1, (7, 8)), lambda: ([1], 0, 1, 5))
+def case_store(s, a, b, value):
+    s[a:b] = value
+    return s
+
+
+@over(lambda: ([1, 2, 3, 4], [8, 9]), lambda: ([1, 2, 3, 4], [8]), lambda: ((1, 2), [1]))
+def case_store_extended(s, value):
+    s[::2] = value
+    return s
+
+
+@over(lambda: ([1, 2, 3, 4], 1, 3), lambda: ([1], 5, 9), lambda: ("abc", 0, 1), lambda: ({}, 0, 1))
+def case_delete(s, a, b):
+    del s[a:b]
+    return s
+
+
+def case_store_of_itself():
+    s = [1, 2, 3]
+    s[1:1] = s
+    t = [1, 2, 3]
+    t[:] = t
+    return s, t
+
+
+def case_augmented():
+    s = [1, 2, 3, 4]
+    s[1:3] += ["x"]
+    s[:1] *= 3
+    return s
+
+
+def case_own_class_sees_slices():
+    r = Recorder()
+    seen = [r[1:2], r[:], r[::3], r[1:2, 3], r["a":"b"], r[...]]
+    r[1:2] = "v"
+    seen.append(r.last)
+    del r[:5]
+    seen.append(r.last)
+    return seen
+
+
+def case_slice_objects():
+    s = slice(1, 10, 2)
+    return s, s.indices(5), s == slice(1, 10, 2), list(range(20))[s], hash(slice(1, 2)) == hash(slice(1, 2))
+
+
+def case_dict_with_slice_key():
+    d = {}
+    d[1:2] = "x"
+    return d, d[1:2]
+
+
+def case_bytearray_store():
+    b = bytearray(b"hello")
+    b[1:3] = b"XYZ"
+    b[-1:] = b""
+    return b
+
+
+def case_window_loop():
+    s = list(range(10))
+    return [s[i : i + 3] for i in range(len(s) - 2)], ["abcdef"[i:j] for i in range(3) for j in range(3, 6)]
+
+
+def case_quicksort():
+    def sort(values):
+        if len(values) <= 1:
+            return values
+        pivot, rest = values[0], values[1:]
+        return sort([v for v in rest if v < pivot]) + [pivot] + sort([v for v in rest if v >= pivot])
+
+    return sort([3, 6, 1, 8, 2, 9, 2, -5, 10**20])
+
+
+def case_slice_raises_in_index():
+    class Bad:
+        def __index__(self):
+            raise KeyError("index")
+
+    return [1, 2, 3][Bad() : 2]
+
+
+def case_index_mutates_list():
+    s = list(range(10))
+
+    class Shrinks:
+        def __index__(self):
+            del s[:]
+            return 5
+
+    return s[0 : Shrinks()]

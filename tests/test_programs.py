@@ -1,0 +1,61 @@
+"""Every hand-written case under the interpreter, the baseline tier, and a hand-over at each instruction."""
+
+import ast
+import functools
+from pathlib import Path
+
+import pytest
+
+from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, Record, difference
+from tests.worker import Worker
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def _cases() -> list[tuple[Path, str]]:
+    return [
+        (path, node.name)
+        for path in sorted(PROGRAMS.glob("*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("case_")
+    ]
+
+
+CASES = _cases()
+each_case = pytest.mark.parametrize(("path", "name"), CASES, ids=[f"{path.stem}-{name[5:]}" for path, name in CASES])
+
+
+@functools.cache
+def _expected(worker: Worker, path: Path, name: str, warm: bool = True) -> list[Record]:
+    return worker.call("harness.run_case", path.read_text(), str(path), name, INTERPRETER, warm)
+
+
+@each_case
+def test_interpreter_agrees_with_itself(plain_worker: Worker, path: Path, name: str) -> None:
+    again = plain_worker.call("harness.run_case", path.read_text(), str(path), name, INTERPRETER)
+    assert not difference(_expected(plain_worker, path, name), again)
+
+
+@each_case
+def test_baseline(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, BASELINE)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
+@each_case
+def test_handover_everywhere(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, HANDOVER_EVERYWHERE)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
+@each_case
+def test_handover_at_each_instruction(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    expected = _expected(plain_worker, path, name, warm=False)
+    differences = jit_worker.call("harness.run_case_handovers", path.read_text(), str(path), name, expected)
+    assert not differences, "\n\n".join(differences[:5])
+
+
+@each_case
+def test_everything_hooked(plain_worker: Worker, enabled_worker: Worker, path: Path, name: str) -> None:
+    found = enabled_worker.call("harness.run_case", path.read_text(), str(path), name, BASELINE)
+    assert not difference(_expected(plain_worker, path, name), found)
