@@ -91,8 +91,8 @@ runtime_fns! {
 
     /// `LOAD_SUPER_ATTR`: `global_super(class, self).name`, where `flags` are the low bits of the `oparg`, see
     /// [`super_attribute`]. Stores at `out_self` the object to call a method with as a new reference, or NULL; with the
-    /// flag for methods clear that is always NULL. The running frame must be linked: `global_super` may be a subclass of
-    /// `super` and read it.
+    /// flag for methods clear that is always NULL. The running frame must be linked: `global_super` may be a subclass
+    /// of `super` and read it.
     LOAD_SUPER_ATTR = fn load_super_attr(
         global_super: *mut PyObject,
         class: *mut PyObject,
