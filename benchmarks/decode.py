@@ -1,6 +1,6 @@
 """How fast the bytecode decoder is: every code object of the standard library, decoded several times.
 
-    python -m benchmarks.decode [--rounds N] [--dump FILE]
+python -m benchmarks.decode [--rounds N] [--dump FILE]
 """
 
 from __future__ import annotations
