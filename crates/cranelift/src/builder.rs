@@ -38,10 +38,6 @@ impl Signatures {
 pub(crate) struct Names(HashMap<u64, &'static str>);
 
 impl Names {
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "only x86-64 has whole addresses in one place")
-    )]
     pub fn get(&self, address: u64) -> Option<&'static str> {
         self.0.get(&address).copied()
     }

@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
-use justjit_builder::{Builder, IntOp, Type};
+use justjit_builder::{Builder, IntOp};
 use justjit_cranelift::{Backend, Code};
 
 /// Pseudo-random numbers (an xorshift generator).
