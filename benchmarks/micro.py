@@ -1,7 +1,7 @@
 """Micro kernels, interpreter against justjit in one process: where is the compiled code slow?
 
-    python -m benchmarks.micro                    # all kernels, the worst ratio at the bottom
-    python -m benchmarks.micro call_ float        # those whose name or group contains one of the words
+python -m benchmarks.micro                    # all kernels, the worst ratio at the bottom
+python -m benchmarks.micro call_ float        # those whose name or group contains one of the words
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.micro", description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="only kernels whose name or group contains one of these")
     parser.add_argument("--repeat", type=int, default=7, help="turns that each side takes (default: 7)")
-    parser.add_argument("--time", type=float, default=0.01, help="seconds a turn of the interpreter takes (default: 0.01)")
+    parser.add_argument(
+        "--time", type=float, default=0.01, help="seconds a turn of the interpreter takes (default: 0.01)"
+    )
     parser.add_argument("--json", help="write the raw results to this file")
     arguments = parser.parse_args()
 
@@ -90,7 +92,9 @@ def main() -> None:
     ratios = {name: a.best / b.best for name, _, a, b, _ in results}
     if ratios:
         worst = min(ratios, key=ratios.__getitem__)
-        report.note(f"geomean {report.ratio(geomean(ratios.values()))} over {len(ratios)}, worst {worst} {report.ratio(ratios[worst])}")
+        report.note(
+            f"geomean {report.ratio(geomean(ratios.values()))} over {len(ratios)}, worst {worst} {report.ratio(ratios[worst])}"
+        )
     report.write_json(
         arguments.json,
         {name: {"interpreter": a.samples, "justjit": b.samples, **vars(c)} for name, _, a, b, c in results},

@@ -1,0 +1,94 @@
+"""One side of one program: runs it in this process, and times a turn whenever the harness says so.
+
+Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE`. It needs nothing but the standard library
+(and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a line of JSON each way: the worker tells
+`{"benchmark": name}`, and gets any number of `{"loops": n}`, each answered with `{"seconds": s}`, then `{"next": true}`; at the end it tells
+`{"done": …}`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import sys
+import time
+import types
+from typing import Any
+
+from benchmarks import pyperf_shim
+from benchmarks.checks import digest, program_digest
+
+
+class Channel:
+    """The harness's end of standard input and output, which the program itself gets none of."""
+
+    def __init__(self) -> None:
+        self._in = os.fdopen(os.dup(0), "r", encoding="utf-8")
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+
+    def tell(self, **message: Any) -> None:
+        self._out.write(json.dumps(message) + "\n")
+        self._out.flush()
+
+    def listen(self) -> dict[str, Any]:
+        line = self._in.readline()
+        if not line:
+            # The harness is gone: nobody waits for the rest.
+            os._exit(1)
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+
+def main() -> None:
+    side, name, path = sys.argv[1:4]
+    channel = Channel()
+    values: list[str] = []
+    started = stats = None
+    if side == "justjit":
+        begin = time.perf_counter()
+        import justjit
+
+        imported = time.perf_counter() - begin
+        # Every function at its first call; the program's own and those of the standard library that it uses.
+        justjit.config(baseline_calls=0)
+        justjit.enable()
+        stats = justjit.stats
+        started = stats().as_dict()
+
+    def serve(benchmark: str, turn: pyperf_shim.Turn) -> None:
+        channel.tell(benchmark=benchmark)
+        value = None
+        while "loops" in (message := channel.listen()):
+            gc.collect()
+            seconds, value = turn(message["loops"])
+            channel.tell(seconds=seconds)
+        values.append(digest(value))
+
+    # A program that draws random numbers without a seed of its own has to draw the same on both sides.
+    random.seed(1)
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    sys.modules["__main__"] = module
+    sys.modules["pyperf"] = pyperf_shim.make(serve)
+    sys.path.insert(0, os.path.dirname(path))
+    sys.argv = [path]
+    with open(path, "rb") as source:
+        code = compile(source.read(), path, "exec")
+    exec(code, module.__dict__)
+
+    done: dict[str, Any] = {"values": values, "version": sys.version}
+    if stats is not None:
+        done["before"] = started
+        done["after"] = stats().as_dict()
+        done["import_seconds"] = imported
+    values.append(program_digest(name, module.__dict__))
+    channel.tell(done=done)
+
+
+if __name__ == "__main__":
+    main()
