@@ -2,7 +2,6 @@
 
 import math
 import re
-import sys
 import traceback
 import types
 from collections import deque
@@ -10,13 +9,17 @@ from typing import Any
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 _MAX_DEPTH = 12
-_BUILTINS = sys.intern("__builtins__")
-"""A key that exec() adds to a namespace, whose value would only make descriptions long."""
+_HIDDEN = {"__builtins__", "__warningregistry__"}
+"""Keys that the interpreter adds to a namespace, whose values are long or count what happened before."""
 
 
 def without_addresses(text: str) -> str:
     """``text`` with every memory address replaced: the only thing that two runs may differ in."""
     return _ADDRESS.sub("0x…", text)
+
+
+def _is_hidden(key: object) -> bool:
+    return type(key) is str and key in _HIDDEN
 
 
 def describe(value: Any, depth: int = 0, holders: tuple[int, ...] = ()) -> str:
@@ -41,7 +44,7 @@ def describe(value: Any, depth: int = 0, holders: tuple[int, ...] = ()) -> str:
     if kind in (list, tuple, set, frozenset, deque):
         return f"{kind.__name__}({', '.join(map(recurse, list(value)))})"
     if kind is dict:
-        return "{" + ", ".join(f"{recurse(k)}: {recurse(v)}" for k, v in list(value.items()) if k is not _BUILTINS) + "}"
+        return "{" + ", ".join(f"{recurse(k)}: {recurse(v)}" for k, v in list(value.items()) if not _is_hidden(k)) + "}"
     if issubclass(kind, BaseException):
         return f"<{name} {', '.join(map(recurse, value.args))}>"
     if issubclass(kind, type | types.FunctionType | types.BuiltinFunctionType):

@@ -78,7 +78,9 @@ def compiled(source: str, filename: str) -> types.CodeType:
     if not filename.endswith(".py"):
         lines = source.splitlines(keepends=True)
         linecache.cache[filename] = (len(source), None, lines, filename)
-    return compile(tree, filename, "exec", dont_inherit=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return compile(tree, filename, "exec", dont_inherit=True)
 
 
 def _identity(function: types.FunctionType) -> types.FunctionType:
@@ -173,17 +175,16 @@ def _schedule(rows: Sequence[Any], warm: bool) -> list[Any]:
 def _run(source: str, filename: str, name: str, warm: bool) -> list[Record]:
     function = load(source, filename)[name]
     rows = getattr(function, "__case_rows__", ((),))
-    records = [call(function, _row(row)) for row in _schedule(rows, warm)]
-    del function
-    gc.collect()
-    return records
+    return [call(function, _row(row)) for row in _schedule(rows, warm)]
 
 
 def run_case(source: str, filename: str, name: str, mode: str, warm: bool = True) -> list[Record]:
     """Run the function ``name`` of ``source`` with each row of its arguments."""
     progress.note(f"{name}, {mode}")
     with _tier(mode, None):
-        return _run(source, filename, name, warm)
+        records = _run(source, filename, name, warm)
+    gc.collect()
+    return records
 
 
 def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -209,7 +210,9 @@ def handover_points(source: str, filename: str, name: str) -> list[HandoverPoint
 def run_case_handovers(source: str, filename: str, name: str, expected: list[Record]) -> list[str]:
     """Hand over at each instruction of the case in turn; what differed from ``expected``."""
     differences = []
-    for point in handover_points(source, filename, name):
+    for number, point in enumerate(handover_points(source, filename, name)):
+        if number % 64 == 0:
+            gc.collect()
         progress.note(f"{name}, hand-over at {point}")
         with _tier(BASELINE, point):
             records = _run(source, filename, name, warm=False)

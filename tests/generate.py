@@ -1,0 +1,63 @@
+"""``python -m tests.generate --count N --seed S``: compares as many generated programs as one likes."""
+
+import argparse
+import sys
+import time
+
+from tests.generated import check
+from tests.worker import Worker
+
+CHUNK = 500
+"""Programs from one seed; Hypothesis remembers all that it made, so that one seed for millions would fill the memory."""
+
+
+def main() -> int:
+    """Exit status 1 and the minimised source if a program differs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.generate", description=__doc__)
+    parser.add_argument("--count", type=int, default=2000, help="how many programs (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="where to start (default: 0); the same seed makes the same programs")
+    parser.add_argument("--print", action="store_true", help="only print the programs")
+    options = parser.parse_args()
+    if options.print:
+        return _print(options.count, options.seed)
+    plain, jit = Worker(), Worker()
+    started, done = time.monotonic(), 0
+
+    def progress() -> None:
+        nonlocal done
+        done += 1
+        if done % 100 == 0:
+            rate = done / (time.monotonic() - started)
+            print(f"\r{done} programs, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
+
+    try:
+        for chunk, first in enumerate(range(0, options.count, CHUNK)):
+            number = options.seed + chunk
+            found = check(min(CHUNK, options.count - first), number, plain, jit, progress)
+            if found is not None:
+                print(f"\nseed {number}: differs in the mode {found.mode!r}\n{found.what}\n\n{found.source}")
+                return 1
+    finally:
+        plain.close()
+        jit.close()
+    print(f"\n{done} programs, no difference", file=sys.stderr)
+    return 0
+
+
+def _print(count: int, number: int) -> int:
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+
+    from tests.strategy import FOOTER, HEADER, programs
+
+    @seed(number)
+    @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(programs())
+    def show(source: str) -> None:
+        print(source.removeprefix(HEADER).removesuffix(FOOTER), end="\n\n# " + "-" * 60 + "\n")
+
+    show()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Compares generated programs between the interpreter and each tier, and shrinks what differs."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, difference
+from tests.strategy import programs
+from tests.worker import Worker, WorkerCrashed
+
+MODES = (BASELINE, HANDOVER_EVERYWHERE)
+FILENAME = "<generated program>"
+
+
+class Difference(AssertionError):
+    """A program that does not do the same when compiled."""
+
+    def __init__(self, source: str, mode: str, what: str) -> None:
+        super().__init__(f"{mode}\n{what}\n\n{source}")
+        self.source, self.mode, self.what = source, mode, what
+
+
+def compare(source: str, plain: Worker, jit: Worker) -> None:
+    """Raise a Difference if ``source`` behaves differently in any mode."""
+    expected = plain.call("harness.run_case", source, FILENAME, "run", INTERPRETER, False, timeout=30)
+    for mode in MODES:
+        try:
+            found = jit.call("harness.run_case", source, FILENAME, "run", mode, False, timeout=30)
+        except WorkerCrashed as error:
+            raise Difference(source, mode, str(error)) from None
+        if what := difference(expected, found):
+            raise Difference(source, mode, what)
+
+
+def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = None) -> Difference | None:
+    """Run ``count`` programs grown from the seed ``number``; the smallest one that differs, if any does."""
+
+    compared: set[int] = set()
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(programs())
+    def run(source: str) -> None:
+        if progress is not None:
+            progress()
+        if hash(source) not in compared:  # different choices may write the same program
+            compare(source, plain, jit)
+            compared.add(hash(source))
+
+    try:
+        run()
+    except Difference as difference:
+        return difference
+    return None
