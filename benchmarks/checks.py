@@ -1,7 +1,7 @@
 """What a program computed, as a digest that two processes can compare.
 
-Many programs of the suite check themselves, and the value of others is compared as it is returned. For those that throw their result
-away, a function here computes one from the program's own functions, compiled as they are by then.
+Many programs of the suite check themselves, and the value of others is compared as it is returned. For those that
+throw their result away, a function here computes one from the program's own functions, compiled as they are by then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_ITEMS = 200_000
 
 
 def digest(value: Any) -> str:
-    """A digest of a value's contents: equal in two processes when the contents are, whatever the addresses and the hash seed."""
+    """A digest of a value's contents: equal when the contents are, whatever the addresses and the hash seed."""
     state = hashlib.sha256()
     seen: set[int] = set()
     left = _MAX_ITEMS
@@ -115,6 +115,6 @@ CHECKS: dict[str, Callable[[Namespace], Any]] = {
 
 
 def program_digest(name: str, program: Namespace) -> str:
-    """What the program's state comes to after its benchmarks ran: its own check, and the state of the random numbers it drew."""
+    """What a program's state comes to after its benchmarks ran: its check, and the random numbers it drew."""
     check = CHECKS.get(name)
     return digest((random.getstate(), check(program) if check else None))

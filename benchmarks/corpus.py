@@ -1,7 +1,7 @@
 """Every function of the standard library, by its code objects, without importing its modules.
 
-Importing all modules is impossible (some are for other systems, some print or start threads), so each file is compiled, and a function
-is made of every function's code object in it.
+Importing all modules is impossible (some are for other systems, some print or start threads), so each file is
+compiled, and a function is made of every function's code object in it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Micro kernels, one for each feature a fast path may exist for.
 
-A kernel takes the number of rounds and returns a value that depends on all of them, so that the interpreter's copy and the
-compiled copy can be compared. `benchmarks.micro` executes this file's source once for each side: both have code objects of
-their own, and neither warms the other up.
+A kernel takes the number of rounds and returns a value that depends on all of them, so that the interpreter's copy
+and the compiled copy can be compared. `benchmarks.micro` executes this file's source once for each side: both have
+code objects of their own, and neither warms the other up.
 """
 
 from __future__ import annotations

@@ -92,9 +92,8 @@ def main() -> None:
     ratios = {name: a.best / b.best for name, _, a, b, _ in results}
     if ratios:
         worst = min(ratios, key=ratios.__getitem__)
-        report.note(
-            f"geomean {report.ratio(geomean(ratios.values()))} over {len(ratios)}, worst {worst} {report.ratio(ratios[worst])}"
-        )
+        mean = report.ratio(geomean(ratios.values()))
+        report.note(f"geomean {mean} over {len(ratios)}, worst {worst} {report.ratio(ratios[worst])}")
     report.write_json(
         arguments.json,
         {name: {"interpreter": a.samples, "justjit": b.samples, **vars(c)} for name, _, a, b, c in results},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -44,7 +45,7 @@ class Settings:
         return run.stdout.strip() or f"{self.python}: {run.stderr.strip().splitlines()[-1:]}"
 
     def environment(self) -> dict[str, str]:
-        """The workers' environment: the same hash seed for both, and, for another interpreter, the packages of this one."""
+        """The workers' environment: one hash seed, and, for another interpreter, the packages of this one."""
         path = [str(ROOT)]
         if self.python != sys.executable:
             path += [str(package_folder(name).parent) for name in ("justjit", "pyperformance")]
@@ -81,7 +82,7 @@ class ProgramResult:
 
     @property
     def ratio(self) -> float:
-        """Of the best times; the geometric mean over the benchmarks where there are several. 0 for a program that failed."""
+        """Of the best times, the geometric mean over the program's benchmarks; 0 for a program that failed."""
         return geomean(bench.ratio for bench in self.benchmarks) if self.benchmarks and not self.failure else 0.0
 
     @property
@@ -90,7 +91,7 @@ class ProgramResult:
         return geomean(bench.interpreter.median / bench.justjit.median for bench in self.benchmarks)
 
 
-class WorkerFailed(Exception):
+class WorkerError(Exception):
     """A worker ended, or took too long; the text says which and how."""
 
 
@@ -100,7 +101,7 @@ class Worker:
     def __init__(self, side: str, name: str, settings: Settings) -> None:
         self.side = side
         self._timeout = settings.timeout
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close())
         self._timed_out = False
         self._process = subprocess.Popen(
             [settings.python, "-X", "faulthandler", "-m", "benchmarks.worker", side, name, str(program_file(name))],
@@ -122,7 +123,7 @@ class Worker:
         finally:
             watchdog.cancel()
         if not line:
-            raise WorkerFailed(self._how_it_ended())
+            raise WorkerError(self._how_it_ended())
         message: dict[str, Any] = json.loads(line)
         return message
 
@@ -133,7 +134,7 @@ class Worker:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise WorkerFailed(self._how_it_ended()) from None
+            raise WorkerError(self._how_it_ended()) from None
 
     def turn(self, loops: int) -> float:
         """Lets the worker take a turn; seconds for all of its loops."""
@@ -147,10 +148,8 @@ class Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
         self._errors.close()
 
     def _give_up(self) -> None:
@@ -184,7 +183,7 @@ def run_program(name: str, settings: Settings) -> ProgramResult:
         result.import_seconds = ends[1]["import_seconds"]
         if ends[0]["values"] != ends[1]["values"]:
             result.failure = "the two sides computed different results"
-    except WorkerFailed as failure:
+    except WorkerError as failure:
         result.failure = str(failure)
     finally:
         for worker in workers:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-# Those without dependencies but the standard library (crypto_pyaes: pyaes), whose time is spent in Python functions for the most
-# part. In pidigits and telco nearly all of it is spent in C.
+# Those without dependencies but the standard library (crypto_pyaes: pyaes), whose time is spent in Python functions
+# for the most part. In pidigits and telco nearly all of it is spent in C.
 PROGRAMS = (
     "chaos",
     "comprehensions",

@@ -1,7 +1,7 @@
 """A stand-in for pyperf: the programs of the pyperformance suite are timed in this process, a turn at a time.
 
-The real `pyperf.Runner` starts a process for each handful of values, which makes two sides run minutes apart. This one hands every
-benchmark that a program registers to a callback, which times it whenever it is asked to.
+The real `pyperf.Runner` starts a process for each handful of values, which makes two sides run minutes apart. This
+one hands every benchmark that a program registers to a callback, which times it whenever it is asked to.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def make(serve: Serve) -> types.ModuleType:
     module = types.ModuleType("pyperf")
 
     class Runner:
-        """What the suite's programs use of `pyperf.Runner`. Times are those of a whole loop: `inner_loops` is left out."""
+        """What the suite's programs use of `pyperf.Runner`. Times are those of a whole loop, not of an inner one."""
 
-        def __init__(self, *_args: Any, add_cmdline_args: Any = None, **_kwargs: Any) -> None:
+        def __init__(self, *_args: Any, **_kwargs: Any) -> None:
             self.metadata: dict[str, Any] = {}
             self.argparser = argparse.ArgumentParser()
             self.args: argparse.Namespace | None = None

@@ -1,7 +1,7 @@
 """Tables and progress for people, JSON for programs.
 
-Tables go through rich where it is installed. They are printed plainly where it is not, so that a benchmark also runs under a
-second interpreter that has nothing installed.
+Tables go through rich where it is installed. They are printed plainly where it is not, so that a benchmark also runs
+under a second interpreter that has nothing installed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ try:
     from rich.table import Table
     from rich.text import Text
 except ImportError:
-    Console = None
+    Console = None  # type: ignore[assignment, misc]
 
 # Wide enough for every table where there is no terminal to ask (a log file, a pipe).
 _PIPE_WIDTH = 150
@@ -102,12 +102,18 @@ def counts(reasons: Mapping[str, int], limit: int = 3) -> str:
 
 
 def interpreter_name() -> str:
-    """Which interpreter this is, and whether it was built with the optimizations that distributions use."""
+    """Which interpreter this is, and how it was built, which decides how fast it is to begin with."""
     arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
     found = [name for option, name in (("--enable-optimizations", "PGO"), ("--with-lto", "LTO")) if option in arguments]
-    built = "built with " + " and ".join(found) if found else "built without PGO/LTO"
-    if sys.platform == "win32":
-        built = "the python.org kind of build"
+    if found:
+        built = "built with " + " and ".join(found)
+    elif sys.platform == "win32":
+        built = "python.org's build"
+    elif "'--prefix=/usr'" in arguments:
+        # Distributions optimize their builds by rules of their own, which these arguments do not show.
+        built = "the distribution's optimized build"
+    else:
+        built = "built without PGO/LTO"
     return f"{platform.python_implementation()} {platform.python_version()} ({built}), {platform.machine()}"
 
 

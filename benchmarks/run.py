@@ -1,11 +1,12 @@
-"""Programs of the pyperformance suite: interpreter against justjit with every function compiled, side by side in one run.
+"""Programs of the pyperformance suite, interpreter against justjit with every function compiled, side by side.
 
     python -m benchmarks.run                                       # all programs
     python -m benchmarks.run --programs richards,nbody --repeat 9
     python -m benchmarks.run --python /path/to/another/python3.13  # the same build under another CPython 3.13
 
-Each program runs in two processes, which take turns (A B A B …), so that a slow moment of the machine falls on both alike. Turns
-before the first that counts warm both up; the first call, which compiles, is shown on its own. What the two compute is compared.
+Each program runs in two processes, which take turns (A B A B …), so that a slow moment of the machine falls on both
+alike. Turns before the first that counts warm both up; the first call, which compiles, is shown on its own. What the
+two compute is compared.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def show(results: list[ProgramResult], settings: Settings, detail: bool) -> None
     if good:
         worst = min(good, key=lambda result: result.ratio)
         report.note(
-            f"geomean {report.ratio(geomean(result.ratio for result in good))} over {len(good)} of {len(results)} programs, "
-            f"worst {worst.name} {report.ratio(worst.ratio)}; results compared: equal in {len(good)}"
+            f"geomean {report.ratio(geomean(result.ratio for result in good))} over {len(good)} of {len(results)} "
+            f"programs, worst {worst.name} {report.ratio(worst.ratio)}; results compared: equal in {len(good)}"
         )
 
 

@@ -1,9 +1,9 @@
 """One side of one program: runs it in this process, and times a turn whenever the harness says so.
 
-Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE`. It needs nothing but the standard library
-(and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a line of JSON each way: the worker tells
-`{"benchmark": name}`, and gets any number of `{"loops": n}`, each answered with `{"seconds": s}`, then `{"next": true}`; at the end it tells
-`{"done": …}`.
+Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE`. It needs nothing but
+the standard library (and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a line of JSON
+each way: the worker tells `{"benchmark": name}`, and gets any number of `{"loops": n}`, each answered with
+`{"seconds": s}`, then `{"next": true}`; at the end it tells `{"done": …}`.
 """
 
 from __future__ import annotations

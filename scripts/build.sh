@@ -11,6 +11,6 @@ export PATH="$VIRTUAL_ENV/bin:$PATH"
 unset CONDA_PREFIX PYTHONHOME
 
 if [ ! -d target/release ]; then
-    printf '\033[1m%s\033[0m\n' "Building the extension: about three minutes on two cores, the first time."
+    echo "== Building the extension: about three minutes on two cores, the first time"
 fi
 exec maturin develop --release

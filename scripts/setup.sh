@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Sets up what developing takes: finds CPython 3.13 and Rust (and says how to get them), makes .venv, and installs the dependency
-# groups of pyproject.toml that are named as arguments (default: dev). Does nothing the second time.
+# groups of pyproject.toml that are named as arguments (default: all). Does nothing the second time.
 #
 #   PYTHON=/path/to/python3.13 scripts/setup.sh     uses that interpreter
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 groups=("$@")
-[ ${#groups[@]} -gt 0 ] || groups=(dev)
+[ ${#groups[@]} -gt 0 ] || groups=(all)
 
-say() { printf '\033[1m%s\033[0m\n' "$*"; }
+say() { echo "== $*"; }
 fail() {
-    printf '\033[1;31m%s\033[0m\n' "$1" >&2
+    echo "$1" >&2
     shift
     [ $# -eq 0 ] || printf '%s\n' "$@" >&2
     exit 1
@@ -115,7 +115,9 @@ ensure_rust() {
             "See https://rustup.rs"
     fi
     local have need
-    have="$(rustc --version | cut -d' ' -f2)"
+    if ! have="$(rustc --version 2>/dev/null | cut -d' ' -f2)"; then
+        fail "rustc is there but does not run; most likely no toolchain is chosen:" "  rustup default stable"
+    fi
     need="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
     if [ "$(printf '%s\n' "$need" "${have%%-*}" | sort -V | head -1)" != "$need" ]; then
         fail "Rust $have is too old: $need or later is needed." "  rustup update stable"
@@ -157,7 +159,7 @@ install_groups() {
     for group in "${missing[@]}"; do
         arguments+=(--group "$group")
     done
-    .venv/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar on "${arguments[@]}"
+    .venv/bin/python -m pip install --disable-pip-version-check "${arguments[@]}"
     for group in "${missing[@]}"; do
         echo "$wanted" >".venv/.group-$group"
     done
