@@ -1,8 +1,10 @@
 """Fixtures shared by all tests."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -34,18 +36,33 @@ def enabled_worker() -> Iterator[Worker]:
 
 
 @pytest.fixture
-def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs code, or a command line of the interpreter, in a new process."""
+def run_interpreter() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command line of the interpreter in a new process."""
 
     def run(
         *arguments: str, env: dict[str, str] | None = None, timeout: float = 120, input: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        import os
-
-        command = [sys.executable, *(("-c", *arguments) if len(arguments) == 1 else arguments)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("JUSTJIT_")}
         return subprocess.run(
-            command, capture_output=True, text=True, env=kept | (env or {}), timeout=timeout, cwd=ROOT, input=input
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            env=kept | (env or {}),
+            timeout=timeout,
+            cwd=ROOT,
+            input=input,
+            check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_python(run_interpreter: Callable[..., Any]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs code in a new process."""
+
+    def run(code: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        result: subprocess.CompletedProcess[str] = run_interpreter(*arguments, "-c", code, **options)
+        return result
 
     return run

@@ -222,7 +222,7 @@ class _Writer:
                 return f"({self.expression(scope, 'str', depth)} + {self.expression(scope, 'str', depth)})[:40]"
             case 1:
                 spec = self.one(["", "", "!r", "!s:>6", ":>4", ":5"])
-                return f'f"<{{{self.atom(scope, self.one(KINDS))}{spec}}}|{{{self.atom(scope, "int")}}}>"[:40]'
+                return f'f"<{{({self.atom(scope, self.one(KINDS))}){spec}}}|{{{self.atom(scope, "int")}}}>"[:40]'
             case 2:
                 return f"{self.atom(scope, 'str')}[{self.slice(scope)}]"
             case 3:

@@ -20,7 +20,7 @@ def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     """``value`` if it is one of ``allowed``; else an error that lists them."""
     listed = ", ".join(map(repr, allowed))
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be one of {listed}, not {value!r} (a {type(value).__name__})")
+        raise TypeError(f"{name} must be one of {listed}, not {value!r} ({type(value).__name__})")
     if value not in allowed:
         raise ValueError(f"{name} must be one of {listed}, not {value!r}")
     return value
@@ -29,7 +29,7 @@ def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
 def check_integer(name: str, value: object, maximum: int) -> int:
     """``value`` if it is an integer from 0 to ``maximum``."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer from 0 to {maximum}, not {value!r} (a {type(value).__name__})")
+        raise TypeError(f"{name} must be an integer from 0 to {maximum}, not {value!r} ({type(value).__name__})")
     if not 0 <= value <= maximum:
         raise ValueError(f"{name} must be an integer from 0 to {maximum}, not {value!r}")
     return int(value)
@@ -38,7 +38,7 @@ def check_integer(name: str, value: object, maximum: int) -> int:
 def check_bool(name: str, value: object) -> bool:
     """``value`` if it is True or False."""
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r} (a {type(value).__name__})")
+        raise TypeError(f"{name} must be True or False, not {value!r} ({type(value).__name__})")
     return value
 
 

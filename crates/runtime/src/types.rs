@@ -130,3 +130,13 @@ pub unsafe fn lookup_special(object: *mut PyObject, name: *mut PyObject) -> PyRe
         }
     }
 }
+
+/// As [`type_lookup`], but borrowed, or NULL: what a class has stays alive as long as the class's version tag is the
+/// same.
+///
+/// # Safety
+/// As for [`type_lookup`].
+pub unsafe fn class_attribute(ty: *mut PyTypeObject, name: *mut PyObject) -> *mut PyObject {
+    // SAFETY: see above; the type keeps a reference of its own.
+    unsafe { type_lookup(ty, name).map_or(ptr::null_mut(), |found| found.as_ptr()) }
+}

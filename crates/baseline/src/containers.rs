@@ -1,0 +1,328 @@
+//! Building, indexing and unpacking containers; strings are built here too.
+
+use crate::emitter::{Emitter, Item, Known, Operand};
+use justjit_builder::Type;
+use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn};
+use justjit_runtime::fast::{SET_SUBSCR, SUBSCR};
+use justjit_runtime::layout::offset;
+use justjit_runtime::ops::containers as ops;
+use justjit_runtime::ops::format::{CONVERT_VALUE, FORMAT_SIMPLE, FORMAT_WITH_SPEC};
+use justjit_runtime::ops::matching::{MATCH_CLASS, MATCH_KEYS, MATCH_MAPPING, MATCH_SEQUENCE};
+use justjit_runtime::ops::unpack::{UNPACK_EX, UNPACK_SEQUENCE};
+
+/// Sequences of up to this many items are unpacked inline.
+const INLINE_UNPACK: u32 = 16;
+
+impl<B: Builder> Emitter<'_, B> {
+    /// A container of the top `items` stack items, which `function` takes over from the frame's memory.
+    pub fn build(&mut self, function: &RuntimeFn, items: usize, count: usize) {
+        let base = self.depth() - items;
+        self.flush_from(base);
+        let address = self.stack_address(base);
+        let count = self.int(count as i64);
+        self.set_instruction_pointer();
+        let result = self.b.call_value(function, &[address, count]);
+        self.stack.truncate(base);
+        let raise = self.raise_block(&[]);
+        self.b.branch_unless(result, raise, &[]);
+        self.push_owned(result);
+    }
+
+    /// `BUILD_CONST_KEY_MAP`.
+    pub fn build_const_key_map(&mut self) {
+        let keys = self.pop();
+        let count = self.at.arg as usize;
+        let base = self.depth() - count;
+        self.flush_from(base);
+        let address = self.stack_address(base);
+        let number = self.int(count as i64);
+        self.stack.truncate(base);
+        let result = self.call_object(&ops::BUILD_CONST_KEY_MAP, &[address, number, keys.value], &[keys]);
+        self.push_owned(result);
+    }
+
+    /// `BUILD_SLICE`.
+    pub fn build_slice(&mut self) {
+        let step = (self.at.arg == 3).then(|| self.pop());
+        let stop = self.pop();
+        let start = self.pop();
+        let step_value = match step {
+            Some(step) => step.value,
+            None => self.null(),
+        };
+        let mut operands = vec![start, stop];
+        operands.extend(step);
+        let result = self.call_object(&ops::BUILD_SLICE, &[start.value, stop.value, step_value], &operands);
+        self.push_owned(result);
+    }
+
+    /// An instruction that puts the top item into a container `arg` items below it.
+    pub fn extend(&mut self, function: &RuntimeFn) {
+        let value = self.pop();
+        let container = self.peek(self.at.arg as usize);
+        self.call_status(function, &[container, value.value], &[value]);
+    }
+
+    /// `MAP_ADD`.
+    pub fn map_add(&mut self) {
+        let value = self.pop();
+        let key = self.pop();
+        let dict = self.peek(self.at.arg as usize);
+        self.call_status(&ops::MAP_ADD, &[dict, key.value, value.value], &[key, value]);
+    }
+
+    /// `DICT_MERGE`.
+    pub fn dict_merge(&mut self) {
+        let update = self.pop();
+        let dict = self.peek(self.at.arg as usize);
+        let callable = self.peek(self.at.arg as usize + 3);
+        self.call_status(&ops::DICT_MERGE, &[callable, dict, update.value], &[update]);
+    }
+
+    /// The address of a sequence's item where container and index are of the types that are inlined.
+    fn item_address(
+        &mut self,
+        container: Operand<B::Value>,
+        key: Operand<B::Value>,
+        tuple: bool,
+        otherwise: B::Block,
+    ) -> B::Value {
+        let ty = if tuple {
+            self.input.objects.tuple_type
+        } else {
+            self.input.objects.list_type
+        };
+        let right = self.has_type(container.value, ty);
+        self.b.branch_unless(right, otherwise, &[]);
+        let index = match key.known {
+            Known::Int(index) => self.int(index),
+            _ => {
+                let is_int = self.has_type(key.value, self.input.objects.long_type);
+                self.b.branch_unless(is_int, otherwise, &[]);
+                // Not negative and of one digit at most: the tag is 8 or, for zero, 1.
+                let tag = self.load(key.value, offset::LONG_TAG);
+                let odd = self.b.int_op_const(IntOp::And, tag, !9);
+                self.b.branch_if(odd, otherwise, &[]);
+                let digit = self.b.load(Type::I32, key.value, offset::LONG_DIGIT);
+                self.b.zero_extend(Type::I64, digit)
+            }
+        };
+        let size = self.load(container.value, offset::OB_SIZE);
+        let inside = self.b.compare(IntCond::UnsignedLt, index, size);
+        self.b.branch_unless(inside, otherwise, &[]);
+        let scaled = self.b.int_op_const(IntOp::Shl, index, 3);
+        if tuple {
+            let at = self.b.int_op(IntOp::Add, container.value, scaled);
+            self.b.int_op_const(IntOp::Add, at, offset::TUPLE_ITEMS.into())
+        } else {
+            let items = self.load(container.value, offset::LIST_ITEMS);
+            self.b.int_op(IntOp::Add, items, scaled)
+        }
+    }
+
+    /// `BINARY_SUBSCR`.
+    pub fn binary_subscr(&mut self) {
+        let key = self.pop();
+        let container = self.pop();
+        let hint = self.input.hint(&self.at);
+        let negative = matches!(key.known, Known::Int(index) if index < 0);
+        if negative
+            || matches!(
+                hint,
+                "BINARY_SUBSCR_DICT" | "BINARY_SUBSCR_STR_INT" | "BINARY_SUBSCR_GETITEM"
+            )
+        {
+            let result = self.call_object(&SUBSCR, &[container.value, key.value], &[container, key]);
+            self.push_owned(result);
+            return;
+        }
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Type::I64);
+        let at = self.item_address(container, key, hint == "BINARY_SUBSCR_TUPLE_INT", slow);
+        let value = self.load(at, 0);
+        self.incref(value);
+        self.release(key);
+        self.release(container);
+        self.b.jump(join, &[value]);
+        self.b.switch_to(slow);
+        let value = self.call_object(&SUBSCR, &[container.value, key.value], &[container, key]);
+        self.b.jump(join, &[value]);
+        self.b.switch_to(join);
+        self.push_owned(result);
+    }
+
+    /// `STORE_SUBSCR`.
+    pub fn store_subscr(&mut self) {
+        let key = self.pop();
+        let container = self.pop();
+        let value = self.pop();
+        let slow = self.b.create_block();
+        let join = self.b.create_block();
+        let negative = matches!(key.known, Known::Int(index) if index < 0);
+        if negative || self.input.hint(&self.at) == "STORE_SUBSCR_DICT" {
+            self.b.jump(slow, &[]);
+        } else {
+            self.b.set_cold(slow);
+            let at = self.item_address(container, key, false, slow);
+            let old = self.load(at, 0);
+            let new = self.own(value);
+            self.b.store(new, at, 0);
+            self.decref(old);
+            self.release(key);
+            self.release(container);
+            self.b.jump(join, &[]);
+        }
+        self.b.switch_to(slow);
+        let args = [container.value, key.value, value.value];
+        self.call_status(&SET_SUBSCR, &args, &[value, container, key]);
+        self.b.jump(join, &[]);
+        self.b.switch_to(join);
+    }
+
+    /// `DELETE_SUBSCR`.
+    pub fn delete_subscr(&mut self) {
+        let key = self.pop();
+        let container = self.pop();
+        self.call_status(&ops::DELETE_SUBSCR, &[container.value, key.value], &[container, key]);
+    }
+
+    /// `BINARY_SLICE`.
+    pub fn binary_slice(&mut self) {
+        let stop = self.pop();
+        let start = self.pop();
+        let container = self.pop();
+        let args = [container.value, start.value, stop.value];
+        let result = self.call_object(&ops::BINARY_SLICE, &args, &[container, start, stop]);
+        self.push_owned(result);
+    }
+
+    /// `STORE_SLICE`.
+    pub fn store_slice(&mut self) {
+        let stop = self.pop();
+        let start = self.pop();
+        let container = self.pop();
+        let value = self.pop();
+        let args = [container.value, start.value, stop.value, value.value];
+        self.call_status(&ops::STORE_SLICE, &args, &[value, container, start, stop]);
+    }
+
+    /// `UNPACK_SEQUENCE`: the first item comes to lie on top.
+    pub fn unpack_sequence(&mut self) {
+        let count = self.at.arg;
+        let sequence = self.pop();
+        let base = self.depth();
+        let join = self.b.create_block();
+        let slow = self.b.create_block();
+        if count <= INLINE_UNPACK {
+            self.b.set_cold(slow);
+            let list = self.input.hint(&self.at) == "UNPACK_SEQUENCE_LIST";
+            let objects = self.input.objects;
+            let right = self.has_type(
+                sequence.value,
+                if list { objects.list_type } else { objects.tuple_type },
+            );
+            self.b.branch_unless(right, slow, &[]);
+            let size = self.load(sequence.value, offset::OB_SIZE);
+            let fits = self.b.compare_const(IntCond::Eq, size, count.into());
+            self.b.branch_unless(fits, slow, &[]);
+            let (items, first) = if list {
+                (self.load(sequence.value, offset::LIST_ITEMS), 0)
+            } else {
+                (sequence.value, offset::TUPLE_ITEMS)
+            };
+            for index in 0..count {
+                let item = self.load(items, first + 8 * index as i32);
+                self.incref(item);
+                let slot = self.stack_slot(base + (count - 1 - index) as usize);
+                self.b.store(item, self.frame, slot);
+            }
+            self.release(sequence);
+            self.b.jump(join, &[]);
+        } else {
+            self.b.jump(slow, &[]);
+        }
+        self.b.switch_to(slow);
+        let out = self.stack_address(base);
+        let number = self.int32(count as i32);
+        self.call_status(&UNPACK_SEQUENCE, &[sequence.value, number, out], &[sequence]);
+        self.b.jump(join, &[]);
+        self.b.switch_to(join);
+        self.stack.extend((0..count).map(|_| Item::Memory));
+    }
+
+    /// `UNPACK_EX`.
+    pub fn unpack_ex(&mut self) {
+        let (before, after) = (self.at.arg & 0xff, self.at.arg >> 8);
+        let sequence = self.pop();
+        let out = self.stack_address(self.depth());
+        let first = self.int32(before as i32);
+        let last = self.int32(after as i32);
+        self.call_status(&UNPACK_EX, &[sequence.value, first, last, out], &[sequence]);
+        self.stack.extend((0..before + 1 + after).map(|_| Item::Memory));
+    }
+
+    /// `FORMAT_SIMPLE` and the like: one object in, one out.
+    pub fn unary_runtime(&mut self, function: &RuntimeFn) {
+        let operand = self.pop();
+        let result = self.call_object(function, &[operand.value], &[operand]);
+        self.push_owned(result);
+    }
+
+    /// `FORMAT_SIMPLE`.
+    pub fn format_simple(&mut self) {
+        self.unary_runtime(&FORMAT_SIMPLE);
+    }
+
+    /// `FORMAT_WITH_SPEC`.
+    pub fn format_with_spec(&mut self) {
+        let spec = self.pop();
+        let value = self.pop();
+        let result = self.call_object(&FORMAT_WITH_SPEC, &[value.value, spec.value], &[value, spec]);
+        self.push_owned(result);
+    }
+
+    /// `CONVERT_VALUE`.
+    pub fn convert_value(&mut self) {
+        let operand = self.pop();
+        let kind = self.int32(self.at.arg as i32);
+        let result = self.call_object(&CONVERT_VALUE, &[operand.value, kind], &[operand]);
+        self.push_owned(result);
+    }
+
+    /// `GET_LEN`.
+    pub fn get_len(&mut self) {
+        let object = self.peek(1);
+        let result = self.call_object(&ops::GET_LEN, &[object], &[]);
+        self.push_owned(result);
+    }
+
+    /// `MATCH_MAPPING` and `MATCH_SEQUENCE`.
+    pub fn match_kind(&mut self, mapping: bool) {
+        let object = self.peek(1);
+        let function = if mapping { &MATCH_MAPPING } else { &MATCH_SEQUENCE };
+        let status = self.b.call_value(function, &[object]);
+        let result = self.b.truncate(Type::I8, status);
+        self.push(Item::Bool(result));
+    }
+
+    /// `MATCH_KEYS`.
+    pub fn match_keys(&mut self) {
+        let keys = self.peek(1);
+        let subject = self.peek(2);
+        let result = self.call_object(&MATCH_KEYS, &[subject, keys], &[]);
+        self.push_owned(result);
+    }
+
+    /// `MATCH_CLASS`.
+    pub fn match_class(&mut self) {
+        let names = self.pop();
+        let class = self.pop();
+        let subject = self.pop();
+        let positional = self.int(self.at.arg.into());
+        let args = [subject.value, class.value, positional, names.value];
+        let result = self.call_object(&MATCH_CLASS, &args, &[subject, class, names]);
+        self.push_owned(result);
+    }
+}

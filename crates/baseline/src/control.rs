@@ -1,0 +1,312 @@
+//! Jumps, tests, loops and returns.
+
+use crate::emitter::{Emitter, Item, Operand};
+use justjit_builder::{Builder, IntCond, IntOp, Type};
+use justjit_bytecode::Opcode;
+use justjit_runtime::fast::TO_BOOL;
+use justjit_runtime::iteration::{FOR_ITER, GET_ITER};
+use justjit_runtime::layout::offset;
+use justjit_runtime::numbers::{BOX_INT, SMALL_INT_MAX, SMALL_INT_MIN};
+use justjit_runtime::version::Version;
+use std::mem::offset_of;
+
+impl<B: Builder> Emitter<'_, B> {
+    /// Whether the block can be entered only from the one before it.
+    fn only_falls_into(&self, block: usize) -> bool {
+        self.predecessors.get(block) == Some(&1)
+    }
+
+    /// Ends a block that just goes on in the next; gives the stack to carry into it.
+    pub fn fall_through(&mut self, block: usize) -> Option<Vec<Item<B::Value>>> {
+        let carry = self.only_falls_into(block);
+        if !carry {
+            self.flush();
+        }
+        self.jump_to_block(block as u32);
+        carry.then(|| std::mem::take(&mut self.stack))
+    }
+
+    /// After a conditional jump: the stack to carry into the next block, if only that jump leads there.
+    pub fn take_carried(&mut self, block: usize) -> Option<Vec<Item<B::Value>>> {
+        let stack = self.carry.take()?;
+        self.only_falls_into(block).then_some(stack)
+    }
+
+    /// Jumps where `condition` says: to the instruction's target, or on.
+    fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
+        self.flush();
+        let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
+        let next = self.machine_block(self.block_at(self.at.next));
+        if jump_if {
+            self.b.branch(condition, (target, &[]), (next, &[]));
+        } else {
+            self.b.branch(condition, (next, &[]), (target, &[]));
+        }
+        self.terminated = true;
+    }
+
+    /// `POP_JUMP_IF_TRUE` and `POP_JUMP_IF_FALSE`.
+    pub fn pop_jump_if(&mut self, jump_if: bool) {
+        let item = *self.stack.last().expect("decoding has checked the depth");
+        let condition = match item {
+            Item::Bool(value) => {
+                self.stack.pop();
+                value
+            }
+            _ => {
+                // Always True or False, which are immortal.
+                let operand = self.pop();
+                let yes = self.object(self.input.objects.true_object);
+                self.b.compare(IntCond::Eq, operand.value, yes)
+            }
+        };
+        self.branch_on(condition, jump_if);
+    }
+
+    /// `POP_JUMP_IF_NONE` and `POP_JUMP_IF_NOT_NONE`.
+    pub fn pop_jump_if_none(&mut self, jump_if: bool) {
+        let operand = self.pop();
+        let none = self.object(self.input.objects.none);
+        let condition = self.b.compare(IntCond::Eq, operand.value, none);
+        self.release(operand);
+        self.branch_on(condition, jump_if);
+    }
+
+    /// `TO_BOOL`.
+    pub fn to_bool(&mut self) {
+        if let Some(Item::Bool(_)) = self.stack.last() {
+            return;
+        }
+        let operand = self.pop();
+        let value = self.truth(operand);
+        self.push(Item::Bool(value));
+    }
+
+    /// The truth of an operand as an `I8`; gives it up.
+    fn truth(&mut self, operand: Operand<B::Value>) -> B::Value {
+        let objects = self.input.objects;
+        let yes = self.object(objects.true_object);
+        let no = self.object(objects.false_object);
+        let none = self.object(objects.none);
+        let is_true = self.b.compare(IntCond::Eq, operand.value, yes);
+        let is_false = self.b.compare(IntCond::Eq, operand.value, no);
+        let is_none = self.b.compare(IntCond::Eq, operand.value, none);
+        let falsy = self.b.int_op(IntOp::Or, is_false, is_none);
+        let known = self.b.int_op(IntOp::Or, is_true, falsy);
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Type::I8);
+        let slow = self.b.create_block();
+        // What is known this way is immortal.
+        self.b.branch(known, (join, &[is_true]), (slow, &[]));
+        self.b.switch_to(slow);
+        let status = self.call_status(&TO_BOOL, &[operand.value], &[operand]);
+        let status = self.b.truncate(Type::I8, status);
+        self.b.jump(join, &[status]);
+        self.b.switch_to(join);
+        result
+    }
+
+    /// `UNARY_NOT`, whose operand is True or False.
+    pub fn unary_not(&mut self) {
+        let value = match self.stack.pop() {
+            Some(Item::Bool(value)) => self.b.int_op_const(IntOp::Xor, value, 1),
+            item => {
+                self.stack.push(item.expect("decoding has checked the depth"));
+                let operand = self.pop();
+                let no = self.object(self.input.objects.false_object);
+                self.b.compare(IntCond::Eq, operand.value, no)
+            }
+        };
+        self.push(Item::Bool(value));
+    }
+
+    /// `JUMP_FORWARD`, and backward without a look at the breaker.
+    pub fn jump(&mut self) {
+        self.flush();
+        let block = self.block_at(self.at.target.expect("a jump"));
+        self.jump_to_block(block);
+        self.terminated = true;
+    }
+
+    /// `JUMP_BACKWARD`: a back edge.
+    pub fn jump_backward(&mut self) {
+        self.flush();
+        self.count(offset_of!(Version, back_edges));
+        let target = self.at.target.expect("a jump");
+        self.safepoint(target);
+        let block = self.block_at(target);
+        self.jump_to_block(block);
+        self.terminated = true;
+    }
+
+    /// `RETURN_VALUE` and `RETURN_CONST`.
+    pub fn return_value(&mut self) {
+        let value = self.pop_owned();
+        self.b.jump(self.leave, &[value]);
+        self.terminated = true;
+    }
+
+    /// `GET_ITER`.
+    pub fn get_iter(&mut self) {
+        let operand = self.pop();
+        let result = self.call_object(&GET_ITER, &[operand.value], &[operand]);
+        self.push_owned(result);
+    }
+
+    /// `FOR_ITER`: the item is pushed, or the exhausted iterator is popped and the loop left.
+    pub fn for_iter(&mut self) {
+        let next_block = self.machine_block(self.block_at(self.at.next));
+        let exit = self.at.jump_destination().expect("a loop has an end");
+        let exit_block = self.machine_block(self.block_at(exit));
+        // The iterator and what lies below it stay in memory during the loop.
+        self.flush();
+        let iterator = self.peek(1);
+        let join = self.b.create_block();
+        let item = self.b.block_param(join, Type::I64);
+        let exhausted = self.b.create_block();
+        let general = self.b.create_block();
+        let hint = self.input.hint(&self.at);
+        match hint {
+            "FOR_ITER_LIST" | "FOR_ITER_TUPLE" => {
+                self.b.set_cold(general);
+                self.next_of_sequence(iterator, hint == "FOR_ITER_LIST", general, join);
+            }
+            "FOR_ITER_GEN" => self.b.jump(general, &[]),
+            // Also where nothing is known yet: a loop over a range gains most.
+            _ => self.next_of_range(iterator, general, exhausted, join),
+        }
+        self.b.switch_to(general);
+        self.set_instruction_pointer();
+        let next = self.b.call_value(&FOR_ITER, &[iterator]);
+        let some = self.b.compare_const(IntCond::UnsignedGt, next, 1);
+        let none = self.b.create_block();
+        self.b.branch(some, (join, &[next]), (none, &[]));
+        self.b.switch_to(none);
+        let raise = self.raise_block(&[]);
+        self.b.branch(next, (raise, &[]), (exhausted, &[]));
+
+        self.b.switch_to(exhausted);
+        self.decref(iterator);
+        self.b.jump(exit_block, &[]);
+
+        self.b.switch_to(join);
+        self.push_owned(item);
+        if self.only_falls_into(self.block_at(self.at.next) as usize) {
+            self.b.jump(next_block, &[]);
+            self.carry = Some(self.stack.clone());
+        } else {
+            self.flush();
+            self.b.jump(next_block, &[]);
+        }
+        self.terminated = true;
+    }
+
+    /// The next number of a range iterator; other iterators go to `general`.
+    fn next_of_range(&mut self, iterator: B::Value, general: B::Block, exhausted: B::Block, join: B::Block) {
+        let is_range = self.has_type(iterator, self.input.objects.range_iterator_type);
+        self.b.branch_unless(is_range, general, &[]);
+        let remaining = self.load(iterator, offset::RANGEITER_LEN);
+        let some = self.b.compare_const(IntCond::SignedGt, remaining, 0);
+        self.b.branch_unless(some, exhausted, &[]);
+        let value = self.load(iterator, offset::RANGEITER_START);
+        let step = self.load(iterator, offset::RANGEITER_STEP);
+        let next = self.b.int_op(IntOp::Add, value, step);
+        self.b.store(next, iterator, offset::RANGEITER_START);
+        let less = self.b.int_op_const(IntOp::Sub, remaining, 1);
+        self.b.store(less, iterator, offset::RANGEITER_LEN);
+        // The number that the loop variable has may be written over when nobody else has it.
+        if let Some(local) = self.stored_next() {
+            let fresh = self.b.create_block();
+            let old = self.load_local(local);
+            self.b.branch_unless(old, fresh, &[]);
+            self.overwrite_int(old, value, fresh, |this, object| {
+                this.incref(object);
+                this.b.jump(join, &[object]);
+            });
+            self.b.switch_to(fresh);
+        }
+        let number = self.b.call_value(&BOX_INT, &[value]);
+        let raise = self.raise_block(&[]);
+        self.b.branch_unless(number, raise, &[]);
+        self.b.jump(join, &[number]);
+    }
+
+    /// The local that the next instruction stores the top of the stack to.
+    pub fn stored_next(&self) -> Option<u32> {
+        let next = self.function.instructions.get(self.index + 1)?;
+        match next.opcode {
+            Opcode::StoreFast => Some(next.arg),
+            Opcode::StoreFastLoadFast | Opcode::StoreFastStoreFast => Some(next.arg >> 4),
+            _ => None,
+        }
+    }
+
+    /// Writes `value` over an object, if that is an exact int of one digit that only one reference leads to, and the
+    /// value needs one digit and is no small int; `done` ends that path. All else goes to `fresh`.
+    pub fn overwrite_int(
+        &mut self,
+        object: B::Value,
+        value: B::Value,
+        fresh: B::Block,
+        done: impl FnOnce(&mut Self, B::Value),
+    ) {
+        let count = self.b.load(Type::I64, object, offset::OB_REFCNT);
+        let alone = self.b.compare_const(IntCond::Eq, count, 1);
+        self.b.branch_unless(alone, fresh, &[]);
+        let is_int = self.has_type(object, self.input.objects.long_type);
+        let tag = self.load(object, offset::LONG_TAG);
+        let compact = self.b.compare_const(IntCond::UnsignedLt, tag, 16);
+        let suits = self.b.int_op(IntOp::And, is_int, compact);
+        // One digit: -2**30 < value < 2**30.
+        let shifted = self.b.int_op_const(IntOp::Add, value, (1 << 30) - 1);
+        let fits = self.b.compare_const(IntCond::UnsignedLt, shifted, (1 << 31) - 1);
+        let suits = self.b.int_op(IntOp::And, suits, fits);
+        let shifted = self.b.int_op_const(IntOp::Sub, value, SMALL_INT_MIN);
+        let large = self
+            .b
+            .compare_const(IntCond::UnsignedGt, shifted, SMALL_INT_MAX - SMALL_INT_MIN);
+        let suits = self.b.int_op(IntOp::And, suits, large);
+        self.b.branch_unless(suits, fresh, &[]);
+        // Tag: one digit, sign 0 or 2.
+        let sign = self.b.int_op_const(IntOp::ShrSigned, value, 63);
+        let negative = self.b.int_op_const(IntOp::And, sign, 2);
+        let tag = self.b.int_op_const(IntOp::Or, negative, 8);
+        self.b.store(tag, object, offset::LONG_TAG);
+        let flipped = self.b.int_op(IntOp::Xor, value, sign);
+        let magnitude = self.b.int_op(IntOp::Sub, flipped, sign);
+        let digit = self.b.truncate(Type::I32, magnitude);
+        self.b.store(digit, object, offset::LONG_DIGIT);
+        done(self, object);
+    }
+
+    /// The next item of a list or tuple iterator; what is at its end, and other iterators, go to `general`.
+    fn next_of_sequence(&mut self, iterator: B::Value, list: bool, general: B::Block, join: B::Block) {
+        let objects = self.input.objects;
+        let ty = if list {
+            objects.list_iterator_type
+        } else {
+            objects.tuple_iterator_type
+        };
+        let right = self.has_type(iterator, ty);
+        self.b.branch_unless(right, general, &[]);
+        let sequence = self.load(iterator, offset::SEQITER_SEQ);
+        self.b.branch_unless(sequence, general, &[]);
+        let index = self.load(iterator, offset::SEQITER_INDEX);
+        let size = self.load(sequence, offset::OB_SIZE);
+        let inside = self.b.compare(IntCond::UnsignedLt, index, size);
+        self.b.branch_unless(inside, general, &[]);
+        let scaled = self.b.int_op_const(IntOp::Shl, index, 3);
+        let item = if list {
+            let items = self.load(sequence, offset::LIST_ITEMS);
+            let at = self.b.int_op(IntOp::Add, items, scaled);
+            self.load(at, 0)
+        } else {
+            let at = self.b.int_op(IntOp::Add, sequence, scaled);
+            self.load(at, offset::TUPLE_ITEMS)
+        };
+        let next = self.b.int_op_const(IntOp::Add, index, 1);
+        self.b.store(next, iterator, offset::SEQITER_INDEX);
+        self.incref(item);
+        self.b.jump(join, &[item]);
+    }
+}

@@ -1,0 +1,171 @@
+//! What a compilation starts from.
+
+use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
+use justjit_runtime::attributes::AttributeSite;
+use justjit_runtime::call::CallSite;
+use justjit_runtime::globals::{self, GlobalCell};
+use justjit_runtime::layout::Code;
+use justjit_runtime::version::Version;
+use pyo3_ffi::*;
+use std::cell::RefCell;
+
+/// Objects of the interpreter that code refers to.
+#[derive(Clone, Copy)]
+pub struct Objects {
+    pub none: *const (),
+    pub true_object: *const (),
+    pub false_object: *const (),
+    pub long_type: *const (),
+    pub float_type: *const (),
+    pub list_type: *const (),
+    pub tuple_type: *const (),
+    pub unicode_type: *const (),
+    pub dict_type: *const (),
+    pub function_type: *const (),
+    pub range_iterator_type: *const (),
+    pub list_iterator_type: *const (),
+    pub tuple_iterator_type: *const (),
+    pub assertion_error: *const (),
+}
+
+impl Objects {
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn get() -> Objects {
+        // SAFETY: the interpreter's own objects, which live for ever.
+        unsafe {
+            let iterator_type = |sequence: *mut PyObject| {
+                let iterator = PyObject_GetIter(sequence);
+                let ty = Py_TYPE(iterator);
+                Py_DECREF(iterator);
+                Py_DECREF(sequence);
+                ty.cast_const().cast()
+            };
+            Objects {
+                none: Py_None().cast_const().cast(),
+                true_object: Py_True().cast_const().cast(),
+                false_object: Py_False().cast_const().cast(),
+                long_type: (&raw const PyLong_Type).cast(),
+                float_type: (&raw const PyFloat_Type).cast(),
+                list_type: (&raw const PyList_Type).cast(),
+                tuple_type: (&raw const PyTuple_Type).cast(),
+                unicode_type: (&raw const PyUnicode_Type).cast(),
+                dict_type: (&raw const PyDict_Type).cast(),
+                function_type: (&raw const PyFunction_Type).cast(),
+                range_iterator_type: (&raw const PyRangeIter_Type).cast(),
+                list_iterator_type: iterator_type(PyList_New(0)),
+                tuple_iterator_type: iterator_type(PyTuple_New(0)),
+                assertion_error: PyExc_AssertionError.cast_const().cast(),
+            }
+        }
+    }
+}
+
+/// Everything that a compilation reads, and the version that it fills.
+pub struct Input<'a> {
+    pub function: &'a Function,
+    pub code: *mut Code,
+    pub globals: *mut PyObject,
+    pub builtins: *mut PyObject,
+    pub objects: Objects,
+    pub version: *mut Version,
+    /// Instruction offsets (bytes) at which the interpreter takes over, for tests.
+    pub handover_points: &'a [u32],
+    /// Compiled code counts the inline caches' hits.
+    pub count_hits: bool,
+    /// Sites made so far; they become the version's.
+    pub sites: &'a RefCell<Sites>,
+}
+
+/// Inline caches of the code that is being made.
+#[derive(Default)]
+pub struct Sites {
+    pub calls: Vec<Box<CallSite>>,
+    pub attributes: Vec<Box<AttributeSite>>,
+    pub cells: Vec<*mut GlobalCell>,
+}
+
+impl Input<'_> {
+    /// The interpreter's specialized form of the instruction, if it has run often enough to have one.
+    pub fn hint(&self, instruction: &Instruction) -> &'static str {
+        // SAFETY: decoding has checked that the offset lies in the code.
+        let unit = unsafe {
+            Code::instructions(self.code)
+                .cast::<u8>()
+                .add(instruction.offset as usize)
+                .read()
+        };
+        match specialized_name(unit) {
+            Some((base, name)) if base == instruction.opcode => name,
+            _ => "",
+        }
+    }
+
+    pub fn constant(&self, index: u32) -> *mut PyObject {
+        // SAFETY: decoding has checked the index.
+        unsafe { PyTuple_GET_ITEM((*self.code).co_consts, index as Py_ssize_t) }
+    }
+
+    pub fn name(&self, index: u32) -> *mut PyObject {
+        // SAFETY: decoding has checked the index.
+        unsafe { PyTuple_GET_ITEM((*self.code).co_names, index as Py_ssize_t) }
+    }
+
+    pub fn local_name(&self, index: u32) -> *mut PyObject {
+        // SAFETY: decoding has checked the index.
+        unsafe { PyTuple_GET_ITEM((*self.code).co_localsplusnames, index as Py_ssize_t) }
+    }
+
+    /// Whether the slot holds a free variable (else a cell of this function's own).
+    pub fn is_free(&self, index: u32) -> bool {
+        // SAFETY: a live code object.
+        unsafe { index as i32 >= (*self.code).co_nlocalsplus - (*self.code).co_nfreevars }
+    }
+
+    pub fn call_site(&self) -> *const CallSite {
+        let mut site = Box::new(CallSite::new());
+        site.owner = self.version;
+        let address: *const CallSite = &raw const *site;
+        self.sites.borrow_mut().calls.push(site);
+        address
+    }
+
+    pub fn attribute_site(&self, name: *mut PyObject, is_store: bool) -> *const AttributeSite {
+        let site = Box::new(AttributeSite::new(name, is_store));
+        let address: *const AttributeSite = &raw const *site;
+        self.sites.borrow_mut().attributes.push(site);
+        address
+    }
+
+    /// The cell of a global name, where both dictionaries are exact ones.
+    pub fn global_cell(&self, name: *mut PyObject) -> Option<*const GlobalCell> {
+        // SAFETY: the GIL is held during a compilation; the function holds both.
+        unsafe {
+            if PyDict_CheckExact(self.globals) == 0 || PyDict_CheckExact(self.builtins) == 0 {
+                return None;
+            }
+            let cell = globals::cell(self.globals, self.builtins, name);
+            self.sites.borrow_mut().cells.push(cell);
+            Some(cell)
+        }
+    }
+}
+
+/// Whether an opcode belongs to generators and coroutines, which are declined.
+pub fn is_generator_opcode(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        ReturnGenerator
+            | YieldValue
+            | Send
+            | EndSend
+            | GetYieldFromIter
+            | GetAwaitable
+            | GetAiter
+            | GetAnext
+            | EndAsyncFor
+            | BeforeAsyncWith
+            | CleanupThrow
+    )
+}

@@ -1,0 +1,153 @@
+//! Entering and leaving a function.
+
+use crate::emitter::{Emitter, slot_offset};
+use justjit_builder::{Builder, IntCond, IntOp, Type};
+use justjit_bytecode::flags;
+use justjit_runtime::frame::LEAVE;
+use justjit_runtime::layout::{Frame, ThreadState};
+use justjit_runtime::safepoint::{ENTRY_CHECK, verdict};
+use justjit_runtime::thread::Thread;
+use justjit_runtime::version::{HandOverReason, Version};
+use std::mem::offset_of;
+
+/// Locals beyond this number are dropped by a loop in the runtime.
+const INLINE_DROPS: usize = 8;
+
+impl<B: Builder> Emitter<'_, B> {
+    /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
+    pub fn prologue(&mut self) {
+        let input = self.input;
+        let (thread_state, frame) = (self.tstate, self.frame);
+        let store = |this: &mut Self, value: B::Value, offset: usize| this.b.store(value, frame, offset as i32);
+        let code = self.object(input.code);
+        store(self, code, offset_of!(Frame, f_executable));
+        let previous = self.load(thread_state, offset_of!(ThreadState, current_frame) as i32);
+        store(self, previous, offset_of!(Frame, previous));
+        let globals = self.object(input.globals);
+        store(self, globals, offset_of!(Frame, f_globals));
+        let builtins = self.object(input.builtins);
+        store(self, builtins, offset_of!(Frame, f_builtins));
+        let null = self.null();
+        if self.function.flags & flags::OPTIMIZED != 0 {
+            store(self, null, offset_of!(Frame, f_locals));
+        }
+        store(self, null, offset_of!(Frame, frame_obj));
+        let first = self.instruction_address(0);
+        store(self, first, offset_of!(Frame, instr_ptr));
+        // stacktop, return_offset, owner (FRAME_OWNED_BY_THREAD): one word.
+        let word = self.int(self.function.nlocals_plus.into());
+        store(self, word, offset_of!(Frame, stacktop));
+        for local in self.parameters()..self.locals() {
+            self.b.store(null, frame, slot_offset(local));
+        }
+        self.b
+            .store(frame, thread_state, offset_of!(ThreadState, current_frame) as i32);
+        // SAFETY: a live code object.
+        let words = unsafe { (*input.code).co_framesize };
+        let top = self.b.int_op_const(IntOp::Add, frame, i64::from(words) * 8);
+        self.b
+            .store(top, thread_state, offset_of!(ThreadState, datastack_top) as i32);
+        let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, thread_state, offset);
+        let remaining = self.b.int_op_const(IntOp::Sub, remaining, 1);
+        self.b.store(remaining, thread_state, offset);
+        self.count(offset_of!(Version, calls));
+    }
+
+    /// Slots that the caller fills.
+    fn parameters(&self) -> usize {
+        // SAFETY: a live code object.
+        let code = unsafe { &*self.input.code };
+        let starred = self.function.flags & flags::VARARGS != 0;
+        let keywords = self.function.flags & flags::VARKEYWORDS != 0;
+        (code.co_argcount + code.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
+    }
+
+    /// Adds one to a counter of the version.
+    pub fn count(&mut self, field: usize) {
+        let version = self.object::<Version>(self.input.version);
+        let old = self.load(version, field as i32);
+        let new = self.b.int_op_const(IntOp::Add, old, 1);
+        self.b.store(new, version, field as i32);
+    }
+
+    /// `RESUME` at a function's start: recursion limit, stack and breaker in one branch.
+    pub fn resume(&mut self) {
+        if self.at.arg & 3 != 0 {
+            return;
+        }
+        let remaining = self.b.load(
+            Type::I32,
+            self.tstate,
+            offset_of!(ThreadState, py_recursion_remaining) as i32,
+        );
+        let too_deep = self.b.compare_const(IntCond::SignedLt, remaining, 0);
+        let stack_pointer = self.b.stack_pointer();
+        let limit = self.load(self.thread, offset_of!(Thread, stack_limit) as i32);
+        let too_low = self.b.compare(IntCond::UnsignedLt, stack_pointer, limit);
+        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
+        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
+        let unquiet = self.b.compare(IntCond::Ne, breaker, expected);
+        let any = self.b.int_op(IntOp::Or, too_deep, too_low);
+        let any = self.b.int_op(IntOp::Or, any, unquiet);
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        let next = self.b.create_block();
+        self.b.branch(any, (slow, &[]), (next, &[]));
+
+        self.b.switch_to(slow);
+        self.set_instruction_pointer();
+        let outcome = self
+            .b
+            .call_value(&ENTRY_CHECK, &[self.thread, self.frame, remaining, stack_pointer]);
+        let stop = self.b.create_block();
+        self.b.branch(outcome, (stop, &[]), (next, &[]));
+        self.b.switch_to(stop);
+        let over = self.b.create_block();
+        let handing_over = self.b.compare_const(IntCond::Eq, outcome, verdict::HAND_OVER.into());
+        self.b.branch_if(handing_over, over, &[]);
+        let raise = self.raise_block(&[]);
+        let raised = self.b.compare_const(IntCond::Eq, outcome, verdict::RAISE.into());
+        self.b.branch_if(raised, raise, &[]);
+        let null = self.null();
+        self.b.ret(null);
+        self.b.switch_to(over);
+        self.hand_over(self.at.offset, 0, HandOverReason::Instrumentation, false);
+
+        self.b.switch_to(next);
+        // From here on the frame is complete, and whoever looks sees it at its first line.
+        self.set_instruction_pointer();
+    }
+
+    /// The block that leaves the function: unlinks the frame, drops the locals, pops it.
+    pub fn epilogue(&mut self) {
+        self.b.switch_to(self.leave);
+        let value = self.leave_value;
+        let object = self.frame_field(offset_of!(Frame, frame_obj));
+        let by_runtime = self.b.create_block();
+        let locals = self.locals();
+        if locals > INLINE_DROPS || self.function.flags & flags::OPTIMIZED == 0 {
+            self.b.jump(by_runtime, &[]);
+        } else {
+            self.b.set_cold(by_runtime);
+            self.b.branch_if(object, by_runtime, &[]);
+            let previous = self.frame_field(offset_of!(Frame, previous));
+            self.b
+                .store(previous, self.tstate, offset_of!(ThreadState, current_frame) as i32);
+            for local in 0..locals {
+                let old = self.load_local(local as u32);
+                self.xdecref(old);
+            }
+            self.b
+                .store(self.frame, self.tstate, offset_of!(ThreadState, datastack_top) as i32);
+            let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+            let remaining = self.b.load(Type::I32, self.tstate, offset);
+            let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
+            self.b.store(remaining, self.tstate, offset);
+            self.b.ret(value);
+        }
+        self.b.switch_to(by_runtime);
+        self.b.call(&LEAVE, &[self.thread, self.frame]);
+        self.b.ret(value);
+    }
+}

@@ -1,0 +1,328 @@
+//! What the baseline tier makes of each opcode: the dispatch, and the same in words for the opcode reference.
+
+use crate::emitter::{Emitter, Item};
+use justjit_builder::Builder;
+use justjit_bytecode::Opcode;
+use justjit_runtime::ops::containers as ops;
+use justjit_runtime::version::HandOverReason;
+
+/// How an instruction is compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Machine code that needs no call in the usual case.
+    Inline,
+    /// Inline for the types named, a call of the runtime for the others.
+    FastPath,
+    /// A call of the runtime.
+    Runtime,
+    /// Part of generators and coroutines, whose functions are declined.
+    Declined,
+    /// Never in code that a compiler makes.
+    Absent,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Inline => "inline",
+            Kind::FastPath => "fast path",
+            Kind::Runtime => "runtime call",
+            Kind::Declined => "declined",
+            Kind::Absent => "absent",
+        }
+    }
+}
+
+macro_rules! table {
+    ($($opcode:ident: $kind:ident, $text:literal;)*) => {
+        /// How the opcode is compiled, and what is quick about it.
+        pub fn describe(opcode: Opcode) -> (Kind, &'static str) {
+            match opcode {
+                $(Opcode::$opcode => (Kind::$kind, $text),)*
+            }
+        }
+    };
+}
+
+table! {
+    BeforeAsyncWith: Declined, "";
+    BeforeWith: Runtime, "";
+    BinaryOp: FastPath, "`+ - * & | ^` on ints of one digit, `+ - * /` on floats; the result takes the place of an operand that nobody else holds";
+    BinarySlice: Runtime, "";
+    BinarySubscr: FastPath, "list or tuple with a non-negative int; dict by string or int in the runtime";
+    BuildConstKeyMap: Runtime, "";
+    BuildList: Runtime, "";
+    BuildMap: Runtime, "";
+    BuildSet: Runtime, "";
+    BuildSlice: Runtime, "";
+    BuildString: Runtime, "";
+    BuildTuple: Runtime, "";
+    Call: FastPath, "compiled Python functions are entered directly; builtin functions, methods of builtin types and classes with a Python `__init__` without their vectorcall";
+    CallFunctionEx: Runtime, "";
+    CallIntrinsic1: Runtime, "";
+    CallIntrinsic2: Runtime, "";
+    CallKw: Runtime, "compiled Python functions bind their keywords without a dictionary";
+    CheckEgMatch: Runtime, "";
+    CheckExcMatch: Runtime, "";
+    CleanupThrow: Declined, "";
+    CompareOp: FastPath, "ints of one digit, floats; the test that follows needs no bool object";
+    ContainsOp: Runtime, "";
+    ConvertValue: Runtime, "";
+    Copy: Inline, "";
+    CopyFreeVars: Runtime, "";
+    DeleteAttr: Runtime, "";
+    DeleteDeref: Inline, "";
+    DeleteFast: Inline, "";
+    DeleteGlobal: Runtime, "";
+    DeleteName: Runtime, "";
+    DeleteSubscr: Runtime, "";
+    DictMerge: Runtime, "";
+    DictUpdate: Runtime, "";
+    EndAsyncFor: Declined, "";
+    EndFor: Inline, "";
+    EndSend: Declined, "";
+    ExitInitCheck: Absent, "";
+    ForIter: FastPath, "range, list and tuple iterators; the loop variable's int is written over when nobody else holds it";
+    FormatSimple: Runtime, "";
+    FormatWithSpec: Runtime, "";
+    GetAiter: Declined, "";
+    GetAnext: Declined, "";
+    GetAwaitable: Declined, "";
+    GetIter: Runtime, "";
+    GetLen: Runtime, "";
+    GetYieldFromIter: Declined, "";
+    ImportFrom: Runtime, "";
+    ImportName: Runtime, "";
+    InterpreterExit: Absent, "";
+    IsOp: Inline, "";
+    JumpBackward: Inline, "a back edge: counted, and compared with the breaker";
+    JumpBackwardNoInterrupt: Inline, "";
+    JumpForward: Inline, "";
+    ListAppend: Runtime, "";
+    ListExtend: Runtime, "";
+    LoadAssertionError: Inline, "";
+    LoadAttr: FastPath, "inline values and slots; methods without a bound method object; class attributes, modules, properties in the runtime's entries";
+    LoadBuildClass: Runtime, "";
+    LoadConst: Inline, "deferred: no code until it is used";
+    LoadDeref: Inline, "";
+    LoadFast: Inline, "deferred: borrowed from the local";
+    LoadFastAndClear: Inline, "";
+    LoadFastCheck: Inline, "";
+    LoadFastLoadFast: Inline, "deferred: borrowed from the locals";
+    LoadFromDictOrDeref: Runtime, "";
+    LoadFromDictOrGlobals: Runtime, "";
+    LoadGlobal: FastPath, "one load from a cell that dictionary watchers keep true";
+    LoadLocals: Runtime, "";
+    LoadName: Runtime, "";
+    LoadSuperAttr: Runtime, "no super object where the class's look-up is plain";
+    MakeCell: Runtime, "";
+    MakeFunction: Runtime, "";
+    MapAdd: Runtime, "";
+    MatchClass: Runtime, "";
+    MatchKeys: Runtime, "";
+    MatchMapping: Runtime, "";
+    MatchSequence: Runtime, "";
+    Nop: Inline, "";
+    PopExcept: Runtime, "";
+    PopJumpIfFalse: Inline, "fused with the test before it";
+    PopJumpIfNone: Inline, "";
+    PopJumpIfNotNone: Inline, "";
+    PopJumpIfTrue: Inline, "fused with the test before it";
+    PopTop: Inline, "";
+    PushExcInfo: Runtime, "";
+    PushNull: Inline, "";
+    RaiseVarargs: Runtime, "";
+    Reraise: Runtime, "";
+    Resume: Inline, "recursion limit, stack and breaker in one branch";
+    ReturnConst: Inline, "";
+    ReturnGenerator: Declined, "";
+    ReturnValue: Inline, "";
+    Send: Declined, "";
+    SetAdd: Runtime, "";
+    SetFunctionAttribute: Runtime, "";
+    SetUpdate: Runtime, "";
+    SetupAnnotations: Runtime, "";
+    StoreAttr: FastPath, "inline values and slots; new inline values in the runtime's entries";
+    StoreDeref: Inline, "";
+    StoreFast: Inline, "";
+    StoreFastLoadFast: Inline, "";
+    StoreFastStoreFast: Inline, "";
+    StoreGlobal: Runtime, "";
+    StoreName: Runtime, "";
+    StoreSlice: Runtime, "";
+    StoreSubscr: FastPath, "list with a non-negative int; dict by string in the runtime";
+    Swap: Inline, "";
+    ToBool: FastPath, "True, False, None; ints, strings, lists, tuples and dicts in the runtime";
+    UnaryInvert: Runtime, "";
+    UnaryNegative: Runtime, "";
+    UnaryNot: Inline, "";
+    UnpackEx: Runtime, "";
+    UnpackSequence: FastPath, "tuples and lists of up to 16 items";
+    WithExceptStart: Runtime, "";
+    YieldValue: Declined, "";
+}
+
+impl<B: Builder> Emitter<'_, B> {
+    /// Emits the present instruction.
+    pub fn instruction(&mut self) {
+        use Opcode::*;
+        let arg = self.at.arg;
+        let count = arg as usize;
+        match self.at.opcode {
+            Nop => {}
+            Resume => self.resume(),
+
+            LoadConst => self.load_const(),
+            LoadFast => self.load_fast(arg),
+            LoadFastLoadFast => {
+                self.load_fast(arg >> 4);
+                self.load_fast(arg & 15);
+            }
+            LoadFastCheck => self.load_fast_check(),
+            LoadFastAndClear => self.load_fast_and_clear(),
+            StoreFast => self.store_fast(arg),
+            StoreFastLoadFast => {
+                self.store_fast(arg >> 4);
+                self.load_fast(arg & 15);
+            }
+            StoreFastStoreFast => {
+                self.store_fast(arg >> 4);
+                self.store_fast(arg & 15);
+            }
+            DeleteFast => self.delete_fast(),
+            MakeCell => self.make_cell(),
+            CopyFreeVars => self.copy_free_vars(),
+            LoadDeref => self.load_deref(),
+            StoreDeref => self.store_deref(),
+            DeleteDeref => self.delete_deref(),
+            LoadGlobal => self.load_global(),
+            StoreGlobal => self.store_global(),
+            DeleteGlobal => self.delete_global(),
+            LoadName => self.load_name(),
+            StoreName => self.store_name(),
+            DeleteName => self.delete_name(),
+            LoadLocals => self.load_locals(),
+            LoadFromDictOrGlobals => self.load_from_dict_or_globals(),
+            LoadFromDictOrDeref => self.load_from_dict_or_deref(),
+            SetupAnnotations => self.setup_annotations(),
+            LoadBuildClass => self.load_build_class(),
+            LoadAssertionError => self.load_assertion_error(),
+
+            PopTop | EndFor => {
+                let operand = self.pop();
+                self.release(operand);
+            }
+            PushNull => self.push(Item::Null),
+            Copy => self.copy(),
+            Swap => self.swap(),
+
+            BinaryOp => self.binary_op(),
+            CompareOp => self.compare_op(),
+            IsOp => self.is_op(),
+            ContainsOp => self.contains_op(),
+            UnaryNegative => self.unary_negative(),
+            UnaryInvert => self.unary_invert(),
+            UnaryNot => self.unary_not(),
+            ToBool => self.to_bool(),
+
+            BinarySubscr => self.binary_subscr(),
+            StoreSubscr => self.store_subscr(),
+            DeleteSubscr => self.delete_subscr(),
+            BinarySlice => self.binary_slice(),
+            StoreSlice => self.store_slice(),
+            BuildTuple => self.build(&ops::BUILD_TUPLE, count, count),
+            BuildList => self.build(&ops::BUILD_LIST, count, count),
+            BuildSet => self.build(&ops::BUILD_SET, count, count),
+            BuildString => self.build(&ops::BUILD_STRING, count, count),
+            BuildMap => self.build(&ops::BUILD_MAP, 2 * count, count),
+            BuildConstKeyMap => self.build_const_key_map(),
+            BuildSlice => self.build_slice(),
+            ListAppend => self.extend(&ops::LIST_APPEND),
+            ListExtend => self.extend(&ops::LIST_EXTEND),
+            SetAdd => self.extend(&ops::SET_ADD),
+            SetUpdate => self.extend(&ops::SET_UPDATE),
+            DictUpdate => self.extend(&ops::DICT_UPDATE),
+            DictMerge => self.dict_merge(),
+            MapAdd => self.map_add(),
+            UnpackSequence => self.unpack_sequence(),
+            UnpackEx => self.unpack_ex(),
+            FormatSimple => self.format_simple(),
+            FormatWithSpec => self.format_with_spec(),
+            ConvertValue => self.convert_value(),
+            GetLen => self.get_len(),
+            MatchMapping => self.match_kind(true),
+            MatchSequence => self.match_kind(false),
+            MatchKeys => self.match_keys(),
+            MatchClass => self.match_class(),
+
+            LoadAttr => self.load_attr(),
+            StoreAttr => self.store_attr(),
+            DeleteAttr => self.delete_attr(),
+            LoadSuperAttr => self.load_super_attr(),
+            Call => self.call(),
+            CallKw => self.call_kw(),
+            CallFunctionEx => self.call_function_ex(),
+            MakeFunction => self.make_function(),
+            SetFunctionAttribute => self.set_function_attribute(),
+            ImportName => self.import_name(),
+            ImportFrom => self.import_from(),
+            CallIntrinsic1 => self.call_intrinsic_1(),
+            CallIntrinsic2 => self.call_intrinsic_2(),
+
+            GetIter => self.get_iter(),
+            ForIter => self.for_iter(),
+            JumpForward | JumpBackwardNoInterrupt => self.jump(),
+            JumpBackward => self.jump_backward(),
+            PopJumpIfTrue => self.pop_jump_if(true),
+            PopJumpIfFalse => self.pop_jump_if(false),
+            PopJumpIfNone => self.pop_jump_if_none(true),
+            PopJumpIfNotNone => self.pop_jump_if_none(false),
+            ReturnValue => self.return_value(),
+            ReturnConst => {
+                self.load_const();
+                self.return_value();
+            }
+
+            PushExcInfo => self.push_exc_info(),
+            PopExcept => self.pop_except(),
+            Reraise => self.reraise(),
+            RaiseVarargs => self.raise_varargs(),
+            CheckExcMatch => self.check_exc_match(),
+            CheckEgMatch => self.check_eg_match(),
+            BeforeWith => self.before_with(),
+            WithExceptStart => self.with_except_start(),
+
+            // Declined before anything is emitted; should one slip through, the interpreter is right.
+            _ => self.hand_over_here(HandOverReason::Instruction),
+        }
+    }
+
+    /// `COPY`.
+    fn copy(&mut self) {
+        let depth = self.depth() - self.at.arg as usize;
+        match self.stack[depth] {
+            item @ (Item::Local(_) | Item::Const(_) | Item::Null | Item::Bool(_)) => self.push(item),
+            Item::Owned(value) => {
+                self.incref(value);
+                self.push_owned(value);
+            }
+            Item::Memory => {
+                let value = self.peek(self.at.arg as usize);
+                self.incref(value);
+                self.push_owned(value);
+            }
+        }
+    }
+
+    /// `SWAP`.
+    fn swap(&mut self) {
+        let top = self.depth() - 1;
+        let other = self.depth() - self.at.arg as usize;
+        for depth in [top, other] {
+            if self.stack[depth] == Item::Memory {
+                self.own_at(depth);
+            }
+        }
+        self.stack.swap(top, other);
+    }
+}

@@ -1,0 +1,266 @@
+//! From a function object to an installed version.
+
+use crate::config;
+use justjit_baseline::input::{Input, Objects, Sites};
+use justjit_baseline::{BODY, compile as emit, decline_reason};
+use justjit_builder::{Builder, Signature, Type};
+use justjit_bytecode::{CodeFields, Function as Decoded, Version as PythonVersion, decode};
+use justjit_cranelift::{Backend, Code as MachineCode, Options};
+use justjit_runtime::call::VECTORCALL;
+use justjit_runtime::hook::CodeState;
+use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::version::{HandOverReason, Version, register};
+use justjit_runtime::{api, probe};
+use pyo3_ffi::*;
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::ptr::null;
+use std::time::Instant;
+
+/// A vectorcall entry: `(callable, args, nargsf, kwnames)`.
+const ENTRY: Signature = Signature {
+    params: &[Type::I64, Type::I64, Type::I64, Type::I64],
+    result: Some(Type::I64),
+};
+
+/// What compiling needs and keeps.
+struct Compiler {
+    backend: Backend,
+    options: Options,
+    objects: Objects,
+    /// Something was not compiled because the limit was reached.
+    limit_reached: bool,
+}
+
+static mut COMPILER: Option<Result<Compiler, String>> = None;
+
+/// The compiler, made when it is first needed.
+#[allow(static_mut_refs, reason = "guarded by the GIL; compiling runs no Python code")]
+unsafe fn compiler() -> Result<&'static mut Compiler, String> {
+    // SAFETY: the GIL is held.
+    unsafe {
+        let made = COMPILER.get_or_insert_with(|| {
+            probe::prove()?;
+            let options = options();
+            let backend = Backend::new(options).map_err(|error| error.to_string())?;
+            Ok(Compiler {
+                backend,
+                options,
+                objects: Objects::get(),
+                limit_reached: false,
+            })
+        });
+        match made {
+            Ok(compiler) => {
+                let wanted = options();
+                if wanted != compiler.options {
+                    compiler.backend = Backend::new(wanted).map_err(|error| error.to_string())?;
+                    compiler.options = wanted;
+                }
+                Ok(compiler)
+            }
+            Err(reason) => Err(reason.clone()),
+        }
+    }
+}
+
+fn options() -> Options {
+    let config = config::get();
+    Options {
+        optimize: true,
+        single_pass_regalloc: false,
+        verify: config.verify,
+        unwind_info: config.unwind_info,
+    }
+}
+
+/// Whether a function was declined because there is too much code.
+#[allow(static_mut_refs, reason = "guarded by the GIL")]
+pub fn limit_reached() -> bool {
+    // SAFETY: the GIL is held.
+    unsafe { matches!(&COMPILER, Some(Ok(compiler)) if compiler.limit_reached) }
+}
+
+unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
+    // SAFETY: a live bytes object that outlives the use.
+    unsafe { std::slice::from_raw_parts(PyBytes_AsString(object).cast::<u8>(), PyBytes_Size(object) as usize) }
+}
+
+/// Decodes a code object.
+///
+/// # Safety
+/// The GIL is held; a live code object.
+pub unsafe fn decode_code(code: *mut Code) -> Result<Decoded, String> {
+    // SAFETY: see the contract; the fields are of the types that the interpreter gives them.
+    unsafe {
+        let instructions = api::PyCode_GetCode(code.cast());
+        if instructions.is_null() {
+            PyErr_Clear();
+            return Err("no memory".into());
+        }
+        let decoded = decode(&CodeFields {
+            version: PythonVersion::V3_13,
+            code: bytes(instructions),
+            exception_table: bytes((*code).co_exceptiontable),
+            line_table: bytes((*code).co_linetable),
+            first_line: (*code).co_firstlineno,
+            flags: (*code).co_flags as u32,
+            stack_size: (*code).co_stacksize as u32,
+            nlocals_plus: (*code).co_nlocalsplus as u32,
+            n_locals: (*code).co_nlocals as u32,
+            n_consts: PyTuple_GET_SIZE((*code).co_consts) as u32,
+            n_names: PyTuple_GET_SIZE((*code).co_names) as u32,
+        });
+        Py_DECREF(instructions);
+        decoded.map_err(|error| format!("bytecode that cannot be decoded: {error}"))
+    }
+}
+
+/// The text of a str.
+///
+/// # Safety
+/// The GIL is held; a live str.
+pub unsafe fn text(object: *mut PyObject) -> String {
+    // SAFETY: see the contract.
+    unsafe {
+        let mut size = 0;
+        let data = PyUnicode_AsUTF8AndSize(object, &mut size);
+        if data.is_null() {
+            PyErr_Clear();
+            return "?".into();
+        }
+        String::from_utf8_lossy(std::slice::from_raw_parts(data.cast(), size as usize)).into_owned()
+    }
+}
+
+/// Compiles a function's code for its globals and builtins; the error is the reason why not.
+///
+/// # Safety
+/// The GIL is held; a live function and its code's state.
+pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
+    // SAFETY: see the contract.
+    unsafe { make(function.cast(), &(*state).handover_points, false).map(|version| Box::into_raw(version)) }
+}
+
+/// Makes a version of a function that is not installed; with `want_text` it keeps the code generator's text.
+///
+/// # Safety
+/// As for [`compile`].
+pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: bool) -> Result<Box<Version>, String> {
+    // SAFETY: see the contract.
+    unsafe {
+        let started = Instant::now();
+        let compiler = compiler()?;
+        let config = config::get();
+        if compiler.backend.code_bytes_in_use() as u64 >= config.code_memory_limit {
+            compiler.limit_reached = true;
+            return Err("the limit of memory for code is reached".into());
+        }
+        let code = (*function).func_code.cast::<Code>();
+        let decoded = decode_code(code)?;
+        if let Some(reason) = decline_reason(&decoded) {
+            return Err(reason);
+        }
+        let flags = (*code).co_flags;
+        let mut version = Box::new(Version {
+            body: null(),
+            vectorcall: null(),
+            frame_bytes: (*code).co_framesize as usize * 8,
+            code,
+            globals: (*function).func_globals,
+            builtins: (*function).func_builtins,
+            argcount: (*code).co_argcount as u32,
+            simple: (*code).co_kwonlyargcount == 0 && flags & (CO_VARARGS | CO_VARKEYWORDS) == 0,
+            dead: false,
+            pins: 0,
+            calls: 0,
+            back_edges: 0,
+            handovers: [0; HandOverReason::ALL.len()],
+            compile_ns: 0,
+            code_bytes: 0,
+            instructions: decoded.instructions.len() as u32,
+            call_sites: Vec::new(),
+            attribute_sites: Vec::new(),
+            machine_code: Vec::new(),
+            cells: Vec::new(),
+        });
+        let sites = RefCell::new(Sites::default());
+        let input = Input {
+            function: &decoded,
+            code,
+            globals: (*function).func_globals,
+            builtins: (*function).func_builtins,
+            objects: compiler.objects,
+            version: &raw mut *version,
+            handover_points,
+            count_hits: config.count_hits,
+            sites: &sites,
+        };
+        let name = text((*code).co_qualname);
+        let body = compiler
+            .backend
+            .compile(&name, &BODY, want_text, &mut |b| emit(b, &input));
+        let Sites {
+            calls,
+            attributes,
+            cells,
+        } = sites.into_inner();
+        version.call_sites = calls;
+        version.attribute_sites = attributes;
+        version.cells = cells;
+        let machine = body.and_then(|body| {
+            let target: *const Version = &raw const *version;
+            let entry = compiler.backend.compile(&name, &ENTRY, false, &mut |b| {
+                let mut args: Vec<_> = (0..4).map(|index| b.param(index)).collect();
+                args.push(b.object(target.cast()));
+                let result = b.call_value(&VECTORCALL, &args);
+                b.ret(result);
+            })?;
+            Ok((body, entry))
+        });
+        let (body, entry) = match machine {
+            Ok(machine) => machine,
+            Err(error) => {
+                for cell in std::mem::take(&mut version.cells) {
+                    justjit_runtime::globals::release(cell);
+                }
+                return Err(error.to_string());
+            }
+        };
+        version.body = body.address().cast();
+        version.vectorcall = entry.address().cast();
+        version.code_bytes = body.size() + entry.size();
+        if config.perf_map {
+            write_perf_map(&body, &name, (*code).co_filename);
+        }
+        version.machine_code = vec![Box::new(body), Box::new(entry)];
+        version.compile_ns = started.elapsed().as_nanos() as u64;
+        if !want_text {
+            register(&raw const *version);
+        }
+        Ok(version)
+    }
+}
+
+unsafe fn write_perf_map(code: &MachineCode, name: &str, file: *mut PyObject) {
+    // SAFETY: the code is mapped; the interpreter copies the name.
+    unsafe {
+        if let Ok(name) = CString::new(format!("py::{name}:{} [justjit baseline]", text(file))) {
+            api::PyUnstable_WritePerfMapEntry(code.address().cast(), code.size() as u32, name.as_ptr());
+        }
+    }
+}
+
+/// The machine code of a version's body.
+pub fn body_code(version: &Version) -> Option<&MachineCode> {
+    version.machine_code.first().and_then(|code| code.downcast_ref())
+}
+
+/// Drops a version that [`make`] gave and that was never installed.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn discard(version: Box<Version>) {
+    // SAFETY: nothing refers to it.
+    unsafe { justjit_runtime::version::retire(Box::into_raw(version)) }
+}

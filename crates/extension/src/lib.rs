@@ -1,0 +1,211 @@
+//! `justjit._core`: the Python module around the compiler.
+
+mod compiler;
+mod config;
+mod report;
+
+use justjit_runtime::hook;
+use justjit_runtime::layout::{Code, Function};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use pyo3_ffi::*;
+
+/// The pointer of a function object.
+fn function_pointer(object: &Bound<'_, PyAny>) -> PyResult<*mut PyObject> {
+    // SAFETY: a live object.
+    if unsafe { PyFunction_Check(object.as_ptr()) } == 0 {
+        return Err(PyTypeError::new_err(format!(
+            "a Python function is wanted, not {}",
+            object.get_type().name()?
+        )));
+    }
+    Ok(object.as_ptr())
+}
+
+#[pyfunction]
+#[pyo3(signature = (function, baseline_calls=None))]
+fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> PyResult<bool> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
+        let code = hook::code_of(pointer);
+        let state = hook::ensure_state(code.cast());
+        if !state.is_null() {
+            if baseline_calls.is_some() {
+                (*state).baseline_calls = baseline_calls;
+            }
+            if (*state).versions.is_empty()
+                && (*state).declined.is_none()
+                && let Err(reason) = compiler::decode_code(code)
+                    .and_then(|decoded| justjit_baseline::decline_reason(&decoded).map_or(Ok(()), Err))
+            {
+                hook::decline(state, reason);
+            }
+        }
+        hook::hook(pointer);
+        Ok(hook::is_hooked(pointer))
+    }
+}
+
+#[pyfunction]
+fn unhook(function: &Bound<'_, PyAny>) -> PyResult<()> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    unsafe { hook::unhook(pointer) };
+    Ok(())
+}
+
+#[pyfunction]
+fn is_hooked(function: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    Ok(unsafe { hook::is_hooked(pointer) })
+}
+
+/// Calls `action` for every function that the garbage collector knows, which is every one.
+fn for_each_function(py: Python<'_>, action: unsafe fn(*mut PyObject)) -> PyResult<()> {
+    let objects = py.import("gc")?.call_method0("get_objects")?.cast_into::<PyList>()?;
+    for object in objects.iter() {
+        // SAFETY: a live object; the GIL is held.
+        unsafe {
+            if PyFunction_Check(object.as_ptr()) != 0 {
+                action(object.as_ptr());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn enable(py: Python<'_>) -> PyResult<()> {
+    hook::set_hook_new(true);
+    for_each_function(py, hook::hook)
+}
+
+#[pyfunction]
+fn disable(py: Python<'_>) -> PyResult<()> {
+    hook::set_hook_new(false);
+    for_each_function(py, hook::unhook)
+}
+
+#[pyfunction]
+fn is_enabled() -> bool {
+    hook::hooks_new()
+}
+
+#[pyfunction]
+fn compile_now(function: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    Ok(unsafe { !hook::compile(pointer).is_null() })
+}
+
+#[pyfunction]
+fn get_config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    config::to_dict(py)
+}
+
+#[pyfunction]
+#[pyo3(signature = (**values))]
+fn set_config(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    config::update(values)
+}
+
+#[pyfunction]
+fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    report::totals_dict(py)
+}
+
+#[pyfunction]
+fn function_stats<'py>(py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    report::function_dict(py, function_pointer(function)?)
+}
+
+type Row = (u32, Option<i32>, &'static str, &'static str, String);
+
+#[pyfunction]
+fn explain(function: &Bound<'_, PyAny>) -> PyResult<Vec<Row>> {
+    report::explain(function_pointer(function)?)
+}
+
+#[pyfunction]
+fn dump(function: &Bound<'_, PyAny>, what: &str) -> PyResult<String> {
+    report::dump(function_pointer(function)?, what)
+}
+
+#[pyfunction]
+fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<()> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
+        let state = hook::ensure_state(hook::code_of(pointer).cast());
+        if !state.is_null() {
+            (*state).handover_points = offsets;
+            hook::forget_versions(pointer);
+        }
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn run_module_code(py: Python<'_>, code: &Bound<'_, PyAny>, globals: &Bound<'_, PyDict>) -> PyResult<()> {
+    // SAFETY: a live code object (checked) and dictionary; the GIL is held.
+    unsafe {
+        if PyCode_Check(code.as_ptr()) == 0 {
+            return Err(PyTypeError::new_err("a code object is wanted"));
+        }
+        let function = Bound::from_owned_ptr_or_err(py, PyFunction_New(code.as_ptr(), globals.as_ptr()))?;
+        let result = justjit_runtime::call::run_module(function.as_ptr(), globals.as_ptr());
+        Bound::from_owned_ptr_or_err(py, result).map(drop)
+    }
+}
+
+/// Fails with a clear error where the interpreter is not the one that the extension was built for.
+fn check_interpreter(py: Python<'_>) -> PyResult<()> {
+    let version = py.version_info();
+    if (version.major, version.minor) != (3, 13) {
+        let found = format!("{}.{}", version.major, version.minor);
+        let text = format!("justjit runs in CPython 3.13; this is {found}");
+        return Err(pyo3::exceptions::PyImportError::new_err(text));
+    }
+    Ok(())
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    check_interpreter(py)?;
+    // SAFETY: the GIL is held; a module is initialised once per process.
+    if unsafe { justjit_runtime::initialize(compiler::compile) }.is_err() {
+        return Err(PyErr::fetch(py));
+    }
+    config::initialize();
+    module.add("version", env!("CARGO_PKG_VERSION"))?;
+    module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
+    for function in [
+        wrap_pyfunction!(unhook, module)?,
+        wrap_pyfunction!(is_hooked, module)?,
+        wrap_pyfunction!(enable, module)?,
+        wrap_pyfunction!(disable, module)?,
+        wrap_pyfunction!(is_enabled, module)?,
+        wrap_pyfunction!(compile_now, module)?,
+        wrap_pyfunction!(get_config, module)?,
+        wrap_pyfunction!(set_config, module)?,
+        wrap_pyfunction!(stats, module)?,
+        wrap_pyfunction!(function_stats, module)?,
+        wrap_pyfunction!(explain, module)?,
+        wrap_pyfunction!(dump, module)?,
+        wrap_pyfunction!(set_handover_points, module)?,
+        wrap_pyfunction!(run_module_code, module)?,
+    ] {
+        module.add_function(function)?;
+    }
+    Ok(())
+}
+
+const _: () = {
+    // The layouts are those of a 64-bit build.
+    assert!(size_of::<usize>() == 8);
+    assert!(size_of::<Function>() == 144 && std::mem::offset_of!(Code, co_extra) == 192);
+};

@@ -1,0 +1,756 @@
+//! Inline caches of attribute loads, stores and method look-ups.
+//!
+//! A site has one *fast entry* that compiled code checks itself: the type's version tag, a byte that must not be
+//! zero, an offset. Behind it stand up to [`ENTRIES`] further entries that [`load`], [`load_method`] and [`store`]
+//! check, and behind these the interpreter's own look-up, which also decides what a new entry says.
+//!
+//! A type's version tag is unique to its state and to that of its bases: what was found by looking through the MRO
+//! stays true, and alive, as long as the tag is the same.
+
+use crate::api;
+use crate::globals::{self, GlobalCell};
+use crate::layout::*;
+use crate::runtime_fns;
+use crate::types::class_attribute;
+use pyo3_ffi::*;
+use std::ffi::c_ulong;
+use std::ptr::null_mut;
+
+/// Shapes that a site remembers.
+pub const ENTRIES: usize = 4;
+/// A tag that no type has.
+pub const NO_VERSION: u32 = u32::MAX;
+/// A site that has seen this many shapes beyond its entries is left to the interpreter's look-up.
+const MEGAMORPHIC: u32 = 64;
+
+/// Where the instances' own attributes must not hide what the class has.
+#[derive(Clone, Copy)]
+struct Shadow {
+    /// Offset of a byte of the instance that is not zero while its values are inline (or always).
+    guard: i64,
+    /// The number of shared keys that was found, and where to look whether it still is that.
+    keys_count: *const isize,
+    keys_expected: isize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Inline value at `offset`, valid while the byte at `guard` is not zero.
+    Inline { offset: i64, guard: i64, index: u8 },
+    /// A slot of a class with `__slots__`.
+    Slot { offset: i64 },
+    /// An attribute of the class that is given as it is.
+    ClassValue { value: *mut PyObject, shadow: Shadow },
+    /// A function or method descriptor of the class.
+    Method { function: *mut PyObject, shadow: Shadow },
+    /// A property: its getter (a Python function).
+    Property { getter: *mut PyObject },
+    /// A name in a module: that very module, and the cell that holds the value.
+    Module {
+        module: *mut PyObject,
+        cell: *mut GlobalCell,
+    },
+    /// An attribute of that very class, whose own version tag is `version`.
+    OfClass {
+        class: *mut PyObject,
+        version: u32,
+        value: *mut PyObject,
+    },
+    /// What the class has (or NULL), unless the instance's dictionary has it.
+    Dictionary {
+        class_value: *mut PyObject,
+        is_method: bool,
+    },
+}
+
+struct Entry {
+    version: u32,
+    kind: Kind,
+}
+
+/// One `LOAD_ATTR` or `STORE_ATTR` instruction's cache. Compiled code reads the fields before `name`.
+#[repr(C)]
+pub struct AttributeSite {
+    /// Type version of the fast value entry.
+    pub value_version: u32,
+    /// Type version of the fast method entry.
+    pub method_version: u32,
+    pub value_offset: i64,
+    /// Offset of a byte that must not be zero.
+    pub value_guard: i64,
+    /// Stores only: this word of the object, masked, must be zero.
+    pub store_word: i64,
+    pub store_mask: i64,
+    pub method: *mut PyObject,
+    pub method_guard: i64,
+    pub keys_count: *const isize,
+    pub keys_expected: isize,
+    pub hits: u64,
+    pub name: *mut PyObject,
+    pub misses: u64,
+    entries: Vec<Entry>,
+    overflow: u32,
+    is_store: bool,
+}
+
+/// What [`Shadow::keys_count`] points at where there is nothing to count.
+static NO_KEYS: isize = 0;
+
+impl AttributeSite {
+    /// A site that has seen nothing. `name` must outlive it (the code object holds it).
+    pub fn new(name: *mut PyObject, is_store: bool) -> Self {
+        AttributeSite {
+            value_version: NO_VERSION,
+            method_version: NO_VERSION,
+            value_offset: 0,
+            value_guard: 0,
+            store_word: 0,
+            store_mask: 0,
+            method: null_mut(),
+            method_guard: 0,
+            keys_count: &NO_KEYS,
+            keys_expected: 0,
+            hits: 0,
+            name,
+            misses: 0,
+            entries: Vec::new(),
+            overflow: 0,
+            is_store,
+        }
+    }
+
+    /// Whether the site has seen more shapes than it keeps.
+    pub fn is_megamorphic(&self) -> bool {
+        self.overflow >= MEGAMORPHIC
+    }
+
+    /// Type versions that the site has seen and keeps.
+    pub fn shapes(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Makes an entry the one that compiled code checks itself.
+    fn promote(&mut self, index: usize, tp: *mut PyTypeObject) {
+        let entry = &self.entries[index];
+        match entry.kind {
+            Kind::Inline { offset, guard, .. } => {
+                self.value_version = entry.version;
+                self.value_offset = offset;
+                self.value_guard = guard;
+                self.store_word = MANAGED_DICT_OFFSET as i64;
+                self.store_mask = -1;
+            }
+            Kind::Slot { offset } => {
+                self.value_version = entry.version;
+                self.value_offset = offset;
+                self.value_guard = nonzero_type_byte(tp);
+                self.store_word = 0;
+                self.store_mask = 0;
+            }
+            Kind::Method { function, shadow } => {
+                self.method_version = entry.version;
+                self.method = function;
+                self.method_guard = shadow.guard;
+                self.keys_count = shadow.keys_count;
+                self.keys_expected = shadow.keys_expected;
+            }
+            _ => {}
+        }
+    }
+
+    fn remember(&mut self, version: u32, kind: Kind, tp: *mut PyTypeObject) {
+        if self.entries.len() == ENTRIES {
+            self.overflow += 1;
+            release(self.entries.remove(0));
+        }
+        self.entries.push(Entry { version, kind });
+        let index = self.entries.len() - 1;
+        self.promote(index, tp);
+    }
+
+    fn forget(&mut self, index: usize) {
+        release(self.entries.remove(index));
+    }
+}
+
+impl Drop for AttributeSite {
+    fn drop(&mut self) {
+        self.entries.drain(..).for_each(release);
+    }
+}
+
+fn release(entry: Entry) {
+    if let Kind::Module { cell, .. } = entry.kind {
+        // SAFETY: the entry held a reference; sites change and die under the GIL.
+        unsafe { globals::release(cell) };
+    }
+}
+
+/// A byte of an object with this type that is known not to be zero: one of its type pointer's.
+fn nonzero_type_byte(tp: *mut PyTypeObject) -> i64 {
+    let at = (tp as usize)
+        .to_le_bytes()
+        .iter()
+        .position(|&byte| byte != 0)
+        .unwrap_or(0);
+    i64::from(offset::OB_TYPE) + at as i64
+}
+
+unsafe fn field<T: Copy>(tp: *mut PyTypeObject, offset: usize) -> T {
+    // SAFETY: the caller names a field of a type object.
+    unsafe { tp.cast::<u8>().add(offset).cast::<T>().read() }
+}
+
+unsafe fn flags(tp: *mut PyTypeObject) -> c_ulong {
+    // SAFETY: a live type.
+    unsafe { PyType_GetFlags(tp) }
+}
+
+/// The class's shared keys, if its instances have inline values.
+unsafe fn shared_keys(tp: *mut PyTypeObject) -> *mut DictKeys {
+    // SAFETY: a heap type with the flag has the field.
+    unsafe {
+        if flags(tp) & TPFLAGS_INLINE_VALUES == 0 || flags(tp) & Py_TPFLAGS_HEAPTYPE == 0 {
+            return null_mut();
+        }
+        let keys: *mut DictKeys = field(tp, type_object::HT_CACHED_KEYS);
+        if keys.is_null() || (*keys).dk_kind != DICT_KEYS_SPLIT {
+            null_mut()
+        } else {
+            keys
+        }
+    }
+}
+
+/// Index of `name` among shared keys.
+unsafe fn key_index(keys: *mut DictKeys, name: *mut PyObject) -> Option<usize> {
+    // SAFETY: the entries follow the index table.
+    unsafe {
+        let indices = keys.cast::<u8>().add(size_of::<DictKeys>());
+        let entries = indices
+            .add(1usize << (*keys).dk_log2_index_bytes)
+            .cast::<DictUnicodeEntry>();
+        (0..(*keys).dk_nentries as usize).find(|&index| {
+            let key = (*entries.add(index)).me_key;
+            key == name || (!key.is_null() && PyUnicode_Compare(key, name) == 0)
+        })
+    }
+}
+
+fn inline_kind(tp: *mut PyTypeObject, index: usize) -> Kind {
+    // SAFETY: the type is live.
+    let values = unsafe { field::<isize>(tp, type_object::TP_BASICSIZE) } as i64;
+    Kind::Inline {
+        offset: values + std::mem::offset_of!(DictValues, values) as i64 + 8 * index as i64,
+        guard: values + std::mem::offset_of!(DictValues, valid) as i64,
+        index: index as u8,
+    }
+}
+
+/// Whether instances have a dictionary of any kind.
+unsafe fn has_dictionary(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe { flags(tp) & TPFLAGS_MANAGED_DICT != 0 || field::<isize>(tp, type_object::TP_DICTOFFSET) != 0 }
+}
+
+/// Offset of the slot that a member descriptor of `__slots__` stands for.
+unsafe fn slot_offset(descriptor: *mut PyObject) -> Option<i64> {
+    // SAFETY: the type was looked at; the member definition is static or belongs to the class.
+    unsafe {
+        if Py_TYPE(descriptor) != &raw mut PyMemberDescr_Type {
+            return None;
+        }
+        let member = (*descriptor.cast::<MemberDescriptor>()).d_member;
+        ((*member).type_code == Py_T_OBJECT_EX && (*member).flags == 0).then_some((*member).offset as i64)
+    }
+}
+
+/// `PyMemberDescrObject` (`cpython/descrobject.h`).
+#[repr(C)]
+struct MemberDescriptor {
+    ob_base: PyObject,
+    d_type: *mut PyTypeObject,
+    d_name: *mut PyObject,
+    d_qualname: *mut PyObject,
+    d_member: *mut PyMemberDef,
+}
+
+fn is_generic_load(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe {
+        (*tp)
+            .tp_getattro
+            .is_some_and(|get| get as usize == PyObject_GenericGetAttr as *const () as usize)
+    }
+}
+
+/// Decides how a load of `name` from an object of `tp` can be cached.
+unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kind> {
+    // SAFETY: live objects; looking through the MRO runs no Python code.
+    unsafe {
+        if !is_generic_load(tp) {
+            return None;
+        }
+        let keys = shared_keys(tp);
+        let found = class_attribute(tp, name);
+        if found.is_null() {
+            if !keys.is_null() {
+                return key_index(keys, name).map(|index| inline_kind(tp, index));
+            }
+            return has_dictionary(tp).then_some(Kind::Dictionary {
+                class_value: null_mut(),
+                is_method: false,
+            });
+        }
+        let dtype = Py_TYPE(found);
+        if (*dtype).tp_descr_set.is_some() {
+            if let Some(offset) = slot_offset(found) {
+                return Some(Kind::Slot { offset });
+            }
+            if dtype == &raw mut PyProperty_Type {
+                let getter = PyObject_GetAttrString(found, c"fget".as_ptr());
+                if getter.is_null() {
+                    PyErr_Clear();
+                    return None;
+                }
+                // The property keeps it.
+                Py_DECREF(getter);
+                return (Py_TYPE(getter) == &raw mut PyFunction_Type).then_some(Kind::Property { getter });
+            }
+            return None;
+        }
+        let is_method = flags(dtype) & Py_TPFLAGS_METHOD_DESCRIPTOR != 0;
+        if !is_method && (*dtype).tp_descr_get.is_some() {
+            return None;
+        }
+        let shadow = if !has_dictionary(tp) {
+            Shadow {
+                guard: nonzero_type_byte(tp),
+                keys_count: &NO_KEYS,
+                keys_expected: 0,
+            }
+        } else if !keys.is_null() {
+            if let Some(index) = key_index(keys, name) {
+                return Some(inline_kind(tp, index));
+            }
+            let values: isize = field(tp, type_object::TP_BASICSIZE);
+            Shadow {
+                guard: values as i64 + std::mem::offset_of!(DictValues, valid) as i64,
+                keys_count: &raw const (*keys).dk_nentries,
+                keys_expected: (*keys).dk_nentries,
+            }
+        } else {
+            return Some(Kind::Dictionary {
+                class_value: found,
+                is_method,
+            });
+        };
+        Some(if is_method {
+            Kind::Method {
+                function: found,
+                shadow,
+            }
+        } else {
+            Kind::ClassValue { value: found, shadow }
+        })
+    }
+}
+
+/// Caches a load from a module or a class, which are told apart by identity.
+unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject) -> Option<Kind> {
+    // SAFETY: live objects.
+    unsafe {
+        let tp = Py_TYPE(object);
+        if tp == &raw mut PyModule_Type {
+            let dict = PyModule_GetDict(object);
+            if dict.is_null() || PyDict_CheckExact(dict) == 0 {
+                return None;
+            }
+            let has = PyDict_Contains(dict, name);
+            if has != 1 || !class_attribute(tp, name).is_null() {
+                return None;
+            }
+            return Some(Kind::Module {
+                module: object,
+                cell: globals::cell(dict, null_mut(), name),
+            });
+        }
+        if PyType_Check(object) != 0 {
+            let class = object.cast::<PyTypeObject>();
+            let same = (*tp).tp_getattro.map(|get| get as usize)
+                == (*(&raw mut PyType_Type)).tp_getattro.map(|get| get as usize);
+            if !same || !class_attribute(tp, name).is_null() {
+                return None;
+            }
+            let value = class_attribute(class, name);
+            if value.is_null() {
+                return None;
+            }
+            let vtype = Py_TYPE(value);
+            if vtype != &raw mut PyFunction_Type && (*vtype).tp_descr_get.is_some() {
+                return None;
+            }
+            if api::PyUnstable_Type_AssignVersionTag(class) == 0 {
+                return None;
+            }
+            return Some(Kind::OfClass {
+                class: object,
+                version: version_tag(class),
+                value,
+            });
+        }
+        None
+    }
+}
+
+/// Whether what the class has is what the instance shows.
+#[inline]
+unsafe fn unshadowed(object: *mut PyObject, shadow: &Shadow) -> bool {
+    // SAFETY: the object's type has the entry's version, for which the guard was computed.
+    unsafe {
+        object.cast::<u8>().offset(shadow.guard as isize).read() != 0
+            && shadow.keys_count.read() == shadow.keys_expected
+    }
+}
+
+/// What one entry gives.
+enum Outcome {
+    /// A new reference.
+    Value(*mut PyObject),
+    /// A borrowed function that binds to the object.
+    Method(*mut PyObject),
+    /// Raised.
+    Error,
+    /// The entry does not apply to this object.
+    No,
+    /// The entry will not apply again.
+    Stale,
+}
+
+unsafe fn new_reference(value: *mut PyObject) -> Outcome {
+    // SAFETY: a live object.
+    unsafe { Py_INCREF(value) };
+    Outcome::Value(value)
+}
+
+unsafe fn instance_dictionary(object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: only types without inline values come here, whose dictionary pointer is where CPython says.
+    unsafe {
+        let tp = Py_TYPE(object);
+        if flags(tp) & TPFLAGS_MANAGED_DICT != 0 {
+            return object
+                .cast::<u8>()
+                .offset(MANAGED_DICT_OFFSET)
+                .cast::<*mut PyObject>()
+                .read();
+        }
+        let offset: isize = field(tp, type_object::TP_DICTOFFSET);
+        if offset > 0 {
+            object.cast::<u8>().offset(offset).cast::<*mut PyObject>().read()
+        } else {
+            null_mut()
+        }
+    }
+}
+
+unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject) -> Outcome {
+    // SAFETY: the object's type has the entry's version.
+    unsafe {
+        match kind {
+            Kind::Inline { offset, guard, .. } => {
+                let base = object.cast::<u8>();
+                if base.offset(*guard as isize).read() == 0 {
+                    return Outcome::No;
+                }
+                let value = base.offset(*offset as isize).cast::<*mut PyObject>().read();
+                if value.is_null() {
+                    Outcome::No
+                } else {
+                    new_reference(value)
+                }
+            }
+            Kind::Slot { offset } => {
+                let value = object
+                    .cast::<u8>()
+                    .offset(*offset as isize)
+                    .cast::<*mut PyObject>()
+                    .read();
+                if value.is_null() {
+                    Outcome::No
+                } else {
+                    new_reference(value)
+                }
+            }
+            Kind::ClassValue { value, shadow } => {
+                if unshadowed(object, shadow) {
+                    return new_reference(*value);
+                }
+                if shadow.keys_count.read() == shadow.keys_expected {
+                    Outcome::No
+                } else {
+                    Outcome::Stale
+                }
+            }
+            Kind::Method { function, shadow } => {
+                if unshadowed(object, shadow) {
+                    return Outcome::Method(*function);
+                }
+                if shadow.keys_count.read() == shadow.keys_expected {
+                    Outcome::No
+                } else {
+                    Outcome::Stale
+                }
+            }
+            Kind::Property { getter } => {
+                let getter = *getter;
+                Py_INCREF(getter);
+                let value = PyObject_CallOneArg(getter, object);
+                Py_DECREF(getter);
+                if value.is_null() {
+                    Outcome::Error
+                } else {
+                    Outcome::Value(value)
+                }
+            }
+            Kind::Module { module, cell } => {
+                if *module != object {
+                    return Outcome::No;
+                }
+                if (**cell).globals.is_null() || (**cell).globals != PyModule_GetDict(object) {
+                    return Outcome::Stale;
+                }
+                let value = (**cell).value;
+                if !value.is_null() {
+                    return new_reference(value);
+                }
+                let value = globals::look_up(*cell);
+                if !value.is_null() {
+                    Outcome::Value(value)
+                } else if PyErr_Occurred().is_null() {
+                    Outcome::No
+                } else {
+                    Outcome::Error
+                }
+            }
+            Kind::OfClass { class, version, value } => {
+                if *class != object {
+                    return Outcome::No;
+                }
+                if version_tag(object.cast()) == *version {
+                    new_reference(*value)
+                } else {
+                    Outcome::Stale
+                }
+            }
+            Kind::Dictionary { class_value, is_method } => {
+                let dict = instance_dictionary(object);
+                if !dict.is_null() {
+                    let mut value = null_mut();
+                    Py_INCREF(dict);
+                    let status = api::PyDict_GetItemRef(dict, name, &mut value);
+                    Py_DECREF(dict);
+                    if status < 0 {
+                        return Outcome::Error;
+                    }
+                    if !value.is_null() {
+                        return Outcome::Value(value);
+                    }
+                }
+                if class_value.is_null() {
+                    Outcome::No
+                } else if *is_method {
+                    Outcome::Method(*class_value)
+                } else {
+                    new_reference(*class_value)
+                }
+            }
+        }
+    }
+}
+
+unsafe fn look(site: *mut AttributeSite, object: *mut PyObject) -> Outcome {
+    // SAFETY: a live site; the object is held by the caller.
+    unsafe {
+        let tp = Py_TYPE(object);
+        let tag = version_tag(tp);
+        let name = (*site).name;
+        let mut index = 0;
+        while index < (*site).entries.len() {
+            let entry = &(&(*site).entries)[index];
+            if entry.version == tag {
+                let kind = entry.kind;
+                let outcome = apply(&kind, object, name);
+                match outcome {
+                    Outcome::No => {}
+                    Outcome::Stale => {
+                        (*site).forget(index);
+                        continue;
+                    }
+                    outcome => return outcome,
+                }
+            }
+            index += 1;
+        }
+        (*site).misses += 1;
+        if (*site).is_megamorphic() || tp.is_null() {
+            return Outcome::No;
+        }
+        if api::PyUnstable_Type_AssignVersionTag(tp) == 0 {
+            return Outcome::No;
+        }
+        let tag = version_tag(tp);
+        let kind = analyze_load(tp, name).or_else(|| analyze_identity(object, name));
+        if let Some(kind) = kind {
+            // Several entries of one type: only where identity decides.
+            let known = (*site).entries.iter().position(|entry| {
+                entry.version == tag && !matches!(entry.kind, Kind::Module { .. } | Kind::OfClass { .. })
+            });
+            if let Some(index) = known {
+                (*site).forget(index);
+            }
+            (*site).remember(tag, kind, tp);
+            return apply(&kind, object, name);
+        }
+        // Not to be cached: after a while the site stops asking.
+        (*site).overflow += 1;
+        Outcome::No
+    }
+}
+
+runtime_fns! {
+    /// `LOAD_ATTR` (object borrowed): a new reference, or NULL with an exception.
+    LOAD_ATTR = fn load(site: *mut AttributeSite, object: *mut PyObject) -> *mut PyObject {
+        Py_INCREF(object);
+        let value = match look(site, object) {
+            Outcome::Value(value) => value,
+            Outcome::Error => null_mut(),
+            _ => PyObject_GetAttr(object, (*site).name),
+        };
+        Py_DECREF(object);
+        value
+    }
+
+    /// `LOAD_ATTR` of a method that is called (object borrowed): the callable (a new reference, or NULL with an
+    /// exception); `self_or_null` gets a new reference to the object when the callable is to be called with it.
+    LOAD_METHOD = fn load_method(site: *mut AttributeSite, object: *mut PyObject, self_or_null: *mut *mut PyObject) -> *mut PyObject {
+        Py_INCREF(object);
+        let value = match look(site, object) {
+            Outcome::Method(function) => {
+                Py_INCREF(function);
+                self_or_null.write(object);
+                return function;
+            }
+            Outcome::Value(value) => value,
+            Outcome::Error => null_mut(),
+            _ => PyObject_GetAttr(object, (*site).name),
+        };
+        self_or_null.write(null_mut());
+        Py_DECREF(object);
+        value
+    }
+
+    /// `STORE_ATTR` (object and value borrowed): 0, or -1 with an exception.
+    STORE_ATTR = fn store(site: *mut AttributeSite, object: *mut PyObject, value: *mut PyObject) -> i32 {
+        let tp = Py_TYPE(object);
+        let tag = version_tag(tp);
+        for entry in &(*site).entries {
+            if entry.version == tag {
+                let kind = entry.kind;
+                if store_cached(&kind, object, value) {
+                    return 0;
+                }
+            }
+        }
+        (*site).misses += 1;
+        Py_INCREF(object);
+        Py_INCREF(value);
+        let status = PyObject_SetAttr(object, (*site).name, value);
+        if status == 0 && !(*site).is_megamorphic() && Py_TYPE(object) == tp {
+            remember_store(site, tp);
+        }
+        Py_DECREF(value);
+        Py_DECREF(object);
+        status
+    }
+
+    /// `DELETE_ATTR`: 0, or -1 with an exception.
+    DELETE_ATTR = fn delete_attribute(object: *mut PyObject, name: *mut PyObject) -> i32 {
+        Py_INCREF(object);
+        let status = PyObject_SetAttr(object, name, null_mut());
+        Py_DECREF(object);
+        status
+    }
+}
+
+unsafe fn store_cached(kind: &Kind, object: *mut PyObject, value: *mut PyObject) -> bool {
+    // SAFETY: the object's type has the entry's version.
+    unsafe {
+        let base = object.cast::<u8>();
+        match *kind {
+            Kind::Inline { offset, guard, index } => {
+                let dict = base.offset(MANAGED_DICT_OFFSET).cast::<*mut PyObject>().read();
+                if !dict.is_null() || base.offset(guard as isize).read() == 0 {
+                    return false;
+                }
+                let slot = base.offset(offset as isize).cast::<*mut PyObject>();
+                let old = slot.read();
+                Py_INCREF(value);
+                slot.write(value);
+                if old.is_null() {
+                    // A new attribute: its index goes to the end of the insertion order, behind the values.
+                    let values = base
+                        .offset(guard as isize - std::mem::offset_of!(DictValues, valid) as isize)
+                        .cast::<DictValues>();
+                    let order = (&raw mut (*values).values)
+                        .cast::<*mut PyObject>()
+                        .add((*values).capacity as usize)
+                        .cast::<u8>();
+                    order.add((*values).size as usize).write(index);
+                    (*values).size += 1;
+                } else {
+                    Py_DECREF(old);
+                }
+                true
+            }
+            Kind::Slot { offset } => {
+                let slot = base.offset(offset as isize).cast::<*mut PyObject>();
+                let old = slot.read();
+                Py_INCREF(value);
+                slot.write(value);
+                Py_XDECREF(old);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
+    // SAFETY: a live site and type; no exception is set.
+    unsafe {
+        let generic = (*tp)
+            .tp_setattro
+            .is_some_and(|set| set as usize == PyObject_GenericSetAttr as *const () as usize);
+        if !generic || api::PyUnstable_Type_AssignVersionTag(tp) == 0 {
+            return;
+        }
+        let name = (*site).name;
+        let found = class_attribute(tp, name);
+        let kind = if !found.is_null() && (*Py_TYPE(found)).tp_descr_set.is_some() {
+            slot_offset(found).map(|offset| Kind::Slot { offset })
+        } else {
+            let keys = shared_keys(tp);
+            if keys.is_null() {
+                None
+            } else {
+                key_index(keys, name).map(|index| inline_kind(tp, index))
+            }
+        };
+        let tag = version_tag(tp);
+        if let Some(kind) = kind
+            && !(*site).entries.iter().any(|entry| entry.version == tag)
+        {
+            (*site).remember(tag, kind, tp);
+        }
+    }
+}

@@ -1,0 +1,566 @@
+//! Calls: into compiled code from outside, from compiled code to anything, and the binding of arguments.
+
+use crate::api;
+use crate::frame::{pop_chunk, push_chunk, room};
+use crate::hook;
+use crate::layout::{Code, Frame, Function};
+use crate::runtime_fns;
+use crate::safepoint;
+use crate::thread::{self, Thread};
+use crate::types::class_attribute;
+use crate::version::{Body, Version, pin};
+use pyo3_ffi::*;
+use std::ptr::{null, null_mut};
+
+/// One call instruction's cache. Compiled code reads the fields before `version`.
+#[repr(C)]
+pub struct CallSite {
+    /// The callee's vectorcall entry, by which compiled code knows it; NULL when nothing is cached.
+    pub vectorcall: *const (),
+    pub body: *const (),
+    pub frame_bytes: usize,
+    pub hits: u64,
+    pub version: *mut Version,
+    pub owner: *mut Version,
+    pub misses: u64,
+    class: ClassCache,
+}
+
+/// A class whose instances are made by `object.__new__` and a Python `__init__`.
+struct ClassCache {
+    version: u32,
+    init: *mut PyObject,
+}
+
+impl CallSite {
+    pub fn new() -> Self {
+        CallSite {
+            vectorcall: null(),
+            body: null(),
+            frame_bytes: 0,
+            hits: 0,
+            version: null_mut(),
+            owner: null_mut(),
+            misses: 0,
+            class: ClassCache {
+                version: u32::MAX,
+                init: null_mut(),
+            },
+        }
+    }
+}
+
+impl Default for CallSite {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs the version's body in a fresh frame that `fill` fills; NULL with an exception, or the result.
+/// `fill` gives `false` to have nothing run (it must then have left no reference in the frame).
+#[inline]
+unsafe fn run(
+    thread: *mut Thread,
+    version: *mut Version,
+    function: *mut PyObject,
+    fill: impl FnOnce(*mut *mut PyObject) -> bool,
+) -> Option<*mut PyObject> {
+    // SAFETY: the caller holds the function, which holds the code.
+    unsafe {
+        let body: Body = std::mem::transmute::<*const (), Body>((*version).body);
+        let at = room(thread, (*version).frame_bytes);
+        if !at.is_null() {
+            if !fill(Frame::slot(at, 0)) {
+                return None;
+            }
+            (*at).f_funcobj = function;
+            return Some(body(thread, at, 0));
+        }
+        let Some(chunk) = push_chunk(thread, (*version).frame_bytes) else {
+            PyErr_NoMemory();
+            return Some(null_mut());
+        };
+        let at = (*(*thread).tstate).datastack_top.cast::<Frame>();
+        let result = if fill(Frame::slot(at, 0)) {
+            (*at).f_funcobj = function;
+            Some(body(thread, at, 0))
+        } else {
+            None
+        };
+        pop_chunk(thread, chunk);
+        result
+    }
+}
+
+/// Fills the parameters' slots from a call's arguments as the interpreter binds them (`initialize_locals`);
+/// `false`, with nothing in the slots and no exception, when they do not bind or only Python code could tell.
+unsafe fn bind(
+    function: *mut PyObject,
+    slots: *mut *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: usize,
+    kwnames: *mut PyObject,
+) -> bool {
+    // SAFETY: the function is live and its code has these parameters.
+    unsafe {
+        let function = function.cast::<Function>();
+        let code = (*function).func_code.cast::<Code>();
+        let argcount = (*code).co_argcount as usize;
+        let kwonly = (*code).co_kwonlyargcount as usize;
+        let named = argcount + kwonly;
+        let has_varargs = (*code).co_flags & CO_VARARGS != 0;
+        let has_varkw = (*code).co_flags & CO_VARKEYWORDS != 0;
+        let total = named + usize::from(has_varargs) + usize::from(has_varkw);
+        for index in 0..total {
+            slots.add(index).write(null_mut());
+        }
+        let fail = || {
+            for index in 0..total {
+                let value = slots.add(index).read();
+                slots.add(index).write(null_mut());
+                Py_XDECREF(value);
+            }
+            PyErr_Clear();
+            false
+        };
+        let direct = nargs.min(argcount);
+        for index in 0..direct {
+            let value = args.add(index).read();
+            Py_INCREF(value);
+            slots.add(index).write(value);
+        }
+        if has_varargs {
+            let rest = PyTuple_New((nargs - direct) as Py_ssize_t);
+            if rest.is_null() {
+                return fail();
+            }
+            for index in direct..nargs {
+                let value = args.add(index).read();
+                Py_INCREF(value);
+                PyTuple_SET_ITEM(rest, (index - direct) as Py_ssize_t, value);
+            }
+            slots.add(named).write(rest);
+        } else if nargs > argcount {
+            return fail();
+        }
+        if has_varkw {
+            let dict = PyDict_New();
+            if dict.is_null() {
+                return fail();
+            }
+            slots.add(total - 1).write(dict);
+        }
+        if !kwnames.is_null() {
+            let names = (*code).co_localsplusnames;
+            let posonly = (*code).co_posonlyargcount as usize;
+            for at in 0..PyTuple_GET_SIZE(kwnames) {
+                let keyword = PyTuple_GET_ITEM(kwnames, at);
+                let value = args.add(nargs + at as usize).read();
+                if PyUnicode_CheckExact(keyword) == 0 {
+                    return fail();
+                }
+                let name_at = |index: usize| PyTuple_GET_ITEM(names, index as Py_ssize_t);
+                let index = (posonly..named)
+                    .find(|&index| name_at(index) == keyword)
+                    .or_else(|| (posonly..named).find(|&index| PyUnicode_Compare(name_at(index), keyword) == 0));
+                match index {
+                    Some(index) => {
+                        if !slots.add(index).read().is_null() {
+                            return fail();
+                        }
+                        Py_INCREF(value);
+                        slots.add(index).write(value);
+                    }
+                    None if has_varkw => {
+                        if PyDict_SetItem(slots.add(total - 1).read(), keyword, value) < 0 {
+                            return fail();
+                        }
+                    }
+                    None => return fail(),
+                }
+            }
+        }
+        if nargs < argcount {
+            let defaults = (*function).func_defaults;
+            let ndefaults = if defaults.is_null() {
+                0
+            } else {
+                PyTuple_GET_SIZE(defaults) as usize
+            };
+            let first = argcount - ndefaults.min(argcount);
+            for index in nargs..argcount {
+                if slots.add(index).read().is_null() {
+                    if index < first {
+                        return fail();
+                    }
+                    let value = PyTuple_GET_ITEM(defaults, (index - first) as Py_ssize_t);
+                    Py_INCREF(value);
+                    slots.add(index).write(value);
+                }
+            }
+        }
+        for index in argcount..named {
+            if !slots.add(index).read().is_null() {
+                continue;
+            }
+            let kwdefaults = (*function).func_kwdefaults;
+            if kwdefaults.is_null() {
+                return fail();
+            }
+            let name = PyTuple_GET_ITEM((*code).co_localsplusnames, index as Py_ssize_t);
+            let mut value = null_mut();
+            if api::PyDict_GetItemRef(kwdefaults, name, &mut value) < 0 || value.is_null() {
+                return fail();
+            }
+            slots.add(index).write(value);
+        }
+        true
+    }
+}
+
+/// `nargsf` without the flag that lets the callee use the slot before the arguments.
+fn argument_count(nargsf: usize) -> usize {
+    nargsf & !PY_VECTORCALL_ARGUMENTS_OFFSET
+}
+
+runtime_fns! {
+    /// A compiled function is called from outside compiled code: the version's entry adds `version` to the
+    /// vectorcall's own arguments (borrowed).
+    VECTORCALL = fn vectorcall(function: *mut PyObject, args: *const *mut PyObject, nargsf: usize, kwnames: *mut PyObject, version: *mut Version) -> *mut PyObject {
+        let thread = thread::current();
+        if !safepoint::runs_compiled(thread) {
+            return hook::call_original(function, args, nargsf, kwnames);
+        }
+        // Who calls need not hold the function for as long as the call takes.
+        Py_INCREF(function);
+        let nargs = argument_count(nargsf);
+        let result = if (*version).simple && kwnames.is_null() && nargs == (*version).argcount as usize {
+            run(thread, version, function, |slots| {
+                for index in 0..nargs {
+                    let value = args.add(index).read();
+                    Py_INCREF(value);
+                    slots.add(index).write(value);
+                }
+                true
+            })
+        } else {
+            run(thread, version, function, |slots| bind(function, slots, args, nargs, kwnames))
+        };
+        let result = match result {
+            Some(result) => result,
+            // The interpreter says what is wrong with the arguments.
+            None => hook::call_original(function, args, nargsf, kwnames),
+        };
+        Py_DECREF(function);
+        result
+    }
+
+    /// `CALL` with anything: `items` holds the callable, self or NULL, and `nargs` arguments, all taken over. The
+    /// result is a new reference, or NULL with an exception.
+    CALL = fn call(thread: *mut Thread, site: *mut CallSite, items: *mut *mut PyObject, nargs: isize) -> *mut PyObject {
+        let mut callable = items.read();
+        if items.add(1).read().is_null() && Py_TYPE(callable) == &raw mut api::PyMethod_Type {
+            let receiver = (*callable.cast::<BoundMethod>()).im_self;
+            let function = (*callable.cast::<BoundMethod>()).im_func;
+            Py_INCREF(receiver);
+            Py_INCREF(function);
+            items.write(function);
+            items.add(1).write(receiver);
+            Py_DECREF(callable);
+            callable = function;
+        }
+        let has_self = !items.add(1).read().is_null();
+        let args = if has_self { items.add(1) } else { items.add(2) };
+        let count = nargs as usize + usize::from(has_self);
+        let tp = Py_TYPE(callable);
+        if tp == &raw mut PyFunction_Type {
+            let version = hook::version_of(callable);
+            if !version.is_null() && safepoint::runs_compiled(thread) {
+                if (*version).simple && (*version).argcount as usize == count {
+                    (*site).misses += 1;
+                    pin(&mut *site, (*site).owner, version);
+                    let result = run(thread, version, callable, |slots| {
+                        std::ptr::copy_nonoverlapping(args, slots, count);
+                        true
+                    });
+                    Py_DECREF(callable);
+                    return result.unwrap_or(null_mut());
+                }
+                let result = run(thread, version, callable, |slots| bind(callable, slots, args, count, null_mut()));
+                if let Some(result) = result {
+                    return drop_items(items, nargs, result);
+                }
+            }
+        } else if tp == &raw mut PyCFunction_Type {
+            let result = call_builtin(callable, args, count);
+            return drop_items(items, nargs, result);
+        } else if tp == &raw mut PyMethodDescr_Type && has_self {
+            let result = call_method_descriptor(callable, args, count);
+            return drop_items(items, nargs, result);
+        } else if tp == &raw mut PyType_Type && !has_self {
+            if let Some(result) = construct(thread, site, callable.cast(), args, count) {
+                return drop_items(items, nargs, result);
+            }
+        }
+        let result = PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut());
+        drop_items(items, nargs, result)
+    }
+
+    /// `CALL_KW`: as [`call`], with the tuple of the keywords' names (taken over); `nargs` counts their values too.
+    CALL_KW = fn call_kw(thread: *mut Thread, items: *mut *mut PyObject, nargs: isize, kwnames: *mut PyObject) -> *mut PyObject {
+        let callable = items.read();
+        let has_self = !items.add(1).read().is_null();
+        let args = if has_self { items.add(1) } else { items.add(2) };
+        let positional = (nargs - PyTuple_GET_SIZE(kwnames)) as usize + usize::from(has_self);
+        let mut result = None;
+        if Py_TYPE(callable) == &raw mut PyFunction_Type {
+            let version = hook::version_of(callable);
+            if !version.is_null() && safepoint::runs_compiled(thread) {
+                result = run(thread, version, callable, |slots| bind(callable, slots, args, positional, kwnames));
+            }
+        }
+        let result = match result {
+            Some(result) => result,
+            None => PyObject_Vectorcall(callable, args, positional | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames),
+        };
+        let result = drop_items(items, nargs, result);
+        Py_DECREF(kwnames);
+        result
+    }
+
+    /// `CALL_FUNCTION_EX`: callable, positional arguments (any iterable) and keywords (a mapping, or NULL), all
+    /// taken over.
+    CALL_EX = fn call_ex(callable: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject {
+        let mut args = args;
+        if PyTuple_CheckExact(args) == 0 {
+            let tuple = arguments_to_tuple(callable, args);
+            Py_DECREF(args);
+            if tuple.is_null() {
+                Py_DECREF(callable);
+                Py_XDECREF(kwargs);
+                return null_mut();
+            }
+            args = tuple;
+        }
+        let result = PyObject_Call(callable, args, kwargs);
+        Py_DECREF(callable);
+        Py_DECREF(args);
+        Py_XDECREF(kwargs);
+        result
+    }
+}
+
+/// The positional arguments of `f(*args)` as a tuple, with the interpreter's message for what cannot be iterated.
+unsafe fn arguments_to_tuple(callable: *mut PyObject, args: *mut PyObject) -> *mut PyObject {
+    // SAFETY: live objects.
+    unsafe {
+        if (*Py_TYPE(args)).tp_iter.is_none() && PySequence_Check(args) == 0 {
+            if let Ok(name) = crate::ops::containers::function_string(callable) {
+                PyErr_Format(
+                    PyExc_TypeError,
+                    c"%U argument after * must be an iterable, not %.200s".as_ptr(),
+                    name.as_ptr(),
+                    (*Py_TYPE(args)).tp_name,
+                );
+            }
+            return null_mut();
+        }
+        PySequence_Tuple(args)
+    }
+}
+
+/// Gives up what a call consumed.
+#[inline]
+unsafe fn drop_items(items: *mut *mut PyObject, nargs: isize, result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the caller owns the items.
+    unsafe {
+        for index in 2..nargs + 2 {
+            Py_DECREF(items.offset(index).read());
+        }
+        Py_XDECREF(items.add(1).read());
+        Py_DECREF(items.read());
+        result
+    }
+}
+
+type NoArgs = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+type Fast = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, Py_ssize_t) -> *mut PyObject;
+
+/// `PyMethodObject` (`cpython/classobject.h`).
+#[repr(C)]
+struct BoundMethod {
+    ob_base: PyObject,
+    im_func: *mut PyObject,
+    im_self: *mut PyObject,
+}
+
+/// `PyMethodDescrObject` (`cpython/descrobject.h`).
+#[repr(C)]
+struct MethodDescriptor {
+    ob_base: PyObject,
+    d_type: *mut PyTypeObject,
+    d_name: *mut PyObject,
+    d_qualname: *mut PyObject,
+    d_method: *mut PyMethodDef,
+    vectorcall: *const (),
+}
+
+unsafe fn definition_call(
+    definition: *mut PyMethodDef,
+    receiver: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> Option<*mut PyObject> {
+    // SAFETY: the flags say which type the function has.
+    unsafe {
+        let address = (*definition).ml_meth.PyCFunction as *const ();
+        match (*definition).ml_flags & !(METH_CLASS | METH_STATIC | METH_COEXIST) {
+            METH_O if count == 1 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, args.read())),
+            METH_NOARGS if count == 0 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, null_mut())),
+            METH_FASTCALL => Some(std::mem::transmute::<*const (), Fast>(address)(
+                receiver,
+                args,
+                count as Py_ssize_t,
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Calls a builtin function without the detour by its type's vectorcall where its kind allows.
+unsafe fn call_builtin(callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
+    // SAFETY: an exact builtin function; the arguments are held by the caller.
+    unsafe {
+        let function = callable.cast::<PyCFunctionObject>();
+        let receiver = (*function).m_self;
+        match definition_call((*function).m_ml, receiver, args, count) {
+            Some(result) => result,
+            None => PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()),
+        }
+    }
+}
+
+/// Calls a method of a builtin type with its receiver as first argument.
+unsafe fn call_method_descriptor(callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
+    // SAFETY: an exact method descriptor; the arguments are held by the caller.
+    unsafe {
+        let descriptor = callable.cast::<MethodDescriptor>();
+        let receiver = args.read();
+        if Py_TYPE(receiver) == (*descriptor).d_type
+            && let Some(result) = definition_call((*descriptor).d_method, receiver, args.add(1), count - 1)
+        {
+            return result;
+        }
+        PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut())
+    }
+}
+
+/// Makes an instance of a class with a Python `__init__` and no `__new__` of its own; `None` for other classes.
+unsafe fn construct(
+    thread: *mut Thread,
+    site: *mut CallSite,
+    class: *mut PyTypeObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> Option<*mut PyObject> {
+    // SAFETY: live objects; the init function is alive while the class's version tag is the same, and held below.
+    unsafe {
+        let tag = crate::layout::version_tag(class);
+        if (*site).class.version != tag || tag == 0 {
+            let plain_new = (*class).tp_new.map(|new| new as usize) == PyBaseObject_Type.tp_new.map(|new| new as usize);
+            if !plain_new || PyType_GetFlags(class) & Py_TPFLAGS_IS_ABSTRACT != 0 {
+                return None;
+            }
+            let init = class_attribute(class, crate::names::init());
+            if init.is_null() || Py_TYPE(init) != &raw mut PyFunction_Type {
+                return None;
+            }
+            if api::PyUnstable_Type_AssignVersionTag(class) == 0 {
+                return None;
+            }
+            (*site).class = ClassCache {
+                version: crate::layout::version_tag(class),
+                init,
+            };
+        }
+        let init = (*site).class.init;
+        let version = hook::version_of(init);
+        if version.is_null() || !safepoint::runs_compiled(thread) {
+            return None;
+        }
+        let instance = ((*class).tp_alloc?)(class, 0);
+        if instance.is_null() {
+            return Some(null_mut());
+        }
+        Py_INCREF(init);
+        // The receiver goes where the (empty) slot for self is, in front of the arguments.
+        let with_self = args.sub(1);
+        with_self.write(instance);
+        let result = if (*version).simple && (*version).argcount as usize == count + 1 {
+            run(thread, version, init, |slots| {
+                for index in 0..count + 1 {
+                    let value = with_self.add(index).read();
+                    Py_INCREF(value);
+                    slots.add(index).write(value);
+                }
+                true
+            })
+        } else {
+            run(thread, version, init, |slots| {
+                bind(init, slots, with_self, count + 1, null_mut())
+            })
+        };
+        let result = match result {
+            Some(result) => result,
+            None => hook::call_original(init, with_self, count + 1, null_mut()),
+        };
+        with_self.write(null_mut());
+        Py_DECREF(init);
+        if result.is_null() {
+            Py_DECREF(instance);
+            return Some(null_mut());
+        }
+        if result != Py_None() {
+            PyErr_Format(
+                PyExc_TypeError,
+                c"__init__() should return None, not '%.200s'".as_ptr(),
+                (*Py_TYPE(result)).tp_name,
+            );
+            Py_DECREF(result);
+            Py_DECREF(instance);
+            return Some(null_mut());
+        }
+        Py_DECREF(result);
+        Some(instance)
+    }
+}
+
+/// Runs a module's code, wrapped in a function without parameters, compiled if it can be; `locals` are its
+/// namespace. A new reference, or NULL with an exception.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn run_module(function: *mut PyObject, locals: *mut PyObject) -> *mut PyObject {
+    // SAFETY: see the contract.
+    unsafe {
+        let thread = thread::current();
+        let version = if safepoint::runs_compiled(thread) {
+            hook::compile(function)
+        } else {
+            null_mut()
+        };
+        if version.is_null() {
+            return api::PyEval_EvalCode((*function.cast::<Function>()).func_code, locals, locals);
+        }
+        let result = run(thread, version, function, |slots| {
+            let frame = slots
+                .cast::<u8>()
+                .sub(std::mem::offset_of!(Frame, localsplus))
+                .cast::<Frame>();
+            Py_INCREF(locals);
+            (*frame).f_locals = locals;
+            true
+        });
+        result.unwrap_or(null_mut())
+    }
+}

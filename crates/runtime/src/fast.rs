@@ -1,0 +1,129 @@
+//! Instructions with a quick way for common types that is too long to be inlined.
+
+use crate::layout::{Code, Frame, Function};
+use crate::numbers::compact_value;
+use crate::ops;
+use crate::runtime_fns;
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Where a Python index lies in a sequence of `length`, if it does.
+fn position(index: i64, length: isize) -> Option<isize> {
+    let index = if index < 0 { index + length as i64 } else { index };
+    (0..length as i64).contains(&index).then_some(index as isize)
+}
+
+runtime_fns! {
+    /// `BINARY_SUBSCR` (borrowed).
+    SUBSCR = fn subscr(container: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+        let tp = Py_TYPE(container);
+        if tp == &raw mut PyDict_Type {
+            // Strings hash and compare without Python code; any other key goes the way that protects the dictionary.
+            if PyUnicode_CheckExact(key) != 0 || PyLong_CheckExact(key) != 0 {
+                let mut value = null_mut();
+                Py_INCREF(container);
+                let status = crate::api::PyDict_GetItemRef(container, key, &mut value);
+                Py_DECREF(container);
+                if status != 0 {
+                    return value;
+                }
+            }
+        } else if PyLong_CheckExact(key) != 0
+            && let Some(index) = compact_value(key)
+        {
+            if tp == &raw mut PyList_Type {
+                if let Some(at) = position(index, PyList_GET_SIZE(container)) {
+                    let value = PyList_GET_ITEM(container, at);
+                    Py_INCREF(value);
+                    return value;
+                }
+            } else if tp == &raw mut PyTuple_Type
+                && let Some(at) = position(index, PyTuple_GET_SIZE(container))
+            {
+                let value = PyTuple_GET_ITEM(container, at);
+                Py_INCREF(value);
+                return value;
+            }
+        }
+        ops::containers::binary_subscr(container, key)
+    }
+
+    /// `STORE_SUBSCR` (borrowed).
+    SET_SUBSCR = fn set_subscr(container: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> i32 {
+        let tp = Py_TYPE(container);
+        if tp == &raw mut PyDict_Type && PyUnicode_CheckExact(key) != 0 {
+            Py_INCREF(container);
+            let status = PyDict_SetItem(container, key, value);
+            Py_DECREF(container);
+            return status;
+        }
+        if tp == &raw mut PyList_Type
+            && PyLong_CheckExact(key) != 0
+            && let Some(index) = compact_value(key)
+            && let Some(at) = position(index, PyList_GET_SIZE(container))
+        {
+            let old = PyList_GET_ITEM(container, at);
+            Py_INCREF(value);
+            PyList_SET_ITEM(container, at, value);
+            Py_DECREF(old);
+            return 0;
+        }
+        ops::containers::store_subscr(container, key, value)
+    }
+
+    /// The truth of an object (borrowed): 0, 1, or -1 with an exception.
+    TO_BOOL = fn to_bool(object: *mut PyObject) -> i32 {
+        let tp = Py_TYPE(object);
+        if tp == &raw mut PyLong_Type {
+            return match compact_value(object) {
+                Some(value) => (value != 0).into(),
+                None => 1,
+            };
+        }
+        if tp == &raw mut PyUnicode_Type {
+            return (PyUnicode_GET_LENGTH(object) != 0).into();
+        }
+        if tp == &raw mut PyList_Type || tp == &raw mut PyTuple_Type {
+            return (Py_SIZE(object) != 0).into();
+        }
+        if tp == &raw mut PyDict_Type {
+            return (PyDict_Size(object) != 0).into();
+        }
+        ops::numbers::is_true(object)
+    }
+
+    /// `local = local + value` (or `+=`) where the local's own reference is the only one that has to stay good until
+    /// the store that follows: a string is extended in place, the slot left empty. `value` is borrowed.
+    ADD_TO_LOCAL = fn add_to_local(op: i32, slot: *mut *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+        let mut left = slot.read();
+        if PyUnicode_CheckExact(left) != 0 && PyUnicode_CheckExact(value) != 0 && left != value {
+            slot.write(null_mut());
+            PyUnicode_Append(&mut left, value);
+            return left;
+        }
+        crate::numbers::binary(op, left, value)
+    }
+
+    /// `MAKE_CELL`: puts the slot's value (or nothing) into a new cell in the slot; 0, or -1 with an exception.
+    MAKE_CELL = fn make_cell(slot: *mut *mut PyObject) -> i32 {
+        let initial = slot.read();
+        let cell = PyCell_New(initial);
+        if cell.is_null() {
+            return -1;
+        }
+        slot.write(cell);
+        Py_XDECREF(initial);
+        0
+    }
+
+    /// `COPY_FREE_VARS`: the function's closure goes to the last `count` slots before the operand stack.
+    COPY_FREE_VARS = fn copy_free_vars(frame: *mut Frame, count: i32) {
+        let function = (*frame).f_funcobj.cast::<Function>();
+        let locals = (*(*frame).f_executable.cast::<Code>()).co_nlocalsplus;
+        for index in 0..count {
+            let cell = PyTuple_GET_ITEM((*function).func_closure, index as Py_ssize_t);
+            Py_INCREF(cell);
+            Frame::slot(frame, (locals - count + index) as usize).write(cell);
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! How functions come to be compiled: the entries that are set as a function's vectorcall, and what is known of each
+//! code object.
+
+use crate::api::{self, function_event};
+use crate::call::VECTORCALL;
+use crate::layout::{Code, Function};
+use crate::safepoint;
+use crate::thread;
+use crate::version::{Version, retire};
+use pyo3_ffi::*;
+use rustc_hash::FxHashMap;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+type Vectorcall = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
+
+/// What is known of one code object; hangs on it (`co_extra`) and dies with it.
+pub struct CodeState {
+    /// Calls seen before it was compiled.
+    pub cold_calls: u64,
+    /// Calls to wait for, where the user set it for this function.
+    pub baseline_calls: Option<u64>,
+    pub has_loop: bool,
+    pub versions: Vec<*mut Version>,
+    /// Why it is not compiled.
+    pub declined: Option<String>,
+    /// Instruction offsets (bytes) at which compiled code hands over, for tests.
+    pub handover_points: Vec<u32>,
+}
+
+/// Compiles a function; the error is the reason why not.
+pub type Compiler = unsafe fn(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String>;
+
+struct Hooks {
+    extra_index: Py_ssize_t,
+    original: *const (),
+    compiler: Option<Compiler>,
+    watcher: i32,
+    hook_new: bool,
+    /// Code objects that were replaced in a hooked function, which may still run; by function.
+    replaced: FxHashMap<usize, Vec<*mut PyObject>>,
+    default_calls: u64,
+    /// Functions that were declined, by reason.
+    declined: FxHashMap<String, u64>,
+    hooked: u64,
+}
+
+static mut HOOKS: Hooks = Hooks {
+    extra_index: -1,
+    original: std::ptr::null(),
+    compiler: None,
+    watcher: -1,
+    hook_new: false,
+    replaced: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
+    default_calls: 0,
+    declined: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
+    hooked: 0,
+};
+
+#[allow(
+    static_mut_refs,
+    reason = "guarded by the GIL; no reference outlives a call that runs no Python code"
+)]
+fn hooks() -> &'static mut Hooks {
+    // SAFETY: the GIL is held by whoever calls into this module.
+    unsafe { &mut HOOKS }
+}
+
+/// Prepares hooking.
+///
+/// # Errors
+/// With a Python exception set.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn initialize(compiler: Compiler) -> Result<(), ()> {
+    // SAFETY: ordinary uses of the C API.
+    unsafe {
+        let hooks = hooks();
+        hooks.compiler = Some(compiler);
+        hooks.extra_index = api::PyUnstable_Eval_RequestCodeExtraIndex(free_state);
+        if hooks.extra_index < 0 {
+            PyErr_SetString(
+                PyExc_ImportError,
+                c"the interpreter has no room left for data on code objects".as_ptr(),
+            );
+            return Err(());
+        }
+        // A fresh function's entry is the interpreter's own.
+        let globals = PyDict_New();
+        let function = PyRun_String(c"lambda: None".as_ptr(), Py_eval_input, globals, globals);
+        if function.is_null() {
+            return Err(());
+        }
+        hooks.original = (*function.cast::<Function>()).vectorcall;
+        Py_DECREF(function);
+        Py_DECREF(globals);
+        hooks.watcher = api::PyFunction_AddWatcher(on_event);
+        if hooks.watcher < 0 {
+            return Err(());
+        }
+        Ok(())
+    }
+}
+
+unsafe extern "C" fn free_state(state: *mut c_void) {
+    if state.is_null() {
+        return;
+    }
+    // SAFETY: the pointer came from `Box::into_raw`; with the code object, no function runs its versions any more.
+    unsafe {
+        let state = Box::from_raw(state.cast::<CodeState>());
+        for version in state.versions {
+            retire(version);
+        }
+    }
+}
+
+/// What is known of the code object, if anything.
+///
+/// # Safety
+/// The GIL is held; a live code object.
+#[inline]
+pub unsafe fn state_of(code: *mut PyObject) -> *mut CodeState {
+    let mut extra = null_mut();
+    // SAFETY: see the contract.
+    unsafe { api::PyUnstable_Code_GetExtra(code, hooks().extra_index, &mut extra) };
+    extra.cast()
+}
+
+/// As [`state_of`], made where there is none; NULL only without memory.
+///
+/// # Safety
+/// As for [`state_of`].
+pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
+    // SAFETY: see the contract.
+    unsafe {
+        let state = state_of(code);
+        if !state.is_null() {
+            return state;
+        }
+        let state = Box::into_raw(Box::new(CodeState {
+            cold_calls: 0,
+            baseline_calls: None,
+            has_loop: crate::code_has_loop(code.cast()),
+            versions: Vec::new(),
+            declined: None,
+            handover_points: Vec::new(),
+        }));
+        if api::PyUnstable_Code_SetExtra(code, hooks().extra_index, state.cast()) < 0 {
+            PyErr_Clear();
+            drop(Box::from_raw(state));
+            return null_mut();
+        }
+        state
+    }
+}
+
+/// The compiled version that the function's entry leads to, or NULL.
+///
+/// # Safety
+/// The GIL is held; a live function.
+#[inline]
+pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
+    // SAFETY: see the contract.
+    unsafe {
+        let entry = (*function.cast::<Function>()).vectorcall;
+        if entry == hooks().original || entry == vectorcall_cold as *const () {
+            return null_mut();
+        }
+        let state = state_of((*function.cast::<Function>()).func_code);
+        if state.is_null() {
+            return null_mut();
+        }
+        let versions = &(*state).versions;
+        versions
+            .iter()
+            .copied()
+            .find(|&version| (*version).vectorcall == entry)
+            .unwrap_or(null_mut())
+    }
+}
+
+/// The version for the function's code and globals, whatever its entry is at present.
+unsafe fn matching_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
+    // SAFETY: live objects.
+    unsafe {
+        let function = function.cast::<Function>();
+        let versions = &(*state).versions;
+        let found = versions.iter().copied().find(|&version| {
+            (*version).globals == (*function).func_globals && (*version).builtins == (*function).func_builtins
+        });
+        found.unwrap_or(null_mut())
+    }
+}
+
+/// Runs the function in the interpreter.
+///
+/// # Safety
+/// As for a vectorcall.
+pub unsafe fn call_original(
+    function: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the entry was read off a function at import.
+    unsafe { std::mem::transmute::<*const (), Vectorcall>(hooks().original)(function, args, nargsf, kwnames) }
+}
+
+/// The entry of a hooked function that is not compiled yet.
+unsafe extern "C" fn vectorcall_cold(
+    function: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: called as a vectorcall, with the GIL held.
+    unsafe {
+        if (*function.cast::<Function>()).func_version != 0 {
+            // The interpreter has numbered the function after it was hooked, and its call sites would go past us.
+            api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
+        }
+        if safepoint::runs_compiled(thread::current()) {
+            let state = ensure_state((*function.cast::<Function>()).func_code);
+            if !state.is_null() {
+                (*state).cold_calls += 1;
+                let wanted = match (*state).baseline_calls {
+                    Some(calls) => calls,
+                    None if (*state).has_loop => 0,
+                    None => hooks().default_calls,
+                };
+                if (*state).cold_calls > wanted {
+                    let version = compile(function);
+                    if !version.is_null() {
+                        let address = VECTORCALL.address;
+                        type Entry = unsafe extern "C" fn(
+                            *mut PyObject,
+                            *const *mut PyObject,
+                            usize,
+                            *mut PyObject,
+                            *mut Version,
+                        ) -> *mut PyObject;
+                        let entry = std::mem::transmute::<*const (), Entry>(address);
+                        return entry(function, args, nargsf, kwnames, version);
+                    }
+                }
+            }
+        }
+        call_original(function, args, nargsf, kwnames)
+    }
+}
+
+/// Compiles the function if it is not yet, and sets its entry; NULL when it is declined.
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
+    // SAFETY: see the contract.
+    unsafe {
+        let state = ensure_state((*function.cast::<Function>()).func_code);
+        if state.is_null() {
+            return null_mut();
+        }
+        let mut version = matching_version(function, state);
+        if version.is_null() {
+            if (*state).declined.is_none() {
+                let raised = api::PyErr_GetRaisedException();
+                match hooks().compiler.map(|compiler| compiler(function, state)) {
+                    Some(Ok(made)) => {
+                        (*state).versions.push(made);
+                        crate::globals::watch_version(made);
+                        version = made;
+                    }
+                    Some(Err(reason)) => {
+                        decline(state, reason);
+                    }
+                    None => {}
+                }
+                api::PyErr_SetRaisedException(raised);
+            }
+            if version.is_null() {
+                api::PyFunction_SetVectorcall(function, hooks().original);
+                return null_mut();
+            }
+        }
+        api::PyFunction_SetVectorcall(function, (*version).vectorcall);
+        version
+    }
+}
+
+/// Notes why a code object is not compiled.
+///
+/// # Safety
+/// The GIL is held; a live state.
+pub unsafe fn decline(state: *mut CodeState, reason: String) {
+    *hooks().declined.entry(reason.clone()).or_default() += 1;
+    // SAFETY: see the contract.
+    unsafe { (*state).declined = Some(reason) };
+}
+
+/// Drops the compiled versions of a code object (for tests that compile it anew). Nothing may be running them.
+///
+/// # Safety
+/// The GIL is held; live function.
+pub unsafe fn forget_versions(function: *mut PyObject) {
+    // SAFETY: see the contract.
+    unsafe {
+        let state = ensure_state((*function.cast::<Function>()).func_code);
+        if state.is_null() {
+            return;
+        }
+        api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
+        (*state).declined = None;
+        // Another function may share the code and still have the old entry: its versions are kept for ever.
+        std::mem::forget(std::mem::take(&mut (*state).versions));
+    }
+}
+
+/// Hooks a function: it is compiled when it has been called often enough.
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn hook(function: *mut PyObject) {
+    // SAFETY: see the contract.
+    unsafe {
+        let entry = (*function.cast::<Function>()).vectorcall;
+        if entry != hooks().original {
+            return;
+        }
+        hooks().hooked += 1;
+        let state = state_of((*function.cast::<Function>()).func_code);
+        if !state.is_null() {
+            if (*state).declined.is_some() {
+                return;
+            }
+            let version = matching_version(function, state);
+            if !version.is_null() {
+                api::PyFunction_SetVectorcall(function, (*version).vectorcall);
+                return;
+            }
+        }
+        api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
+    }
+}
+
+/// Gives a function the interpreter's entry back.
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn unhook(function: *mut PyObject) {
+    // SAFETY: see the contract.
+    unsafe {
+        if is_hooked(function) {
+            api::PyFunction_SetVectorcall(function, hooks().original);
+        }
+    }
+}
+
+/// Whether calls of the function come to us.
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn is_hooked(function: *mut PyObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        let entry = (*function.cast::<Function>()).vectorcall;
+        entry == vectorcall_cold as *const () || !version_of(function).is_null()
+    }
+}
+
+/// Whether functions are hooked as they are made.
+pub fn set_hook_new(on: bool) {
+    hooks().hook_new = on;
+}
+
+/// See [`set_hook_new`].
+pub fn hooks_new() -> bool {
+    hooks().hook_new
+}
+
+/// Calls that a function without a loop makes in the interpreter before it is compiled.
+pub fn set_default_calls(calls: u64) {
+    hooks().default_calls = calls;
+}
+
+/// Code objects that were declined so far, by reason.
+pub fn declined() -> &'static FxHashMap<String, u64> {
+    &hooks().declined
+}
+
+/// Functions that were hooked so far.
+pub fn hooked() -> u64 {
+    hooks().hooked
+}
+
+unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *mut PyObject) -> i32 {
+    // SAFETY: called by the interpreter with the GIL held.
+    unsafe {
+        let hooks = hooks();
+        match event {
+            function_event::CREATE if hooks.hook_new => hook(function),
+            function_event::MODIFY_CODE => {
+                if is_hooked(function) {
+                    // A frame that runs the old code borrows it.
+                    let code = (*function.cast::<Function>()).func_code;
+                    Py_INCREF(code);
+                    hooks.replaced.entry(function as usize).or_default().push(code);
+                    api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
+                } else if hooks.hook_new {
+                    api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
+                }
+            }
+            function_event::DESTROY => {
+                if !hooks.replaced.is_empty()
+                    && let Some(codes) = hooks.replaced.remove(&(function as usize))
+                {
+                    codes.into_iter().for_each(|code| Py_DECREF(code));
+                }
+            }
+            _ => {}
+        }
+        0
+    }
+}
+
+/// The code object of a function.
+///
+/// # Safety
+/// A live function.
+pub unsafe fn code_of(function: *mut PyObject) -> *mut Code {
+    // SAFETY: see the contract.
+    unsafe { (*function.cast::<Function>()).func_code.cast() }
+}

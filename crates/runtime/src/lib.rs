@@ -1,0 +1,64 @@
+//! What compiled code stands on: object layouts, frames, and the functions it calls.
+//!
+//! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
+//! it; `thread`, `frame`, `safepoint` and `call` carry a compiled call; `globals` and `attributes` are the inline
+//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `hook` and `version` tie code objects to
+//! machine code.
+
+pub mod api;
+pub mod attributes;
+pub mod call;
+pub mod fast;
+pub mod frame;
+pub mod function_table;
+pub mod globals;
+pub mod hook;
+pub mod iteration;
+pub mod layout;
+pub mod names;
+pub mod numbers;
+pub mod ops;
+pub mod probe;
+pub mod safepoint;
+pub mod thread;
+pub mod types;
+pub mod version;
+
+/// Prepares the runtime for the main interpreter.
+///
+/// # Errors
+/// With a Python exception set.
+///
+/// # Safety
+/// The GIL is held; called once.
+pub unsafe fn initialize(compiler: hook::Compiler) -> Result<(), ()> {
+    // SAFETY: see the contract.
+    unsafe {
+        names::initialize()?;
+        numbers::initialize()?;
+        safepoint::initialize()?;
+        globals::initialize()?;
+        hook::initialize(compiler)
+    }
+}
+
+/// Whether the code jumps backwards, read off its bytecode.
+///
+/// # Safety
+/// The GIL is held; a live code object.
+unsafe fn code_has_loop(code: *mut layout::Code) -> bool {
+    use pyo3_ffi::*;
+    // SAFETY: see the contract.
+    unsafe {
+        let bytes = api::PyCode_GetCode(code.cast());
+        if bytes.is_null() {
+            PyErr_Clear();
+            return false;
+        }
+        let size = PyBytes_Size(bytes) as usize;
+        let units = std::slice::from_raw_parts(PyBytes_AsString(bytes).cast::<u8>(), size);
+        let found = units.chunks_exact(2).any(|unit| unit[0] == layout::JUMP_BACKWARD);
+        Py_DECREF(bytes);
+        found
+    }
+}

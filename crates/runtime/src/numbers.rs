@@ -1,0 +1,315 @@
+//! Boxing of ints and floats, and arithmetic on them where compiled code's own fast path did not apply.
+//!
+//! Float objects that die in compiled code are kept on a free list and used again: a box then costs a few
+//! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise.
+
+use crate::ops;
+use crate::runtime_fns;
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Ints from here to [`SMALL_INT_MAX`] exist once, as in the interpreter (`_PY_NSMALLNEGINTS`, `_PY_NSMALLPOSINTS`).
+pub const SMALL_INT_MIN: i64 = -5;
+pub const SMALL_INT_MAX: i64 = 256;
+const SMALL_INTS: usize = (SMALL_INT_MAX - SMALL_INT_MIN + 1) as usize;
+/// Magnitude that fits one digit of an int (`PyLong_SHIFT` is 30).
+pub const DIGIT_LIMIT: i64 = 1 << 30;
+
+/// An int of at most one digit, as it lies in memory.
+#[repr(C)]
+struct CompactLong {
+    ob_base: PyObject,
+    lv_tag: usize,
+    ob_digit: u32,
+}
+
+#[repr(C)]
+struct FreeList {
+    /// Dead objects, linked through the word where their value was.
+    head: *mut PyObject,
+    count: usize,
+}
+
+/// Dead objects kept of one type.
+const FREE_LIST_LIMIT: usize = 256;
+
+/// Addresses that compiled code knows.
+#[repr(C)]
+pub struct Shared {
+    floats: FreeList,
+    ints: FreeList,
+    pub small_ints: [*mut PyObject; SMALL_INTS],
+}
+
+/// The one instance of [`Shared`]; the GIL guards it.
+pub static mut SHARED: Shared = Shared {
+    floats: FreeList {
+        head: null_mut(),
+        count: 0,
+    },
+    ints: FreeList {
+        head: null_mut(),
+        count: 0,
+    },
+    small_ints: [null_mut(); SMALL_INTS],
+};
+
+/// Fills in the table of small ints.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn initialize() -> Result<(), ()> {
+    // SAFETY: small ints are immortal objects of the interpreter.
+    unsafe {
+        let shared = &raw mut SHARED;
+        for index in 0..SMALL_INTS {
+            let number = PyLong_FromLongLong(SMALL_INT_MIN + index as i64);
+            if number.is_null() {
+                return Err(());
+            }
+            (*shared).small_ints[index] = number;
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+unsafe fn pop(list: *mut FreeList) -> *mut PyObject {
+    // SAFETY: objects on the list are dead and ours; the link lies at offset 16.
+    unsafe {
+        let object = (*list).head;
+        if !object.is_null() {
+            (*list).head = object.cast::<u8>().add(16).cast::<*mut PyObject>().read();
+            (*list).count -= 1;
+            object.cast::<isize>().write(1);
+        }
+        object
+    }
+}
+
+#[inline]
+unsafe fn push(list: *mut FreeList, object: *mut PyObject) -> bool {
+    // SAFETY: the object is dead: nobody else knows it.
+    unsafe {
+        if (*list).count >= FREE_LIST_LIMIT {
+            return false;
+        }
+        object.cast::<u8>().add(16).cast::<*mut PyObject>().write((*list).head);
+        (*list).head = object;
+        (*list).count += 1;
+        true
+    }
+}
+
+/// A float object of this value.
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+pub unsafe fn new_float(value: f64) -> *mut PyObject {
+    // SAFETY: an object from the list is a float without a value.
+    unsafe {
+        let object = pop(&raw mut SHARED.floats);
+        if object.is_null() {
+            return PyFloat_FromDouble(value);
+        }
+        object.cast::<u8>().add(16).cast::<f64>().write(value);
+        object
+    }
+}
+
+/// An int object of this value.
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+pub unsafe fn new_int(value: i64) -> *mut PyObject {
+    // SAFETY: small ints are immortal; an object from the list is an int with room for one digit.
+    unsafe {
+        if (SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value) {
+            return (&raw mut SHARED.small_ints)
+                .cast::<*mut PyObject>()
+                .add((value - SMALL_INT_MIN) as usize)
+                .read();
+        }
+        if value.unsigned_abs() < DIGIT_LIMIT as u64 {
+            let object = pop(&raw mut SHARED.ints);
+            if !object.is_null() {
+                let number = object.cast::<CompactLong>();
+                (*number).lv_tag = (1 << 3) | if value < 0 { 2 } else { 0 };
+                (*number).ob_digit = value.unsigned_abs() as u32;
+                return object;
+            }
+        }
+        PyLong_FromLongLong(value)
+    }
+}
+
+/// The value of an int object if it has at most one digit.
+///
+/// # Safety
+/// `object` is an int (a subclass's instance too).
+#[inline]
+pub unsafe fn compact_value(object: *mut PyObject) -> Option<i64> {
+    // SAFETY: every int has a tag and one digit.
+    unsafe {
+        let number = object.cast::<CompactLong>();
+        let tag = (*number).lv_tag;
+        (tag < 16).then(|| (1 - (tag & 3) as i64) * i64::from((*number).ob_digit))
+    }
+}
+
+#[inline]
+fn is_float(object: *mut PyObject) -> bool {
+    // SAFETY: callers pass live objects.
+    unsafe { PyFloat_CheckExact(object) != 0 }
+}
+
+#[inline]
+fn is_int(object: *mut PyObject) -> bool {
+    // SAFETY: callers pass live objects.
+    unsafe { PyLong_CheckExact(object) != 0 }
+}
+
+/// The operand as a float, if the interpreter's float arithmetic would take it so without running Python code.
+#[inline]
+unsafe fn as_float(object: *mut PyObject) -> Option<f64> {
+    // SAFETY: the type was looked at.
+    unsafe {
+        if is_float(object) {
+            Some(PyFloat_AS_DOUBLE(object))
+        } else if is_int(object) {
+            compact_value(object).map(|value| value as f64)
+        } else {
+            None
+        }
+    }
+}
+
+/// `a // b` as Python rounds it.
+fn floor_div(a: i64, b: i64) -> i64 {
+    let quotient = a / b;
+    if a % b != 0 && (a < 0) != (b < 0) {
+        quotient - 1
+    } else {
+        quotient
+    }
+}
+
+/// The fast cases of a binary operator on exact ints of one digit; NULL when it is none of them.
+unsafe fn small_int_op(op: i32, a: i64, b: i64) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe {
+        // The in-place operators follow the plain ones in the same order (`NB_INPLACE_ADD` is 13).
+        let value = match op % 13 {
+            0 => a + b,
+            1 => a & b,
+            2 if b != 0 => floor_div(a, b),
+            3 if (0..=32).contains(&b) => a << b,
+            5 => a * b,
+            6 if b != 0 => a - floor_div(a, b) * b,
+            7 => a | b,
+            9 if b >= 0 => a >> b.min(63),
+            10 => a - b,
+            11 if b != 0 => return new_float(a as f64 / b as f64),
+            12 => a ^ b,
+            _ => return null_mut(),
+        };
+        new_int(value)
+    }
+}
+
+/// The fast cases of a binary operator on floats; `None` when it is none of them.
+fn float_op(op: i32, a: f64, b: f64) -> Option<f64> {
+    Some(match op % 13 {
+        0 => a + b,
+        5 => a * b,
+        10 => a - b,
+        11 if b != 0.0 => a / b,
+        _ => return None,
+    })
+}
+
+runtime_fns! {
+    /// A float object.
+    BOX_FLOAT = fn box_float(value: f64) -> *mut PyObject { new_float(value) }
+
+    /// An int object.
+    BOX_INT = fn box_int(value: i64) -> *mut PyObject { new_int(value) }
+
+    /// Ends an object whose reference count has become zero.
+    DEALLOCATE = fn deallocate(object: *mut PyObject) {
+        let kept = if is_float(object) {
+            push(&raw mut SHARED.floats, object)
+        } else if is_int(object) && (*object.cast::<CompactLong>()).lv_tag < 16 {
+            push(&raw mut SHARED.ints, object)
+        } else {
+            false
+        };
+        if !kept {
+            crate::api::_Py_Dealloc(object);
+        }
+    }
+
+    /// `BINARY_OP` (operands borrowed).
+    BINARY = fn binary(op: i32, a: *mut PyObject, b: *mut PyObject) -> *mut PyObject {
+        if is_int(a) && is_int(b) {
+            if let (Some(x), Some(y)) = (compact_value(a), compact_value(b)) {
+                let result = small_int_op(op, x, y);
+                if !result.is_null() {
+                    return result;
+                }
+            }
+        } else if (is_float(a) || is_float(b))
+            && let (Some(x), Some(y)) = (as_float(a), as_float(b))
+            && let Some(result) = float_op(op, x, y)
+        {
+            return new_float(result);
+        }
+        ops::numbers::binary_op(op, a, b)
+    }
+
+    /// `COMPARE_OP` whose result is tested (operands borrowed): 0, 1, or -1 with an exception.
+    COMPARE_TEST = fn compare_test(op: i32, a: *mut PyObject, b: *mut PyObject) -> i32 {
+        if (is_float(a) || is_float(b))
+            && let (Some(x), Some(y)) = (as_float(a), as_float(b))
+        {
+            let result = match op {
+                0 => x < y,
+                1 => x <= y,
+                2 => x == y,
+                3 => x != y,
+                4 => x > y,
+                _ => x >= y,
+            };
+            return result.into();
+        }
+        if (op == Py_EQ || op == Py_NE) && PyUnicode_CheckExact(a) != 0 && PyUnicode_CheckExact(b) != 0 {
+            let equal = a == b || string_equal(a, b);
+            return (equal == (op == Py_EQ)).into();
+        }
+        ops::numbers::compare_bool(op, a, b)
+    }
+}
+
+/// Whether two exact strings have the same text.
+///
+/// # Safety
+/// Both are live exact strings.
+pub unsafe fn string_equal(a: *mut PyObject, b: *mut PyObject) -> bool {
+    // SAFETY: see the contract; both buffers hold length * kind bytes.
+    unsafe {
+        let length = PyUnicode_GET_LENGTH(a);
+        if length != PyUnicode_GET_LENGTH(b) {
+            return false;
+        }
+        let kind = PyUnicode_KIND(a);
+        if kind != PyUnicode_KIND(b) {
+            return false;
+        }
+        let size = length as usize * kind as usize;
+        let left = std::slice::from_raw_parts(PyUnicode_DATA(a).cast::<u8>(), size);
+        let right = std::slice::from_raw_parts(PyUnicode_DATA(b).cast::<u8>(), size);
+        left == right
+    }
+}

@@ -1,0 +1,176 @@
+//! What compiled code keeps per thread, and the limits of the thread's stack.
+
+use crate::api;
+use crate::layout::ThreadState;
+use std::cell::Cell;
+use std::collections::HashMap;
+
+/// Handed to every compiled function as its first argument.
+#[repr(C)]
+pub struct Thread {
+    pub tstate: *mut ThreadState,
+    /// The stack pointer must not get below this address.
+    pub stack_limit: usize,
+    /// Value of `eval_breaker` when nobody wants anything and nothing is instrumented.
+    pub expected_breaker: usize,
+    /// The `eval_breaker` version for which [`crate::safepoint`] last looked whether instrumentation is on.
+    pub checked_version: usize,
+    /// Instrumentation (tracing, profiling, monitoring) is on for this thread at `checked_version`.
+    pub instrumented: bool,
+    /// A chunk of data stack kept for the next time that one is needed.
+    pub spare_chunk: *mut crate::layout::StackChunk,
+}
+
+/// Room that has to be left below the limit for the C code that a compiled function calls.
+const STACK_MARGIN: usize = 96 * 1024;
+
+thread_local! {
+    static BOUNDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The lowest address that the stack pointer of the present thread may have in compiled code.
+fn stack_limit() -> usize {
+    BOUNDS.with(|cell| {
+        if cell.get() == 0 {
+            let (low, size) = stack_bounds();
+            cell.set(low + STACK_MARGIN.min(size / 2));
+        }
+        cell.get()
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn stack_bounds() -> (usize, usize) {
+    // SAFETY: the attribute object is initialised by the first call, read by the second and destroyed by the third.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return fallback_bounds();
+        }
+        let (mut low, mut size) = (std::ptr::null_mut(), 0);
+        let status = libc::pthread_attr_getstack(&attributes, &mut low, &mut size);
+        let mut guard = 0;
+        libc::pthread_attr_getguardsize(&attributes, &mut guard);
+        libc::pthread_attr_destroy(&mut attributes);
+        if status != 0 {
+            fallback_bounds()
+        } else {
+            (low as usize + guard, size.saturating_sub(guard))
+        }
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn stack_bounds() -> (usize, usize) {
+    // SAFETY: both functions only read the present thread's description.
+    unsafe {
+        let thread = libc::pthread_self();
+        let high = libc::pthread_get_stackaddr_np(thread) as usize;
+        let size = libc::pthread_get_stacksize_np(thread);
+        (high - size, size)
+    }
+}
+
+#[cfg(windows)]
+fn stack_bounds() -> (usize, usize) {
+    unsafe extern "system" {
+        fn GetCurrentThreadStackLimits(low: *mut usize, high: *mut usize);
+    }
+    let (mut low, mut high) = (0, 0);
+    // SAFETY: both pointers are to live variables.
+    unsafe { GetCurrentThreadStackLimits(&mut low, &mut high) };
+    (low, high - low)
+}
+
+/// What is assumed where the system does not tell: 256 KiB below this frame.
+#[allow(dead_code, reason = "not every platform can fail")]
+fn fallback_bounds() -> (usize, usize) {
+    let here = 0u8;
+    let size = 256 * 1024;
+    ((&raw const here as usize).saturating_sub(size), size)
+}
+
+struct Registry {
+    last: *mut Thread,
+    last_tstate: *mut ThreadState,
+    last_id: u64,
+    threads: Option<HashMap<u64, Box<Thread>>>,
+}
+
+static mut REGISTRY: Registry = Registry {
+    last: std::ptr::null_mut(),
+    last_tstate: std::ptr::null_mut(),
+    last_id: 0,
+    threads: None,
+};
+
+/// The present thread's [`Thread`].
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+pub unsafe fn current() -> *mut Thread {
+    // SAFETY: the GIL guards the registry; the interpreter's thread state is live while the GIL is held.
+    unsafe {
+        let tstate = api::PyThreadState_GetUnchecked().cast::<ThreadState>();
+        let registry = &raw mut REGISTRY;
+        if (*registry).last_tstate == tstate && (*registry).last_id == (*tstate).id {
+            return (*registry).last;
+        }
+        find(tstate)
+    }
+}
+
+#[cold]
+unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
+    // SAFETY: as for `current`.
+    unsafe {
+        let registry = &mut *(&raw mut REGISTRY);
+        let threads = registry.threads.get_or_insert_default();
+        let id = (*tstate).id;
+        if threads.len() > 64 && !threads.contains_key(&id) {
+            forget_dead(threads, tstate);
+        }
+        let thread = threads.entry(id).or_insert_with(|| {
+            Box::new(Thread {
+                tstate,
+                stack_limit: 0,
+                // Never the breaker's value, so that the first entry looks at the instrumentation.
+                expected_breaker: usize::MAX,
+                checked_version: usize::MAX,
+                instrumented: false,
+                spare_chunk: std::ptr::null_mut(),
+            })
+        });
+        thread.tstate = tstate;
+        thread.stack_limit = stack_limit();
+        registry.last = &raw mut **thread;
+        registry.last_tstate = tstate;
+        registry.last_id = id;
+        registry.last
+    }
+}
+
+/// Drops what is kept for threads that have ended.
+unsafe fn forget_dead(threads: &mut HashMap<u64, Box<Thread>>, tstate: *mut ThreadState) {
+    // SAFETY: the list of thread states changes only under the interpreter's lock and holding the GIL suffices to
+    // keep the present thread's neighbours from being freed while they are looked at.
+    unsafe {
+        let mut alive = Vec::new();
+        let mut at = tstate;
+        while !(*at).prev.is_null() {
+            at = (*at).prev;
+        }
+        while !at.is_null() {
+            alive.push((*at).id);
+            at = (*at).next;
+        }
+        threads.retain(|id, thread| {
+            let keep = alive.contains(id);
+            if !keep {
+                crate::frame::free_spare_chunk(&mut **thread);
+            }
+            keep
+        });
+    }
+}

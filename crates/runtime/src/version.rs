@@ -1,0 +1,227 @@
+//! A compiled form of a code object, and what is counted about it.
+
+use crate::attributes::AttributeSite;
+use crate::call::CallSite;
+use crate::layout::{Code, Frame};
+use crate::thread::Thread;
+use pyo3_ffi::PyObject;
+use rustc_hash::FxHashSet;
+
+/// Machine code of a function body: `(thread, frame, entry)`. The frame's arguments and `f_funcobj` are filled in;
+/// NULL with an exception set, or the result. The frame is gone when it returns.
+pub type Body = unsafe extern "C" fn(thread: *mut Thread, frame: *mut Frame, entry: i64) -> *mut PyObject;
+
+/// Why compiled code handed a running frame to the interpreter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum HandOverReason {
+    /// Tracing, profiling or monitoring was switched on.
+    Instrumentation = 0,
+    /// The instruction needs something that only the interpreter has.
+    Instruction = 1,
+    /// A test asked for it.
+    Requested = 2,
+    /// The exception handler is left to the interpreter.
+    Handler = 3,
+}
+
+impl HandOverReason {
+    pub const ALL: [HandOverReason; 4] = [
+        HandOverReason::Instrumentation,
+        HandOverReason::Instruction,
+        HandOverReason::Requested,
+        HandOverReason::Handler,
+    ];
+
+    pub fn describe(self) -> &'static str {
+        match self {
+            HandOverReason::Instrumentation => "tracing, profiling or monitoring is on",
+            HandOverReason::Instruction => "instruction left to the interpreter",
+            HandOverReason::Requested => "requested by a test",
+            HandOverReason::Handler => "exception handler left to the interpreter",
+        }
+    }
+}
+
+/// One compiled form of a code object, for one dictionary of globals and one of builtins.
+#[repr(C)]
+pub struct Version {
+    pub body: *const (),
+    /// The entry that is set as the function's vectorcall; unique to this version while it is live or pinned.
+    pub vectorcall: *const (),
+    pub frame_bytes: usize,
+    pub code: *mut Code,
+    /// Borrowed: a version whose globals died is dropped, see [`crate::globals`].
+    pub globals: *mut PyObject,
+    pub builtins: *mut PyObject,
+    /// Positional parameters.
+    pub argcount: u32,
+    /// No keyword-only parameter, no `*args`, no `**kwargs`: `argcount` positional arguments bind as they are.
+    pub simple: bool,
+    /// Nothing runs this version any more; it is freed when nobody pins it.
+    pub dead: bool,
+    /// Call sites of other versions that have this one cached.
+    pub pins: u32,
+    pub calls: u64,
+    pub back_edges: u64,
+    pub handovers: [u64; HandOverReason::ALL.len()],
+    pub compile_ns: u64,
+    pub code_bytes: usize,
+    pub instructions: u32,
+    pub call_sites: Vec<Box<CallSite>>,
+    pub attribute_sites: Vec<Box<AttributeSite>>,
+    /// The machine code, given back when this is dropped.
+    pub machine_code: Vec<Box<dyn std::any::Any>>,
+    /// Global cells that the code reads; they live as long as the version.
+    pub cells: Vec<*mut crate::globals::GlobalCell>,
+}
+
+impl Version {
+    /// Inline cache misses so far, over all sites.
+    pub fn cache_misses(&self) -> u64 {
+        self.call_sites.iter().map(|site| site.misses).sum::<u64>()
+            + self.attribute_sites.iter().map(|site| site.misses).sum::<u64>()
+    }
+
+    /// Inline cache hits so far, where they are counted.
+    pub fn cache_hits(&self) -> u64 {
+        self.call_sites.iter().map(|site| site.hits).sum::<u64>()
+            + self.attribute_sites.iter().map(|site| site.hits).sum::<u64>()
+    }
+}
+
+/// What is counted over all versions.
+#[derive(Clone, Copy, Default)]
+pub struct Totals {
+    pub versions: u64,
+    pub calls: u64,
+    pub back_edges: u64,
+    pub compile_ns: u64,
+    pub cache_misses: u64,
+    pub cache_hits: u64,
+    pub handovers: [u64; HandOverReason::ALL.len()],
+    /// Bytes of machine code of the versions that are live.
+    pub code_bytes: usize,
+}
+
+impl Totals {
+    fn add(&mut self, version: &Version) {
+        self.versions += 1;
+        self.calls += version.calls;
+        self.back_edges += version.back_edges;
+        self.compile_ns += version.compile_ns;
+        self.cache_misses += version.cache_misses();
+        self.cache_hits += version.cache_hits();
+        for (sum, count) in self.handovers.iter_mut().zip(version.handovers) {
+            *sum += count;
+        }
+    }
+}
+
+struct Registry {
+    live: FxHashSet<*const Version>,
+    gone: Totals,
+}
+
+static mut REGISTRY: Registry = Registry {
+    live: FxHashSet::with_hasher(rustc_hash::FxBuildHasher),
+    gone: Totals {
+        versions: 0,
+        calls: 0,
+        back_edges: 0,
+        compile_ns: 0,
+        cache_misses: 0,
+        cache_hits: 0,
+        handovers: [0; HandOverReason::ALL.len()],
+        code_bytes: 0,
+    },
+};
+
+#[allow(static_mut_refs, reason = "guarded by the GIL; no reference outlives a call")]
+fn registry() -> &'static mut Registry {
+    // SAFETY: versions are made and freed with the GIL held.
+    unsafe { &mut REGISTRY }
+}
+
+/// Makes a version count in [`totals`].
+pub fn register(version: *const Version) {
+    registry().live.insert(version);
+}
+
+/// The counts of all versions, of those that are gone too.
+pub fn totals() -> Totals {
+    let registry = registry();
+    let mut totals = registry.gone;
+    for &version in &registry.live {
+        // SAFETY: a version leaves the registry when it is dropped.
+        let version = unsafe { &*version };
+        totals.add(version);
+        totals.code_bytes += version.code_bytes;
+    }
+    totals
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        let registry = registry();
+        if registry.live.remove(&(&raw const *self)) {
+            registry.gone.add(self);
+        }
+    }
+}
+
+/// Marks a version as never to be run again, and frees it when nobody has it cached.
+///
+/// # Safety
+/// The GIL is held, no frame runs this version, and `version` came from `Box::into_raw`.
+pub unsafe fn retire(version: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
+        (*version).dead = true;
+        crate::globals::forget_version(version);
+        for site in &mut (*version).call_sites {
+            unpin(site, version);
+        }
+        if (*version).pins == 0 {
+            drop(Box::from_raw(version));
+        }
+    }
+}
+
+/// Makes `site`, which belongs to `owner`, remember `target`.
+///
+/// # Safety
+/// The GIL is held; all three are live.
+pub unsafe fn pin(site: &mut CallSite, owner: *mut Version, target: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
+        unpin(site, owner);
+        if target != owner {
+            (*target).pins += 1;
+        }
+        site.version = target;
+        site.vectorcall = (*target).vectorcall;
+        site.body = (*target).body;
+        site.frame_bytes = (*target).frame_bytes;
+    }
+}
+
+/// Makes `site`, which belongs to `owner`, forget what it has cached.
+///
+/// # Safety
+/// As for [`pin`].
+pub unsafe fn unpin(site: &mut CallSite, owner: *mut Version) {
+    let old = site.version;
+    site.version = std::ptr::null_mut();
+    site.vectorcall = std::ptr::null();
+    if old.is_null() || old == owner {
+        return;
+    }
+    // SAFETY: a pinned version is live.
+    unsafe {
+        (*old).pins -= 1;
+        if (*old).pins == 0 && (*old).dead {
+            drop(Box::from_raw(old));
+        }
+    }
+}
