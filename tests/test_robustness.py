@@ -207,9 +207,10 @@ class TestRecursion:
 
     @pytest.mark.parametrize("call", ["f(0)", "A().m(0)", "B(0)", "g(0, 1, 2, z=5)", "through_c(0)"])
     @pytest.mark.parametrize("size", [256, 1024])
-    def test_small_thread_stack(self, run: Any, call: str, size: int) -> None:
+    @pytest.mark.parametrize("limit", [1000, 10**6])
+    def test_small_thread_stack(self, run: Any, call: str, limit: int, size: int) -> None:
         out = run(
-            f"{DEEP}\nsys.setrecursionlimit(10**6)\nthreading.stack_size({size} * 1024)\n"
+            f"{DEEP}\nsys.setrecursionlimit({limit})\nthreading.stack_size({size} * 1024)\n"
             f"def go():\n    try:\n        {call}\n    except RecursionError:\n        print('RecursionError')\n"
             "t = threading.Thread(target=go)\nt.start()\nt.join()"
         )
@@ -289,7 +290,7 @@ class TestTracing:
             f"switch_at = {3 if when == 'during' else -1}\n"
             "work(6)\n"
             + ("switch()\n" if when == "before" else "")
-            + "work(6)\nm.set_events(1, 0)\nm.free_tool_id(1)\nprint(work(6))\n"
+            + "work(6)\nm.set_events(1, 0)\nm.free_tool_id(1)\nswitch_at = -1\nprint(work(6))\n"
             "for e in events: print(e)"
         )
         assert len(out) > 20
@@ -320,7 +321,7 @@ class TestTracing:
         program.write_text(TRACED.lstrip() + "\nswitch_at = 2\n")
         out = same(
             f"import coverage\nsys.path.insert(0, {str(tmp_path)!r})\nsys.dont_write_bytecode = True\n"
-            f"import covered\ncov = coverage.Coverage(data_file=None, include=[{str(program)!r}])\n"
+            f"import covered\ncov = coverage.Coverage(data_file=None, config_file=False, include=[{str(program)!r}])\n"
             + ("covered.switch = cov.start\n" if when == "during" else "covered.switch = lambda: None\ncov.start()\n")
             + "covered.work(5)\ncov.stop()\n"
             f"print(sorted(cov.get_data().lines({str(program)!r}) or []))",
