@@ -184,6 +184,11 @@ pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: 
             machine_code: Vec::new(),
             cells: Vec::new(),
         });
+        let mut handover_points = handover_points.to_vec();
+        if config.handover_every > 0 {
+            let every = config.handover_every as usize;
+            handover_points.extend(decoded.instructions.iter().skip(every - 1).step_by(every).map(|one| one.offset));
+        }
         let sites = RefCell::new(Sites::default());
         let input = Input {
             function: &decoded,
@@ -192,7 +197,7 @@ pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: 
             builtins: (*function).func_builtins,
             objects: compiler.objects,
             version: &raw mut *version,
-            handover_points,
+            handover_points: &handover_points,
             count_hits: config.count_hits,
             sites: &sites,
         };

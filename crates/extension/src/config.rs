@@ -17,6 +17,8 @@ pub struct Config {
     pub perf_map: bool,
     pub count_hits: bool,
     pub verify: bool,
+    /// For tests: code hands over to the interpreter at every instruction whose number this divides; 0 is off.
+    pub handover_every: u32,
 }
 
 static CONFIG: Mutex<Config> = Mutex::new(Config {
@@ -27,6 +29,7 @@ static CONFIG: Mutex<Config> = Mutex::new(Config {
     perf_map: false,
     count_hits: false,
     verify: false,
+    handover_every: 0,
 });
 
 /// Calls after which a function without a loop is compiled: enough for the interpreter to have seen its types.
@@ -61,6 +64,7 @@ pub fn to_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("perf_map", config.perf_map)?;
     dict.set_item("count_hits", config.count_hits)?;
     dict.set_item("verify", config.verify)?;
+    dict.set_item("handover_every", config.handover_every)?;
     Ok(dict)
 }
 
@@ -83,6 +87,7 @@ pub fn update(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
             "perf_map" => config.perf_map = value.extract()?,
             "count_hits" => config.count_hits = value.extract()?,
             "verify" => config.verify = value.extract()?,
+            "handover_every" => config.handover_every = value.extract()?,
             _ => return Err(PyKeyError::new_err(format!("no such setting: {name:?}"))),
         }
     }
