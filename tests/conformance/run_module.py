@@ -74,6 +74,7 @@ from test.support import os_helper
 
 random.seed(1)
 test.support.verbose = 0
+test.support.use_resources = {}  # as regrtest without -u
 with os_helper.temp_cwd():
     module = __import__(f"test.{name}", fromlist=["_"])
     loader = unittest.TestLoader()

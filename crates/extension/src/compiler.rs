@@ -40,7 +40,7 @@ unsafe fn compiler() -> Result<&'static mut Compiler, String> {
     // SAFETY: the GIL is held.
     unsafe {
         let made = COMPILER.get_or_insert_with(|| {
-            probe::prove()?;
+            probe::verdict()?;
             let options = options();
             let backend = Backend::new(options).map_err(|error| error.to_string())?;
             Ok(Compiler {

@@ -38,6 +38,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> Result<(), ()> {
         numbers::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
+        probe::initialize();
         hook::initialize(compiler)
     }
 }

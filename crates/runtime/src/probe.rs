@@ -29,11 +29,28 @@ range_iterator = iter(range(10, 100, 7))
 next(range_iterator)
 ";
 
+static VERDICT: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
+
+/// Checks everything, before anything is hooked.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn initialize() {
+    // SAFETY: see the contract.
+    let verdict = unsafe { prove() };
+    VERDICT.get_or_init(|| verdict);
+}
+
+/// What [`initialize`] found; the error is why nothing is compiled.
+pub fn verdict() -> Result<(), String> {
+    VERDICT.get().cloned().unwrap_or_else(|| Err("the interpreter's layouts were not checked".into()))
+}
+
 /// Checks everything; the error names what lies otherwise than expected, with no exception left set.
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn prove() -> Result<(), String> {
+unsafe fn prove() -> Result<(), String> {
     // SAFETY: reads of fields inside live objects; a wrong layout reads other memory of the same objects or of
     // objects that they refer to.
     unsafe {

@@ -141,7 +141,8 @@ unsafe fn serve(thread: *mut Thread) -> i32 {
         }
         if (*tstate).eval_breaker & EVENT_BITS != 0 {
             // The interpreter knows the rest: it serves everything when it enters a function.
-            let result = PyObject_CallNoArgs(PENDING_FUNCTION);
+            // It must not be compiled itself.
+            let result = crate::hook::call_original(PENDING_FUNCTION, std::ptr::null(), 0, null_mut());
             if result.is_null() {
                 // The entry for that function is nobody's business.
                 let exception = api::PyErr_GetRaisedException();
