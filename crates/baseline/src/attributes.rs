@@ -42,7 +42,7 @@ impl<B: Builder> Emitter<'_, B> {
             return;
         }
         let object = self.pop();
-        let address = self.input.attribute_site(name, false);
+        let address = self.input.attribute_site(name);
         let site = self.object(address);
         let join = self.b.create_block();
         let result = self.b.block_param(join, Type::I64);
@@ -78,7 +78,7 @@ impl<B: Builder> Emitter<'_, B> {
     /// `LOAD_ATTR` of what is called next: pushes the function and the object, or the attribute and NULL.
     fn load_method(&mut self, name: *mut pyo3_ffi::PyObject) {
         let object = self.pop();
-        let address = self.input.attribute_site(name, false);
+        let address = self.input.attribute_site(name);
         let site = self.object(address);
         let join = self.b.create_block();
         let callable = self.b.block_param(join, Type::I64);
@@ -116,7 +116,7 @@ impl<B: Builder> Emitter<'_, B> {
         let name = self.input.name(self.at.arg);
         let object = self.pop();
         let value = self.pop();
-        let address = self.input.attribute_site(name, true);
+        let address = self.input.attribute_site(name);
         let site = self.object(address);
         let join = self.b.create_block();
         let slow = self.b.create_block();

@@ -130,8 +130,8 @@ impl Input<'_> {
         address
     }
 
-    pub fn attribute_site(&self, name: *mut PyObject, is_store: bool) -> *const AttributeSite {
-        let site = Box::new(AttributeSite::new(name, is_store));
+    pub fn attribute_site(&self, name: *mut PyObject) -> *const AttributeSite {
+        let site = Box::new(AttributeSite::new(name));
         let address: *const AttributeSite = &raw const *site;
         self.sites.borrow_mut().attributes.push(site);
         address

@@ -90,7 +90,8 @@ pub struct AttributeSite {
     pub misses: u64,
     entries: Vec<Entry>,
     overflow: u32,
-    is_store: bool,
+    /// Where an instance's dictionary had the name the last time.
+    hint: usize,
 }
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
@@ -98,7 +99,7 @@ static NO_KEYS: isize = 0;
 
 impl AttributeSite {
     /// A site that has seen nothing. `name` must outlive it (the code object holds it).
-    pub fn new(name: *mut PyObject, is_store: bool) -> Self {
+    pub fn new(name: *mut PyObject) -> Self {
         AttributeSite {
             value_version: NO_VERSION,
             method_version: NO_VERSION,
@@ -115,7 +116,7 @@ impl AttributeSite {
             misses: 0,
             entries: Vec::new(),
             overflow: 0,
-            is_store,
+            hint: 0,
         }
     }
 
@@ -222,14 +223,20 @@ unsafe fn shared_keys(tp: *mut PyTypeObject) -> *mut DictKeys {
     }
 }
 
+/// The entries of a key table whose keys are all strings.
+unsafe fn unicode_entries(keys: *mut DictKeys) -> *mut DictUnicodeEntry {
+    // SAFETY: the entries follow the index table.
+    unsafe {
+        let indices = keys.cast::<u8>().add(size_of::<DictKeys>());
+        indices.add(1usize << (*keys).dk_log2_index_bytes).cast()
+    }
+}
+
 /// Index of `name` among shared keys.
 unsafe fn key_index(keys: *mut DictKeys, name: *mut PyObject) -> Option<usize> {
     // SAFETY: the entries follow the index table.
     unsafe {
-        let indices = keys.cast::<u8>().add(size_of::<DictKeys>());
-        let entries = indices
-            .add(1usize << (*keys).dk_log2_index_bytes)
-            .cast::<DictUnicodeEntry>();
+        let entries = unicode_entries(keys);
         (0..(*keys).dk_nentries as usize).find(|&index| {
             let key = (*entries.add(index)).me_key;
             key == name || (!key.is_null() && PyUnicode_Compare(key, name) == 0)
@@ -295,7 +302,9 @@ unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kin
         let found = class_attribute(tp, name);
         if found.is_null() {
             if !keys.is_null() {
-                return key_index(keys, name).map(|index| inline_kind(tp, index));
+                // A name that the keys have no room for is in dictionaries of the instances' own.
+                let elsewhere = Kind::Dictionary { class_value: null_mut(), is_method: false };
+                return Some(key_index(keys, name).map_or(elsewhere, |index| inline_kind(tp, index)));
             }
             return has_dictionary(tp).then_some(Kind::Dictionary {
                 class_value: null_mut(),
@@ -453,14 +462,14 @@ unsafe fn instance_dictionary(object: *mut PyObject) -> *mut PyObject {
     }
 }
 
-unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject) -> Outcome {
+unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject, hint: &mut usize) -> Outcome {
     // SAFETY: the object's type has the entry's version.
     unsafe {
         match kind {
             Kind::Inline { offset, guard, .. } => {
                 let base = object.cast::<u8>();
                 if base.offset(*guard as isize).read() == 0 {
-                    return Outcome::No;
+                    return own_attribute(object, name, hint).unwrap_or(Outcome::No);
                 }
                 let value = base.offset(*offset as isize).cast::<*mut PyObject>().read();
                 if value.is_null() {
@@ -485,21 +494,19 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject) -> Outc
                 if unshadowed(object, shadow) {
                     return new_reference(*value);
                 }
-                if shadow.keys_count.read() == shadow.keys_expected {
-                    Outcome::No
-                } else {
-                    Outcome::Stale
+                if object.cast::<u8>().offset(shadow.guard as isize).read() == 0 {
+                    return own_attribute(object, name, hint).unwrap_or_else(|| new_reference(*value));
                 }
+                Outcome::Stale
             }
             Kind::Method { function, shadow } => {
                 if unshadowed(object, shadow) {
                     return Outcome::Method(*function);
                 }
-                if shadow.keys_count.read() == shadow.keys_expected {
-                    Outcome::No
-                } else {
-                    Outcome::Stale
+                if object.cast::<u8>().offset(shadow.guard as isize).read() == 0 {
+                    return own_attribute(object, name, hint).unwrap_or_else(|| Outcome::Method(*function));
                 }
+                Outcome::Stale
             }
             Kind::Property { getter } => {
                 let getter = *getter;
@@ -543,18 +550,8 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject) -> Outc
                 }
             }
             Kind::Dictionary { class_value, is_method } => {
-                let dict = instance_dictionary(object);
-                if !dict.is_null() {
-                    let mut value = null_mut();
-                    Py_INCREF(dict);
-                    let status = api::PyDict_GetItemRef(dict, name, &mut value);
-                    Py_DECREF(dict);
-                    if status < 0 {
-                        return Outcome::Error;
-                    }
-                    if !value.is_null() {
-                        return Outcome::Value(value);
-                    }
+                if let Some(outcome) = own_attribute(object, name, hint) {
+                    return outcome;
                 }
                 if class_value.is_null() {
                     Outcome::No
@@ -564,6 +561,41 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject) -> Outc
                     new_reference(*class_value)
                 }
             }
+        }
+    }
+}
+
+/// What the object's dictionary has of that name; `None` when there is nothing. `hint` is where the entry was found
+/// the last time.
+unsafe fn own_attribute(object: *mut PyObject, name: *mut PyObject, hint: &mut usize) -> Option<Outcome> {
+    // SAFETY: the object is held by the caller, and holds its dictionary.
+    unsafe {
+        let dict = instance_dictionary(object);
+        if dict.is_null() {
+            return None;
+        }
+        let layout = dict.cast::<DictObject>();
+        if (*layout).ma_values.is_null() && (*(*layout).ma_keys).dk_kind == DICT_KEYS_UNICODE {
+            let keys = (*layout).ma_keys;
+            let entry = unicode_entries(keys).add(*hint);
+            if *hint < (*keys).dk_nentries as usize && (*entry).me_key == name && !(*entry).me_value.is_null() {
+                return Some(new_reference((*entry).me_value));
+            }
+        }
+        let mut value = null_mut();
+        Py_INCREF(dict);
+        let status = api::PyDict_GetItemRef(dict, name, &mut value);
+        let keys = (*layout).ma_keys;
+        if status > 0 && (*layout).ma_values.is_null() && (*keys).dk_kind == DICT_KEYS_UNICODE {
+            let entries = unicode_entries(keys);
+            let found = (0..(*keys).dk_nentries as usize).find(|&index| (*entries.add(index)).me_key == name);
+            *hint = found.unwrap_or(*hint);
+        }
+        Py_DECREF(dict);
+        match status {
+            0 => None,
+            1.. => Some(Outcome::Value(value)),
+            _ => Some(Outcome::Error),
         }
     }
 }
@@ -579,7 +611,7 @@ unsafe fn look(site: *mut AttributeSite, object: *mut PyObject) -> Outcome {
             let entry = &(&(*site).entries)[index];
             if entry.version == tag {
                 let kind = entry.kind;
-                let outcome = apply(&kind, object, name);
+                let outcome = apply(&kind, object, name, &mut (*site).hint);
                 match outcome {
                     Outcome::No => {}
                     Outcome::Stale => {
@@ -609,7 +641,7 @@ unsafe fn look(site: *mut AttributeSite, object: *mut PyObject) -> Outcome {
                 (*site).forget(index);
             }
             (*site).remember(tag, kind, tp);
-            return apply(&kind, object, name);
+            return apply(&kind, object, name, &mut (*site).hint);
         }
         // Not to be cached: after a while the site stops asking.
         (*site).overflow += 1;
@@ -656,7 +688,7 @@ runtime_fns! {
         for entry in &(*site).entries {
             if entry.version == tag {
                 let kind = entry.kind;
-                if store_cached(&kind, object, value) {
+                if store_cached(&kind, object, (*site).name, value) {
                     return 0;
                 }
             }
@@ -682,14 +714,31 @@ runtime_fns! {
     }
 }
 
-unsafe fn store_cached(kind: &Kind, object: *mut PyObject, value: *mut PyObject) -> bool {
+/// Sets an attribute in an instance's dictionary; `false`, without an exception, when that failed.
+unsafe fn store_in_dictionary(dict: *mut PyObject, name: *mut PyObject, value: *mut PyObject) -> bool {
+    // SAFETY: live objects; the dictionary is held meanwhile.
+    unsafe {
+        Py_INCREF(dict);
+        let status = PyDict_SetItem(dict, name, value);
+        Py_DECREF(dict);
+        if status < 0 {
+            PyErr_Clear();
+        }
+        status == 0
+    }
+}
+
+unsafe fn store_cached(kind: &Kind, object: *mut PyObject, name: *mut PyObject, value: *mut PyObject) -> bool {
     // SAFETY: the object's type has the entry's version.
     unsafe {
         let base = object.cast::<u8>();
         match *kind {
             Kind::Inline { offset, guard, index } => {
                 let dict = base.offset(MANAGED_DICT_OFFSET).cast::<*mut PyObject>().read();
-                if !dict.is_null() || base.offset(guard as isize).read() == 0 {
+                if !dict.is_null() {
+                    return store_in_dictionary(dict, name, value);
+                }
+                if base.offset(guard as isize).read() == 0 {
                     return false;
                 }
                 let slot = base.offset(offset as isize).cast::<*mut PyObject>();
@@ -720,6 +769,10 @@ unsafe fn store_cached(kind: &Kind, object: *mut PyObject, value: *mut PyObject)
                 Py_XDECREF(old);
                 true
             }
+            Kind::Dictionary { .. } => {
+                let dict = instance_dictionary(object);
+                !dict.is_null() && store_in_dictionary(dict, name, value)
+            }
             _ => false,
         }
     }
@@ -740,11 +793,9 @@ unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
             slot_offset(found).map(|offset| Kind::Slot { offset })
         } else {
             let keys = shared_keys(tp);
-            if keys.is_null() {
-                None
-            } else {
-                key_index(keys, name).map(|index| inline_kind(tp, index))
-            }
+            let index = if keys.is_null() { None } else { key_index(keys, name) };
+            let elsewhere = Kind::Dictionary { class_value: null_mut(), is_method: false };
+            index.map(|index| inline_kind(tp, index)).or_else(|| has_dictionary(tp).then_some(elsewhere))
         };
         let tag = version_tag(tp);
         if let Some(kind) = kind

@@ -202,6 +202,19 @@ pub struct DictKeys {
     pub dk_nentries: Py_ssize_t,
 }
 
+/// `PyDictObject` (`cpython/dictobject.h`).
+#[repr(C)]
+pub struct DictObject {
+    pub ob_base: PyObject,
+    pub ma_used: Py_ssize_t,
+    pub ma_version_tag: u64,
+    pub ma_keys: *mut DictKeys,
+    /// NULL where the values lie in the key table.
+    pub ma_values: *mut DictValues,
+}
+
+/// `DICT_KEYS_UNICODE`: all keys are strings, and the values lie beside them.
+pub const DICT_KEYS_UNICODE: u8 = 1;
 /// `DICT_KEYS_SPLIT`: the keys are shared by the instances of a class.
 pub const DICT_KEYS_SPLIT: u8 = 2;
 
