@@ -15,7 +15,9 @@ def main() -> int:
     """Exit status 1 and the minimised source if a program differs."""
     parser = argparse.ArgumentParser(prog="python -m tests.generate", description=__doc__)
     parser.add_argument("--count", type=int, default=2000, help="how many programs (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="where to start (default: 0); the same seed makes the same programs")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="where to start (default: 0); the same seed makes the same programs"
+    )
     parser.add_argument("--print", action="store_true", help="only print the programs")
     options = parser.parse_args()
     if options.print:
@@ -50,7 +52,13 @@ def _print(count: int, number: int) -> int:
     from tests.strategy import FOOTER, HEADER, programs
 
     @seed(number)
-    @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(programs())
     def show(source: str) -> None:
         print(source.removeprefix(HEADER).removesuffix(FOOTER), end="\n\n# " + "-" * 60 + "\n")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-HEADER = '''\
+HEADER = """\
 FUEL = 300
 
 
@@ -62,10 +62,10 @@ class Loud:
 
     def __del__(self):
         LOG.append(f"del {self.name}")
-'''
+"""
 """What every program begins with. ``tick`` and ``log`` are compiled like all the rest."""
 
-FOOTER = '''
+FOOTER = """
 
 def run(a, b, c, d):
     refuel()
@@ -82,9 +82,25 @@ run.__case_rows__ = (
     lambda: (2**62, float("inf"), "é€😀", ["x", 2.5, None]),
     lambda: (0, float("nan"), "0", [[1], (2, 3)]),
 )
-'''
+"""
 
-INTS = ["0", "1", "2", "-1", "7", "-3", "255", "2**30", "2**31 - 1", "2**62", "-(2**62)", "2**63 - 1", "-(2**63)", "10**25", "True"]
+INTS = [
+    "0",
+    "1",
+    "2",
+    "-1",
+    "7",
+    "-3",
+    "255",
+    "2**30",
+    "2**31 - 1",
+    "2**62",
+    "-(2**62)",
+    "2**63 - 1",
+    "-(2**63)",
+    "10**25",
+    "True",
+]
 FLOATS = ["0.0", "-0.0", "1.5", "-2.25", "1e308", "5e-324", "float('inf')", "float('nan')", "0.1"]
 STRS = ["''", "'a'", "'xyz'", "'é😀'", "'10'", "'a b c'"]
 KEYS = ["'k'", "'z'", "1", "(1, 2)", "None"]
@@ -295,7 +311,9 @@ class _Writer:
                 return f"(not {self.atom(scope, self.one(KINDS))})"
             case _:
                 word = self.one(["and", "or"])
-                return f"({self.atom(scope, self.one(KINDS))} {word} {self.condition(scope, 0) if depth > 0 else 'True'})"
+                return (
+                    f"({self.atom(scope, self.one(KINDS))} {word} {self.condition(scope, 0) if depth > 0 else 'True'})"
+                )
 
     def user_call(self, scope: _Scope, depth: int) -> str | None:
         if not self.functions:
@@ -378,7 +396,9 @@ class _Writer:
                 value = "3" if operator == ">>" else self.expression(scope, "int")
                 self.emit(f"{name} {operator}= {value}")
             case "float":
-                self.emit(f"{name} {self.one(['+', '-', '*', '/'])}= {self.expression(scope, self.one(['float', 'int']))}")
+                self.emit(
+                    f"{name} {self.one(['+', '-', '*', '/'])}= {self.expression(scope, self.one(['float', 'int']))}"
+                )
             case "str":
                 self.emit(f"{name} += {self.one(STRS)}")
             case _:
@@ -419,7 +439,9 @@ class _Writer:
                 self.emit(f"if {self.condition(scope)}: return {self.expression(scope, 'int')}")
             case 2:
                 message = self.expression(scope, self.one(["int", "str"]), 1)
-                self.emit(f"if {self.condition(scope)}: raise {self.one(EXCEPTIONS)}({message}){self.one(['', '', ' from None'])}")
+                self.emit(
+                    f"if {self.condition(scope)}: raise {self.one(EXCEPTIONS)}({message}){self.one(['', '', ' from None'])}"
+                )
             case 3:
                 self.emit(f"assert {self.condition(scope)}, {self.atom(scope, 'str')}")
             case 4 if names := [name for name in scope.kinds if name[-1:].isdigit() and name not in scope.declared]:
@@ -514,7 +536,9 @@ class _Writer:
         self.block(scope, depth)
         if self.below(2):
             self.indent += 1
-            self.emit(f"raise ExceptionGroup('g', [{self.one(EXCEPTIONS)}(1), {self.one(EXCEPTIONS)}({self.atom(scope, 'int')})])")
+            self.emit(
+                f"raise ExceptionGroup('g', [{self.one(EXCEPTIONS)}(1), {self.one(EXCEPTIONS)}({self.atom(scope, 'int')})])"
+            )
             self.indent -= 1
         scope.in_except_star += 1
         loops, scope.loops = scope.loops, 0
@@ -535,7 +559,11 @@ class _Writer:
 
     def match_statement(self, scope: _Scope, depth: int) -> None:
         subject = self.one(
-            [self.atom(scope, self.one(KINDS)), f"[{self.atom(scope, 'int')}, {self.atom(scope, 'str')}]", self.atom(scope, "list")]
+            [
+                self.atom(scope, self.one(KINDS)),
+                f"[{self.atom(scope, 'int')}, {self.atom(scope, 'str')}]",
+                self.atom(scope, "list"),
+            ]
         )
         self.emit(f"match {subject}:")
         self.indent += 1

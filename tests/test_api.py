@@ -11,9 +11,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 import justjit
+import pytest
 from justjit import Config, FunctionStats, Stats, _core, jit
 
 Run = Callable[..., Any]
@@ -61,7 +60,12 @@ class TestJit:
         assert [plain(1), plain(1, 5, 6, key=7, z=8)] == [6, 27]
         assert inspect.signature(plain) == signature
         assert inspect.getsource(plain) == source
-        assert (plain.__doc__, plain.__name__, plain.__qualname__, plain.__module__) == ("Adds.", "plain", "plain", __name__)
+        assert (plain.__doc__, plain.__name__, plain.__qualname__, plain.__module__) == (
+            "Adds.",
+            "plain",
+            "plain",
+            __name__,
+        )
         assert plain.__code__ is code
         assert plain.__annotations__ == annotations
         assert type(plain) is types.FunctionType
@@ -188,7 +192,8 @@ class TestJit:
         assert [Base().m(), Derived().m()] * 3 == ["Base", "Derived"] * 3
 
     @pytest.mark.parametrize(
-        "target", [len, [].append, 5, "f", None, functools.partial(loop, 3), int, object, functools.lru_cache(loop), str.upper]
+        "target",
+        [len, [].append, 5, "f", None, functools.partial(loop, 3), int, object, functools.lru_cache(loop), str.upper],
     )
     def test_others_are_refused(self, target: Any) -> None:
         with pytest.raises(TypeError, match=r"^jit\(\) needs a "):
@@ -196,7 +201,9 @@ class TestJit:
 
     @pytest.mark.parametrize("value", [-1, 2**31, 1.0, True, "3"])
     def test_baseline_calls_is_checked(self, value: Any) -> None:
-        with pytest.raises((TypeError, ValueError), match=r"^baseline_calls must be an integer from 0 to 2147483647, not "):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"^baseline_calls must be an integer from 0 to 2147483647, not "
+        ):
             jit(loop, baseline_calls=value)
 
     def test_unknown_option(self) -> None:
@@ -304,7 +311,11 @@ class TestConfig:
             ("baseline_calls", 2**31, "baseline_calls must be an integer from 0 to 2147483647, not 2147483648"),
             ("baseline_calls", "2", "baseline_calls must be an integer from 0 to 2147483647, not '2' (str)"),
             ("baseline_calls", True, "baseline_calls must be an integer from 0 to 2147483647, not True (bool)"),
-            ("code_memory_limit", 1.5, "code_memory_limit must be an integer from 0 to 9223372036854775807, not 1.5 (float)"),
+            (
+                "code_memory_limit",
+                1.5,
+                "code_memory_limit must be an integer from 0 to 9223372036854775807, not 1.5 (float)",
+            ),
             ("code_memory_limit", -5, "code_memory_limit must be an integer from 0 to 9223372036854775807, not -5"),
             ("unwind_info", 1, "unwind_info must be True or False, not 1 (int)"),
             ("perf_map", "yes", "perf_map must be True or False, not 'yes' (str)"),
@@ -434,7 +445,13 @@ class TestStats:
         def f() -> None: ...
 
         found = justjit.stats(f)
-        assert (found.tier, found.calls, found.versions, found.handovers, found.declined) == ("interpreter", 0, 0, {}, None)
+        assert (found.tier, found.calls, found.versions, found.handovers, found.declined) == (
+            "interpreter",
+            0,
+            0,
+            {},
+            None,
+        )
 
     def test_forced_handovers_are_counted_by_reason(self) -> None:
         f = make()

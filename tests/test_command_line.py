@@ -155,7 +155,8 @@ def test_stats_come_last(run_interpreter: Run, script: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--nonsense", "x.py"], ["--tier", "fast", "x.py"], ["--baseline-calls", "-1", "x.py"], ["-m"], ["-c"]]
+    "arguments",
+    [[], ["--nonsense", "x.py"], ["--tier", "fast", "x.py"], ["--baseline-calls", "-1", "x.py"], ["-m"], ["-c"]],
 )
 def test_wrong_usage(run_interpreter: Run, arguments: list[str]) -> None:
     found = run_interpreter("-m", "justjit", *arguments)

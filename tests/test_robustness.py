@@ -266,9 +266,7 @@ class TestTracing:
             f"def switch():\n    sys.{what}(tracer)\n"
             + ("    sys._getframe(1).f_trace = tracer\n" if what == "settrace" else "")
             + f"switch_at = {3 if when == 'during' else -1}\n"
-            "work(6)\n"
-            + ("switch()\n" if when == "before" else "")
-            + f"work(6)\nwork(6)\nsys.{what}(None)\nwork(6)\n"
+            "work(6)\n" + ("switch()\n" if when == "before" else "") + f"work(6)\nwork(6)\nsys.{what}(None)\nwork(6)\n"
             "for e in events: print(e)"
         )
         assert len(out) > 20

@@ -45,11 +45,15 @@ def test_every_function(run_python: Callable[..., Any], capsys: Any) -> None:
     import json
 
     out = run_python(CODE, "-X", "faulthandler", timeout=900)
-    assert out.returncode == 0, f"crashed in {[x for x in out.stderr.splitlines() if x.endswith('.py')][-1:]}\n{out.stderr[-2000:]}"
+    assert out.returncode == 0, (
+        f"crashed in {[x for x in out.stderr.splitlines() if x.endswith('.py')][-1:]}\n{out.stderr[-2000:]}"
+    )
     found = json.loads(out.stdout)
     compiled, declined = found["compiled"], sum(found["reasons"].values())
     with capsys.disabled():
-        print(f"\nstandard library: {compiled} of {compiled + declined} functions compiled ({compiled / (compiled + declined):.1%})")
+        print(
+            f"\nstandard library: {compiled} of {compiled + declined} functions compiled ({compiled / (compiled + declined):.1%})"
+        )
         for reason, count in sorted(found["reasons"].items(), key=lambda item: -item[1]):
             print(f"  {count:>6} declined: {reason}")
     assert found["silent"] == []

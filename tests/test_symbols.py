@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
-
 from justjit import _core
 
 ALLOWED = {

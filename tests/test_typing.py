@@ -7,7 +7,9 @@ from tests.worker import ROOT
 
 
 def _check(*arguments: str) -> None:
-    result = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT / "python", capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT / "python", capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -66,11 +66,15 @@ class Worker:
         status = self._process.wait(10)
         doing = self._progress.read_text().strip() if self._progress.exists() else "?"
         tail = self._errors.read_text(errors="replace")[-3000:]
-        self.close()
+        self._stop()
         return WorkerCrashed(f"{what} (status {status}) in {doing}\n{tail}")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process for good."""
+        self._stop()
+        self._directory.cleanup()
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._connection.close()
             if self._process.poll() is None:

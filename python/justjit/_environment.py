@@ -52,7 +52,7 @@ def _perf(variable: str, value: str) -> None:
         _core.set_config(perf_map=True)
 
 
-def _log(variable: str, value: str) -> None:
+def _log(_variable: str, value: str) -> None:
     open_log(value)
 
 

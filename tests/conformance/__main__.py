@@ -72,7 +72,13 @@ def run_module(name: str, mode: str, timeout: float) -> Run:
         started = time.monotonic()
         with Path(folder, "output").open("wb") as output:
             process = subprocess.Popen(
-                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
             try:
                 status: int | None = process.wait(timeout)
@@ -117,7 +123,9 @@ def compare(plain: Run, compiled: Run, name: str) -> list[Difference]:
         if one != other:
             found.append(Difference(test, one, other, compiled.details.get(test, "")))
     if plain.ended != compiled.ended:
-        found.append(Difference(f"{name} (process)", plain.ended, compiled.ended, compiled.details.get(compiled.ended, "")))
+        found.append(
+            Difference(f"{name} (process)", plain.ended, compiled.ended, compiled.details.get(compiled.ended, ""))
+        )
     return found
 
 

@@ -69,6 +69,7 @@ if mode == "compiled":
     justjit.enable()
 
 import random
+
 import test.support
 from test.support import os_helper
 
