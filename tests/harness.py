@@ -129,6 +129,11 @@ def _tier(mode: str, point: HandoverPoint | None) -> Iterator[None]:
             del builtins.__justjit__  # type: ignore[attr-defined]
 
 
+def _copied(code: types.CodeType) -> types.CodeType:
+    """Code objects that no earlier run has warmed up or compiled."""
+    return code.replace(co_consts=tuple(_copied(c) if isinstance(c, types.CodeType) else c for c in code.co_consts))
+
+
 def load(source: str, filename: str) -> dict[str, Any]:
     """The namespace of a fresh module made from ``source``."""
     module = types.ModuleType("program")
@@ -136,7 +141,7 @@ def load(source: str, filename: str) -> dict[str, Any]:
     sys.modules["program"] = module  # for pickling and for the names of classes
     namespace = vars(module)
     namespace["__module_object__"] = module
-    exec(compiled(source, filename), namespace)
+    exec(_copied(compiled(source, filename)), namespace)
     return namespace
 
 

@@ -7,6 +7,25 @@ import types
 from collections.abc import Sequence
 from typing import Any, Literal
 
+__all__ = [
+    "compile_now",
+    "disable",
+    "dump",
+    "enable",
+    "explain",
+    "function_stats",
+    "get_config",
+    "hook",
+    "is_enabled",
+    "is_hooked",
+    "run_module_code",
+    "set_config",
+    "set_handover_points",
+    "stats",
+    "unhook",
+    "version",
+]
+
 version: str
 """The package's version, as built."""
 

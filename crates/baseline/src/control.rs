@@ -142,6 +142,8 @@ impl<B: Builder> Emitter<'_, B> {
     /// `RETURN_VALUE` and `RETURN_CONST`.
     pub fn return_value(&mut self) {
         let value = self.pop_owned();
+        // A frame object that outlives the call shows where it ended.
+        self.set_instruction_pointer();
         self.b.jump(self.leave, &[value]);
         self.terminated = true;
     }

@@ -3,7 +3,7 @@
 use crate::api;
 use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
-use crate::layout::{Code, Frame, Function};
+use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
 use crate::runtime_fns;
 use crate::safepoint;
 use crate::thread::{self, Thread};
@@ -274,8 +274,15 @@ runtime_fns! {
         let count = nargs as usize + usize::from(has_self);
         let tp = Py_TYPE(callable);
         if tp == &raw mut PyFunction_Type {
-            let version = hook::version_of(callable);
-            if !version.is_null() && safepoint::runs_compiled(thread) {
+            let version = hook::version_for_call(thread, callable);
+            if version.is_null() {
+                if hands_over_last_reference(args, count)
+                    && let Some(result) = call_by_frame(thread, callable, args, count)
+                {
+                    Py_DECREF(callable);
+                    return result;
+                }
+            } else {
                 if (*version).simple && (*version).argcount as usize == count {
                     (*site).misses += 1;
                     pin(&mut *site, (*site).owner, version);
@@ -314,8 +321,8 @@ runtime_fns! {
         let positional = (nargs - PyTuple_GET_SIZE(kwnames)) as usize + usize::from(has_self);
         let mut result = None;
         if Py_TYPE(callable) == &raw mut PyFunction_Type {
-            let version = hook::version_of(callable);
-            if !version.is_null() && safepoint::runs_compiled(thread) {
+            let version = hook::version_for_call(thread, callable);
+            if !version.is_null() {
                 result = run(thread, version, callable, |slots| bind(callable, slots, args, positional, kwnames));
             }
         }
@@ -366,6 +373,82 @@ unsafe fn arguments_to_tuple(callable: *mut PyObject, args: *mut PyObject) -> *m
             return null_mut();
         }
         PySequence_Tuple(args)
+    }
+}
+
+/// Whether an argument is nobody else's and its end could be noticed: the callee, which the interpreter runs, must
+/// then own it alone.
+unsafe fn hands_over_last_reference(args: *mut *mut PyObject, count: usize) -> bool {
+    // SAFETY: live arguments.
+    unsafe {
+        (0..count).any(|index| {
+            let value = args.add(index).read();
+            Py_REFCNT(value) == 1 && PyType_GetFlags(Py_TYPE(value)) & Py_TPFLAGS_HAVE_GC != 0
+        })
+    }
+}
+
+/// Has the interpreter run a function on a frame that takes the arguments (owned) over, as its own calls do; `None`,
+/// with nothing taken over, when the call is not that plain. A vectorcall would keep the arguments alive until the
+/// function returns.
+unsafe fn call_by_frame(
+    thread: *mut Thread,
+    function: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> Option<*mut PyObject> {
+    // SAFETY: a live function; the record is laid out as the interpreter does it.
+    unsafe {
+        let record = function.cast::<Function>();
+        let code = (*record).func_code.cast::<Code>();
+        let plain = CO_OPTIMIZED | CO_NEWLOCALS;
+        let starred = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
+        if (*code).co_flags & (plain | starred) != plain || (*code).co_kwonlyargcount != 0 {
+            return None;
+        }
+        if (*code).co_argcount as usize != count {
+            return None;
+        }
+        let frame = room(thread, (*code).co_framesize as usize * 8);
+        if frame.is_null() {
+            return None;
+        }
+        let tstate = (*thread).tstate;
+        let first = Code::instructions(code);
+        let locals = (*code).co_nlocalsplus as usize;
+        frame.write(Frame {
+            f_executable: code.cast(),
+            previous: (*tstate).current_frame,
+            f_funcobj: function,
+            f_globals: (*record).func_globals,
+            f_builtins: (*record).func_builtins,
+            f_locals: null_mut(),
+            frame_obj: null_mut(),
+            // Complete for as long as it takes to get its frame object.
+            instr_ptr: first.add((*code).co_firsttraceable as usize),
+            stacktop: locals as i32,
+            return_offset: 0,
+            owner: FRAME_OWNED_BY_THREAD,
+            localsplus: [null_mut()],
+        });
+        for index in 0..locals {
+            let value = if index < count { args.add(index).read() } else { null_mut() };
+            Frame::slot(frame, index).write(value);
+        }
+        (*tstate).current_frame = frame;
+        (*tstate).datastack_top = frame.cast::<*mut PyObject>().add((*code).co_framesize as usize);
+        let object = api::PyThreadState_GetFrame(tstate.cast());
+        (*tstate).current_frame = (*frame).previous;
+        if object.is_null() {
+            PyErr_Clear();
+            (*tstate).datastack_top = frame.cast();
+            return None;
+        }
+        Py_INCREF(code.cast());
+        Py_INCREF(function);
+        (*frame).instr_ptr = first;
+        Py_DECREF(object);
+        Some(api::PyEval_EvalFrameEx(object, 0))
     }
 }
 
@@ -484,8 +567,8 @@ unsafe fn construct(
             };
         }
         let init = (*site).class.init;
-        let version = hook::version_of(init);
-        if version.is_null() || !safepoint::runs_compiled(thread) {
+        let version = hook::version_for_call(thread, init);
+        if version.is_null() {
             return None;
         }
         let instance = ((*class).tp_alloc?)(class, 0);

@@ -5,7 +5,7 @@ use crate::api::{self, function_event};
 use crate::call::VECTORCALL;
 use crate::layout::{Code, Function};
 use crate::safepoint;
-use crate::thread;
+use crate::thread::{self, Thread};
 use crate::version::{Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
@@ -217,37 +217,57 @@ unsafe extern "C" fn vectorcall_cold(
 ) -> *mut PyObject {
     // SAFETY: called as a vectorcall, with the GIL held.
     unsafe {
+        let version = count_call(thread::current(), function);
+        if version.is_null() {
+            return call_original(function, args, nargsf, kwnames);
+        }
+        type Entry =
+            unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject, *mut Version) -> *mut PyObject;
+        let entry = std::mem::transmute::<*const (), Entry>(VECTORCALL.address);
+        entry(function, args, nargsf, kwnames, version)
+    }
+}
+
+/// Counts a call of a hooked function that is not compiled, and compiles it when it is time; NULL when the call is
+/// the interpreter's.
+unsafe fn count_call(thread: *mut Thread, function: *mut PyObject) -> *mut Version {
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
         if (*function.cast::<Function>()).func_version != 0 {
             // The interpreter has numbered the function after it was hooked, and its call sites would go past us.
             api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
         }
-        if safepoint::runs_compiled(thread::current()) {
-            let state = ensure_state((*function.cast::<Function>()).func_code);
-            if !state.is_null() {
-                (*state).cold_calls += 1;
-                let wanted = match (*state).baseline_calls {
-                    Some(calls) => calls,
-                    None if (*state).has_loop => 0,
-                    None => hooks().default_calls,
-                };
-                if (*state).cold_calls > wanted {
-                    let version = compile(function);
-                    if !version.is_null() {
-                        let address = VECTORCALL.address;
-                        type Entry = unsafe extern "C" fn(
-                            *mut PyObject,
-                            *const *mut PyObject,
-                            usize,
-                            *mut PyObject,
-                            *mut Version,
-                        ) -> *mut PyObject;
-                        let entry = std::mem::transmute::<*const (), Entry>(address);
-                        return entry(function, args, nargsf, kwnames, version);
-                    }
-                }
-            }
+        if !safepoint::runs_compiled(thread) {
+            return null_mut();
         }
-        call_original(function, args, nargsf, kwnames)
+        let state = ensure_state((*function.cast::<Function>()).func_code);
+        if state.is_null() {
+            return null_mut();
+        }
+        (*state).cold_calls += 1;
+        let wanted = match (*state).baseline_calls {
+            Some(calls) => calls,
+            None if (*state).has_loop => 0,
+            None => hooks().default_calls,
+        };
+        if (*state).cold_calls > wanted { compile(function) } else { null_mut() }
+    }
+}
+
+/// The version that a call of the function from compiled code is to run, compiled now if it is time; NULL when the
+/// call is the interpreter's.
+///
+/// # Safety
+/// The GIL is held; a live function.
+#[inline]
+pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> *mut Version {
+    // SAFETY: see the contract.
+    unsafe {
+        if (*function.cast::<Function>()).vectorcall == vectorcall_cold as *const () {
+            return count_call(thread, function);
+        }
+        let version = version_of(function);
+        if !version.is_null() && safepoint::runs_compiled(thread) { version } else { null_mut() }
     }
 }
 

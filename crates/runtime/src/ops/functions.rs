@@ -70,9 +70,14 @@ unsafe fn plain_super_attribute(
 }
 
 runtime_fns! {
-    /// `MAKE_FUNCTION`: a function of the code object, with the code's qualified name.
+    /// `MAKE_FUNCTION`: a function of the code object, with the code's qualified name. What is compiled has the
+    /// functions inside it compiled too.
     MAKE_FUNCTION = fn make_function(code: *mut PyObject, globals: *mut PyObject) -> *mut PyObject {
-        PyFunction_New(code, globals)
+        let function = PyFunction_New(code, globals);
+        if !function.is_null() {
+            crate::hook::hook(function);
+        }
+        function
     }
 
     /// `SET_FUNCTION_ATTRIBUTE` on a function just made, where `which` is one of [`function_attribute`]; takes over
