@@ -25,6 +25,24 @@ CASES = _cases()
 each_case = pytest.mark.parametrize(("path", "name"), CASES, ids=[f"{path.stem}-{name[5:]}" for path, name in CASES])
 
 
+BORROWED = "an interpreted caller keeps the arguments of a compiled function until it returns: vectorcall borrows them"
+DIFFERENT_AFTER_HANDOVER = {"case_argument_freed_in_callee": BORROWED, "case_argument_rebound_in_callee": BORROWED}
+"""Cases that differ by nature once their caller runs in the interpreter."""
+
+each_handover_case = pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        pytest.param(
+            path,
+            name,
+            id=f"{path.stem}-{name[5:]}",
+            marks=[pytest.mark.xfail(reason=reason)] if (reason := DIFFERENT_AFTER_HANDOVER.get(name)) else [],
+        )
+        for path, name in CASES
+    ],
+)
+
+
 @functools.cache
 def _expected(worker: Worker, path: Path, name: str, warm: bool = True) -> list[Record]:
     return worker.call("harness.run_case", path.read_text(), str(path), name, INTERPRETER, warm)
@@ -42,13 +60,13 @@ def test_baseline(plain_worker: Worker, jit_worker: Worker, path: Path, name: st
     assert not difference(_expected(plain_worker, path, name), found)
 
 
-@each_case
+@each_handover_case
 def test_handover_everywhere(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, HANDOVER_EVERYWHERE)
     assert not difference(_expected(plain_worker, path, name), found)
 
 
-@each_case
+@each_handover_case
 def test_handover_at_each_instruction(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     expected = _expected(plain_worker, path, name, warm=False)
     differences = jit_worker.call("harness.run_case_handovers", path.read_text(), str(path), name, expected)

@@ -199,13 +199,15 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// Goes to `join` with a new object that replaces the operands; NULL raises.
     fn finish_new(&mut self, object: B::Value, left: Operand<B::Value>, right: Operand<B::Value>, join: B::Block) {
-        let drop: Vec<_> = [left, right]
-            .into_iter()
-            .filter(|one| one.owned && !one.immortal)
-            .map(|one| one.value)
-            .collect();
-        let raise = self.raise_block(&drop);
-        self.b.branch_unless(object, raise, &[]);
+        let failed = self.b.create_block();
+        self.b.set_cold(failed);
+        let made = self.b.create_block();
+        self.b.branch(object, (made, &[]), (failed, &[]));
+        self.b.switch_to(failed);
+        self.drop_all(&[left, right]);
+        let raise = self.raise_block_unlocated();
+        self.b.jump(raise, &[]);
+        self.b.switch_to(made);
         self.release(left);
         self.release(right);
         self.b.jump(join, &[object]);

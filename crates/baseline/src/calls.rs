@@ -33,10 +33,10 @@ impl<B: Builder> Emitter<'_, B> {
             let count = self.int(nargs as i64);
             let result = self.b.call_value(&CALL, &[self.thread, site, items, count]);
             self.stack.truncate(base);
-            let raise = self.raise_block(&[]);
+            let raise = self.raise_block();
             self.b.branch_unless(result, raise, &[]);
             self.push_owned(result);
-            self.safepoint(self.at.next);
+            self.safepoint(self.at.next, true);
             return;
         }
         // Everything the call consumes, in registers and owned.
@@ -100,10 +100,10 @@ impl<B: Builder> Emitter<'_, B> {
 
         self.b.switch_to(join);
         self.stack.truncate(base);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.branch_unless(result, raise, &[]);
         self.push_owned(result);
-        self.safepoint(self.at.next);
+        self.safepoint(self.at.next, true);
     }
 
     /// `CALL_KW`.
@@ -118,10 +118,10 @@ impl<B: Builder> Emitter<'_, B> {
         let count = self.int(nargs as i64);
         let result = self.b.call_value(&CALL_KW, &[self.thread, items, count, kwnames]);
         self.stack.truncate(base);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.branch_unless(result, raise, &[]);
         self.push_owned(result);
-        self.safepoint(self.at.next);
+        self.safepoint(self.at.next, true);
     }
 
     /// `CALL_FUNCTION_EX`.
@@ -137,9 +137,9 @@ impl<B: Builder> Emitter<'_, B> {
         let callable = self.pop_owned();
         self.set_instruction_pointer();
         let result = self.b.call_value(&CALL_EX, &[callable, args, kwargs]);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.branch_unless(result, raise, &[]);
         self.push_owned(result);
-        self.safepoint(self.at.next);
+        self.safepoint(self.at.next, true);
     }
 }

@@ -23,7 +23,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.set_instruction_pointer();
         let result = self.b.call_value(function, &[address, count]);
         self.stack.truncate(base);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.branch_unless(result, raise, &[]);
         self.push_owned(result);
     }

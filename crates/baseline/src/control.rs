@@ -133,7 +133,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.flush();
         self.count(offset_of!(Version, back_edges));
         let target = self.at.target.expect("a jump");
-        self.safepoint(target);
+        self.safepoint(target, false);
         let block = self.block_at(target);
         self.jump_to_block(block);
         self.terminated = true;
@@ -184,7 +184,7 @@ impl<B: Builder> Emitter<'_, B> {
         let none = self.b.create_block();
         self.b.branch(some, (join, &[next]), (none, &[]));
         self.b.switch_to(none);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.branch(next, (raise, &[]), (exhausted, &[]));
 
         self.b.switch_to(exhausted);
@@ -228,7 +228,7 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.switch_to(fresh);
         }
         let number = self.b.call_value(&BOX_INT, &[value]);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block_unlocated();
         self.b.branch_unless(number, raise, &[]);
         self.b.jump(join, &[number]);
     }

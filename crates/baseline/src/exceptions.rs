@@ -32,7 +32,7 @@ impl<B: Builder> Emitter<'_, B> {
             self.peek(self.at.arg as usize)
         };
         self.b.call(&RERAISE, &[self.frame, exception, lasti]);
-        let raise = self.raise_block_with(&[], false);
+        let raise = self.raise_block_again();
         self.b.jump(raise, &[]);
         self.terminated = true;
     }
@@ -57,8 +57,8 @@ impl<B: Builder> Emitter<'_, B> {
         for operand in [exception, cause].into_iter().flatten() {
             self.release(operand);
         }
-        let kept = self.raise_block_with(&[], false);
-        let raised = self.raise_block(&[]);
+        let kept = self.raise_block_again();
+        let raised = self.raise_block();
         self.b.branch(again, (kept, &[]), (raised, &[]));
         self.terminated = true;
     }

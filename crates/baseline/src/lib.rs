@@ -112,7 +112,7 @@ impl<B: Builder> Emitter<'_, B> {
     pub(crate) fn hand_over_here(&mut self, reason: HandOverReason) {
         self.flush();
         let depth = self.depth();
-        self.hand_over(self.at.start, depth, reason, false);
+        self.hand_over(self.at.start, depth, reason);
         self.terminated = true;
     }
 }

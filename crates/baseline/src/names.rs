@@ -69,7 +69,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.set_instruction_pointer();
         let name = self.object(self.input.local_name(local));
         self.b.call(&ops::RAISE_UNBOUND_LOCAL, &[name]);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.jump(raise, &[]);
         self.b.switch_to(next);
     }
@@ -130,7 +130,7 @@ impl<B: Builder> Emitter<'_, B> {
         let name = self.object(self.input.local_name(index));
         let free = self.int32(self.input.is_free(index).into());
         self.b.call(&ops::RAISE_UNBOUND_DEREF, &[name, free]);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         self.b.jump(raise, &[]);
         self.b.switch_to(next);
     }

@@ -106,13 +106,13 @@ impl<B: Builder> Emitter<'_, B> {
         let over = self.b.create_block();
         let handing_over = self.b.compare_const(IntCond::Eq, outcome, verdict::HAND_OVER.into());
         self.b.branch_if(handing_over, over, &[]);
-        let raise = self.raise_block(&[]);
+        let raise = self.raise_block();
         let raised = self.b.compare_const(IntCond::Eq, outcome, verdict::RAISE.into());
         self.b.branch_if(raised, raise, &[]);
         let null = self.null();
         self.b.ret(null);
         self.b.switch_to(over);
-        self.hand_over(self.at.offset, 0, HandOverReason::Instrumentation, false);
+        self.hand_over(self.at.offset, 0, HandOverReason::Instrumentation);
 
         self.b.switch_to(next);
         // From here on the frame is complete, and whoever looks sees it at its first line.

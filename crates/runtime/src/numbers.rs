@@ -145,6 +145,20 @@ pub unsafe fn new_int(value: i64) -> *mut PyObject {
     }
 }
 
+/// Gives up a reference; a float or int that dies goes to the free list.
+#[inline]
+unsafe fn release(object: *mut PyObject) {
+    // SAFETY: the caller owns the reference.
+    unsafe {
+        if Py_REFCNT(object) == 1 {
+            object.cast::<isize>().write(0);
+            deallocate(object);
+        } else {
+            Py_DECREF(object);
+        }
+    }
+}
+
 /// The value of an int object if it has at most one digit.
 ///
 /// # Safety
@@ -249,6 +263,17 @@ runtime_fns! {
         if !kept {
             crate::api::_Py_Dealloc(object);
         }
+    }
+
+    /// Gives up a reference.
+    DROP = fn drop_reference(object: *mut PyObject) {
+        release(object);
+    }
+
+    /// Gives up two references.
+    DROP_TWO = fn drop_two(one: *mut PyObject, other: *mut PyObject) {
+        release(one);
+        release(other);
     }
 
     /// `BINARY_OP` (operands borrowed).
