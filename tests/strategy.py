@@ -604,7 +604,7 @@ class _Writer:
         self.emit(f"def {name}({parameter}):")
         self.indent += 1
         self.emit("tick()")
-        taken = [n for n in outer if self.chance(3)]
+        taken = [n for n in outer if n.isidentifier() and self.chance(3)]
         if taken and scope.outer is None and self.below(3):
             self.emit(f"nonlocal {', '.join(taken)}")
             inner.declared |= set(taken)

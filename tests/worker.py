@@ -43,10 +43,21 @@ class Worker:
 
     def call(self, function: str, *arguments: Any, timeout: float = 120) -> Any:
         """``tests.<module>.<name>(*arguments)`` in the worker; ``function`` is "module.name"."""
+        self.begin(function, *arguments)
+        return self.finish(timeout)
+
+    def begin(self, function: str, *arguments: Any) -> None:
+        """Start a call, whose answer ``finish`` gives."""
         if self._process is None:
             self._start()
         try:
             self._connection.send((function, arguments))
+        except OSError:
+            raise self._crash("it had died") from None
+
+    def finish(self, timeout: float = 120) -> Any:
+        """The answer to the call that was begun."""
+        try:
             if not self._connection.poll(timeout):
                 raise self._crash(f"no answer in {timeout} s")
             ok, answer = self._connection.recv()
