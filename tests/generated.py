@@ -23,16 +23,16 @@ class Difference(AssertionError):
 def compare(source: str, plain: Worker, jit: Worker) -> None:
     """Raise a Difference if ``source`` behaves differently in any mode."""
     plain.begin("harness.run_case", source, FILENAME, "run", INTERPRETER, False)  # while the other one compiles
-    expected = None
-    for mode in MODES:
-        try:
-            found = jit.call("harness.run_case", source, FILENAME, "run", mode, False, timeout=30)
-        except WorkerCrashed as error:
-            plain.finish()
-            raise Difference(source, mode, str(error)) from None
-        if expected is None:
-            expected = plain.finish()
-        if what := difference(expected, found):
+    found: dict[str, Any] = {}
+    try:
+        for mode in MODES:
+            found[mode] = jit.call("harness.run_case", source, FILENAME, "run", mode, False, timeout=30)
+    except WorkerCrashed as error:
+        raise Difference(source, mode, str(error)) from None
+    finally:
+        expected = plain.finish()
+    for mode, records in found.items():
+        if what := difference(expected, records):
             raise Difference(source, mode, what)
 
 

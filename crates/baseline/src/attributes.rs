@@ -1,6 +1,7 @@
 //! Attribute loads and stores through inline caches.
 
-use crate::emitter::{Emitter, Item};
+use crate::emitter::{Emitter, Item, Operand};
+use crate::input::GlobalKind;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::attributes::{AttributeSite, DELETE_ATTR, LOAD_ATTR, LOAD_METHOD, STORE_ATTR};
 use justjit_runtime::layout::{offset, type_object};
@@ -75,6 +76,30 @@ impl<B: Builder> Emitter<'_, B> {
         self.push_owned(result);
     }
 
+    /// Whether the object just popped is most likely always the same module or class.
+    fn is_one_object(&self, hint: &str) -> bool {
+        let global = matches!(self.global_kind_at(self.depth()), Some(GlobalKind::Module | GlobalKind::Class));
+        hint.starts_with("LOAD_ATTR_MODULE") || hint.starts_with("LOAD_ATTR_CLASS") || (hint.is_empty() && global)
+    }
+
+    /// The attribute of the very module or class that the site knows, owned; other objects go to `otherwise`.
+    fn value_of_one_object(&mut self, object: B::Value, site: B::Value, otherwise: B::Block) -> B::Value {
+        let known = self.load(site, offset_of!(AttributeSite, identity) as i32);
+        let same = self.b.compare(IntCond::Eq, object, known);
+        self.b.branch_unless(same, otherwise, &[]);
+        let check = self.load(site, offset_of!(AttributeSite, check) as i32);
+        let number = self.b.load(Type::I32, check, 0);
+        let expected = self.b.load(Type::I32, site, offset_of!(AttributeSite, check_expected) as i32);
+        let valid = self.b.compare(IntCond::Eq, number, expected);
+        self.b.branch_unless(valid, otherwise, &[]);
+        let at = self.load(site, offset_of!(AttributeSite, value) as i32);
+        let value = self.load(at, 0);
+        self.b.branch_unless(value, otherwise, &[]);
+        self.incref(value);
+        self.count_hit(site);
+        value
+    }
+
     /// `LOAD_ATTR` of what is called next: pushes the function and the object, or the attribute and NULL.
     fn load_method(&mut self, name: *mut pyo3_ffi::PyObject) {
         let object = self.pop();
@@ -85,6 +110,17 @@ impl<B: Builder> Emitter<'_, B> {
         let receiver = self.b.block_param(join, Type::I64);
         let slow = self.b.create_block();
         self.b.set_cold(slow);
+        if self.is_one_object(self.input.hint(&self.at)) {
+            let value = self.value_of_one_object(object.value, site, slow);
+            self.release(object);
+            let null = self.null();
+            self.b.jump(join, &[value, null]);
+            self.finish_load_method(object, site, slow, join);
+            self.push_owned(callable);
+            self.likely_null.push(self.depth());
+            self.push(Item::Owned(receiver));
+            return;
+        }
         self.check_version(object.value, site, offset_of!(AttributeSite, method_version), slow);
         self.check_guard(object.value, site, offset_of!(AttributeSite, method_guard), slow);
         let count = self.load(site, offset_of!(AttributeSite, keys_count) as i32);
@@ -97,7 +133,13 @@ impl<B: Builder> Emitter<'_, B> {
         self.count_hit(site);
         let owned = self.own(object);
         self.b.jump(join, &[function, owned]);
+        self.finish_load_method(object, site, slow, join);
+        self.push_owned(callable);
+        self.push(Item::Owned(receiver));
+    }
 
+    /// The runtime's way to a method, and what follows both ways.
+    fn finish_load_method(&mut self, object: Operand<B::Value>, site: B::Value, slow: B::Block, join: B::Block) {
         self.b.switch_to(slow);
         // The slot above the callable's is free for the second result.
         let depth = self.depth();
@@ -107,8 +149,6 @@ impl<B: Builder> Emitter<'_, B> {
         let second = self.b.load(Type::I64, self.frame, offset);
         self.b.jump(join, &[value, second]);
         self.b.switch_to(join);
-        self.push_owned(callable);
-        self.push(Item::Owned(receiver));
     }
 
     /// `STORE_ATTR`.

@@ -1,6 +1,7 @@
 //! Calls.
 
 use crate::emitter::{Emitter, Item, slot_offset};
+use crate::input::GlobalKind;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::call::{CALL, CALL_EX, CALL_KW, CallSite};
 use justjit_runtime::layout::{Frame, Function, ThreadState};
@@ -15,18 +16,20 @@ impl<B: Builder> Emitter<'_, B> {
         // Whatever is called may change any local.
         self.detach_all_locals();
         let self_item = self.stack[base + 1];
-        let plain = self_item == Item::Null;
+        let likely_null = self.likely_null.contains(&(base + 1));
+        let plain = self_item == Item::Null || likely_null;
         let site_address = self.input.call_site();
         let hint = self.input.hint(&self.at);
-        let builtin = hint.contains("BUILTIN") || hint.contains("METHOD_DESCRIPTOR") || hint.contains("LIST_APPEND");
-        let builtin = builtin
-            || matches!(
-                hint,
-                "CALL_LEN" | "CALL_ISINSTANCE" | "CALL_TYPE_1" | "CALL_STR_1" | "CALL_TUPLE_1"
-            );
-        let builtin = builtin || hint == "CALL_ALLOC_AND_ENTER_INIT";
+        let direct = match hint {
+            "" if self.input.warm => false,
+            "" => !matches!(
+                self.global_kind_at(base),
+                Some(GlobalKind::Builtin | GlobalKind::Class | GlobalKind::Module)
+            ),
+            _ => hint.starts_with("CALL_PY") || hint.starts_with("CALL_NON_PY") || hint.starts_with("CALL_BOUND"),
+        };
         self.set_instruction_pointer();
-        if builtin {
+        if !direct {
             self.flush_from(base);
             let site = self.object(site_address);
             let items = self.stack_address(base);
@@ -54,7 +57,9 @@ impl<B: Builder> Emitter<'_, B> {
         let expected = self.load(site, offset_of!(CallSite, vectorcall) as i32);
         let same = self.b.compare(IntCond::Eq, entry, expected);
         self.b.branch_unless(same, slow, &[]);
-        if !plain {
+        if likely_null {
+            self.b.branch_if(receiver, slow, &[]);
+        } else if !plain {
             self.b.branch_unless(receiver, slow, &[]);
         }
         let new = self.load(self.tstate, offset_of!(ThreadState, datastack_top) as i32);

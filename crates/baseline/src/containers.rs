@@ -3,13 +3,16 @@
 use crate::emitter::{Emitter, Item, Known, Operand};
 use justjit_builder::Type;
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn};
-use justjit_runtime::fast::{SET_SUBSCR, SUBSCR};
+use justjit_bytecode::Opcode;
+use justjit_runtime::fast::{SET_SUBSCR, SUBSCR, UNPACK_TO_LOCALS};
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
 use justjit_runtime::ops::format::{CONVERT_VALUE, FORMAT_SIMPLE, FORMAT_WITH_SPEC};
 use justjit_runtime::ops::matching::{MATCH_CLASS, MATCH_KEYS, MATCH_MAPPING, MATCH_SEQUENCE};
 use justjit_runtime::ops::unpack::{UNPACK_EX, UNPACK_SEQUENCE};
 
+/// From this many items on, unpacking and the stores behind it are one call.
+const FUSED_UNPACK: usize = 5;
 /// Sequences of up to this many items are unpacked inline.
 const INLINE_UNPACK: u32 = 16;
 
@@ -213,6 +216,10 @@ impl<B: Builder> Emitter<'_, B> {
         let count = self.at.arg;
         let sequence = self.pop();
         let base = self.depth();
+        if let Some(locals) = self.stored_items(count as usize) {
+            self.unpack_to_locals(sequence, &locals);
+            return;
+        }
         let join = self.b.create_block();
         let slow = self.b.create_block();
         if count <= INLINE_UNPACK {
@@ -250,6 +257,54 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.jump(join, &[]);
         self.b.switch_to(join);
         self.stack.extend((0..count).map(|_| Item::Memory));
+    }
+
+    /// The locals that the instructions behind an `UNPACK_SEQUENCE` store its items to, if they do just that and the
+    /// locals differ.
+    fn stored_items(&self, count: usize) -> Option<Vec<u32>> {
+        if count < FUSED_UNPACK || count > 255 {
+            return None;
+        }
+        let block = &self.function.blocks[self.at.block as usize];
+        let mut locals = Vec::new();
+        for index in self.index + 1..block.end {
+            let next = &self.function.instructions[index];
+            if self.input.handover_points.contains(&next.offset) {
+                return None;
+            }
+            match next.opcode {
+                Opcode::StoreFast => locals.push(next.arg),
+                Opcode::StoreFastStoreFast => locals.extend([next.arg >> 4, next.arg & 15]),
+                _ => return None,
+            }
+            if locals.len() >= count {
+                break;
+            }
+        }
+        let distinct = locals.iter().enumerate().all(|(at, local)| !locals[..at].contains(local));
+        (locals.len() == count && distinct && locals.iter().all(|&local| local < 256)).then_some(locals)
+    }
+
+    /// `UNPACK_SEQUENCE` and the stores behind it, in the runtime: many items take much code.
+    fn unpack_to_locals(&mut self, sequence: Operand<B::Value>, locals: &[u32]) {
+        for &local in locals {
+            self.detach_local(local);
+        }
+        let bytes: Box<[u8]> = locals.iter().map(|&local| local as u8).collect();
+        let plan = self.input.keep_bytes(bytes);
+        let plan = self.object(plan);
+        let count = self.int32(locals.len() as i32);
+        let slots = self.local_address(0);
+        let out = self.stack_address(self.depth());
+        self.call_status(&UNPACK_TO_LOCALS, &[sequence.value, count, plan, slots, out], &[sequence]);
+        let mut stored = 0;
+        while stored < locals.len() {
+            self.skip += 1;
+            stored += match self.function.instructions[self.index + self.skip].opcode {
+                Opcode::StoreFast => 1,
+                _ => 2,
+            };
+        }
     }
 
     /// `UNPACK_EX`.

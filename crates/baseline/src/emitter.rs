@@ -4,7 +4,7 @@
 //! in a register until somebody could look at it in the frame's memory: at the end of a basic block, at an exception,
 //! when the interpreter takes over.
 
-use crate::input::Input;
+use crate::input::{GlobalKind, Input};
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn, Type};
 use justjit_bytecode::{Function, Handler, Instruction};
 use justjit_runtime::frame::{HAND_OVER, UNWIND_OUT, UNWIND_TO_HANDLER};
@@ -96,6 +96,12 @@ pub struct Emitter<'a, B: Builder> {
     pub at: Instruction,
     /// Index of that instruction.
     pub index: usize,
+    /// Instructions behind the present one that it has done already.
+    pub skip: usize,
+    /// Stack depths whose item was loaded from a global name, and what that was when the code was compiled.
+    pub global_kinds: Vec<(usize, GlobalKind)>,
+    /// Stack depths whose item is NULL in the usual case: there is no self for the call.
+    pub likely_null: Vec<usize>,
     /// The code behind the present point cannot be reached.
     pub terminated: bool,
     /// The stack that a conditional jump leaves in registers for the block behind it.
@@ -160,6 +166,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
             leave_value,
             at: function.instructions[0],
             index: 0,
+            skip: 0,
+            global_kinds: Vec::new(),
+            likely_null: Vec::new(),
             terminated: false,
             carry: None,
             cold: Vec::new(),
@@ -391,6 +400,11 @@ impl<'a, B: Builder> Emitter<'a, B> {
                 }
             }
         }
+    }
+
+    /// What the item at `depth` was when the code was compiled, if it was loaded from a global name.
+    pub fn global_kind_at(&self, depth: usize) -> Option<GlobalKind> {
+        self.global_kinds.iter().rev().find(|(at, _)| *at == depth).map(|&(_, kind)| kind)
     }
 
     pub fn pop(&mut self) -> Operand<B::Value> {

@@ -71,6 +71,8 @@ pub struct Input<'a> {
     pub version: *mut Version,
     /// Instruction offsets (bytes) at which the interpreter takes over, for tests.
     pub handover_points: &'a [u32],
+    /// The interpreter has run the code often enough for its specialized instructions to tell what is common.
+    pub warm: bool,
     /// Compiled code counts the inline caches' hits.
     pub count_hits: bool,
     /// Sites made so far; they become the version's.
@@ -83,6 +85,8 @@ pub struct Sites {
     pub calls: Vec<Box<CallSite>>,
     pub attributes: Vec<Box<AttributeSite>>,
     pub cells: Vec<*mut GlobalCell>,
+    /// Tables that the code reads.
+    pub tables: Vec<Box<[u8]>>,
 }
 
 impl Input<'_> {
@@ -137,6 +141,13 @@ impl Input<'_> {
         address
     }
 
+    /// Keeps a table as long as the code.
+    pub fn keep_bytes(&self, bytes: Box<[u8]>) -> *const u8 {
+        let address = bytes.as_ptr();
+        self.sites.borrow_mut().tables.push(bytes);
+        address
+    }
+
     /// The cell of a global name, where both dictionaries are exact ones.
     pub fn global_cell(&self, name: *mut PyObject) -> Option<*const GlobalCell> {
         // SAFETY: the GIL is held during a compilation; the function holds both.
@@ -147,6 +158,47 @@ impl Input<'_> {
             let cell = globals::cell(self.globals, self.builtins, name);
             self.sites.borrow_mut().cells.push(cell);
             Some(cell)
+        }
+    }
+}
+
+/// What a global name stands for when the code is compiled; only a hint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GlobalKind {
+    Function,
+    Module,
+    Class,
+    Builtin,
+    Other,
+}
+
+impl Input<'_> {
+    /// What the name means at present.
+    pub fn global_kind(&self, name: *mut PyObject) -> GlobalKind {
+        // SAFETY: live objects; the look-ups are of strings in exact dictionaries.
+        unsafe {
+            for dict in [self.globals, self.builtins] {
+                if PyDict_CheckExact(dict) == 0 {
+                    break;
+                }
+                let value = PyDict_GetItemWithError(dict, name);
+                if value.is_null() {
+                    PyErr_Clear();
+                    continue;
+                }
+                return if PyFunction_Check(value) != 0 {
+                    GlobalKind::Function
+                } else if PyModule_Check(value) != 0 {
+                    GlobalKind::Module
+                } else if PyType_Check(value) != 0 {
+                    GlobalKind::Class
+                } else if PyCFunction_Check(value) != 0 {
+                    GlobalKind::Builtin
+                } else {
+                    GlobalKind::Other
+                };
+            }
+            GlobalKind::Other
         }
     }
 }

@@ -79,10 +79,20 @@ impl<B: Builder> Emitter<'_, B> {
                 .take()
                 .unwrap_or_else(|| vec![emitter::Item::Memory; depth.into()]);
             self.terminated = false;
+            self.global_kinds.clear();
+            self.likely_null.clear();
             for index in block.start..block.end {
+                if self.skip > 0 {
+                    self.skip -= 1;
+                    continue;
+                }
                 let instruction = function.instructions[index];
                 self.index = index;
                 self.at = instruction;
+                // An item that is gone says nothing about the one that takes its place.
+                let depth = self.stack.len();
+                self.global_kinds.retain(|&(at, _)| at < depth);
+                self.likely_null.retain(|&at| at < depth);
                 self.b.set_position(instruction.offset);
                 if self.input.handover_points.contains(&instruction.offset) && self.may_hand_over() {
                     self.hand_over_here(HandOverReason::Requested);

@@ -11,7 +11,7 @@ use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
 
 /// Locals beyond this number are dropped by a loop in the runtime.
-const INLINE_DROPS: usize = 8;
+const INLINE_DROPS: usize = 5;
 
 impl<B: Builder> Emitter<'_, B> {
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.

@@ -23,6 +23,9 @@ const ENTRY: Signature = Signature {
     result: Some(Type::I64),
 };
 
+/// Calls after which the interpreter has specialized what it ran.
+const WARM_CALLS: u64 = 4;
+
 /// What compiling needs and keeps.
 struct Compiler {
     backend: Backend,
@@ -139,14 +142,19 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 /// The GIL is held; a live function and its code's state.
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
-    unsafe { make(function.cast(), &(*state).handover_points, false).map(|version| Box::into_raw(version)) }
+    unsafe { make(function.cast(), (*state).cold_calls, &(*state).handover_points, false).map(|version| Box::into_raw(version)) }
 }
 
 /// Makes a version of a function that is not installed; with `want_text` it keeps the code generator's text.
 ///
 /// # Safety
 /// As for [`compile`].
-pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: bool) -> Result<Box<Version>, String> {
+pub unsafe fn make(
+    function: *mut Function,
+    cold_calls: u64,
+    handover_points: &[u32],
+    want_text: bool,
+) -> Result<Box<Version>, String> {
     // SAFETY: see the contract.
     unsafe {
         let started = Instant::now();
@@ -181,6 +189,7 @@ pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: 
             instructions: decoded.instructions.len() as u32,
             call_sites: Vec::new(),
             attribute_sites: Vec::new(),
+            tables: Vec::new(),
             machine_code: Vec::new(),
             cells: Vec::new(),
         });
@@ -198,6 +207,7 @@ pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: 
             objects: compiler.objects,
             version: &raw mut *version,
             handover_points: &handover_points,
+            warm: cold_calls >= WARM_CALLS,
             count_hits: config.count_hits,
             sites: &sites,
         };
@@ -209,10 +219,12 @@ pub unsafe fn make(function: *mut Function, handover_points: &[u32], want_text: 
             calls,
             attributes,
             cells,
+            tables,
         } = sites.into_inner();
         version.call_sites = calls;
         version.attribute_sites = attributes;
         version.cells = cells;
+        version.tables = tables;
         let machine = body.and_then(|body| {
             let target: *const Version = &raw const *version;
             let entry = compiler.backend.compile(&name, &ENTRY, false, &mut |b| {

@@ -83,6 +83,13 @@ pub struct AttributeSite {
     pub store_mask: i64,
     pub method: *mut PyObject,
     pub method_guard: i64,
+    /// The fast entry for one very object, a module or class: what it is, a number that must be as expected, and
+    /// where the value is.
+    pub identity: *mut PyObject,
+    pub check: *const u32,
+    pub check_expected: u32,
+    pub value: *const *mut PyObject,
+    class_value: *mut PyObject,
     pub keys_count: *const isize,
     pub keys_expected: isize,
     pub hits: u64,
@@ -96,6 +103,10 @@ pub struct AttributeSite {
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
 static NO_KEYS: isize = 0;
+/// What a fast entry checks where there is nothing to check.
+static NO_CHECK: u32 = 0;
+/// A value that is not there.
+static NO_VALUE: usize = 0;
 
 impl AttributeSite {
     /// A site that has seen nothing. `name` must outlive it (the code object holds it).
@@ -109,6 +120,11 @@ impl AttributeSite {
             store_mask: 0,
             method: null_mut(),
             method_guard: 0,
+            identity: null_mut(),
+            check: (&raw const NO_CHECK),
+            check_expected: 0,
+            value: (&raw const NO_VALUE).cast(),
+            class_value: null_mut(),
             keys_count: &NO_KEYS,
             keys_expected: 0,
             hits: 0,
@@ -155,6 +171,21 @@ impl AttributeSite {
                 self.keys_count = shadow.keys_count;
                 self.keys_expected = shadow.keys_expected;
             }
+            Kind::Module { module, cell } => {
+                self.identity = module;
+                self.check = &raw const NO_CHECK;
+                self.check_expected = 0;
+                // SAFETY: the entry holds a reference to the cell.
+                self.value = unsafe { &raw const (*cell).value };
+            }
+            Kind::OfClass { class, version, value } => {
+                self.identity = class;
+                // SAFETY: a class that is compared with before this is read.
+                self.check = unsafe { class.cast::<u8>().add(type_object::TP_VERSION_TAG).cast() };
+                self.check_expected = version;
+                self.class_value = value;
+                self.value = &raw const self.class_value;
+            }
             _ => {}
         }
     }
@@ -162,7 +193,7 @@ impl AttributeSite {
     fn remember(&mut self, version: u32, kind: Kind, tp: *mut PyTypeObject) {
         if self.entries.len() == ENTRIES {
             self.overflow += 1;
-            release(self.entries.remove(0));
+            self.forget(0);
         }
         self.entries.push(Entry { version, kind });
         let index = self.entries.len() - 1;
@@ -170,6 +201,8 @@ impl AttributeSite {
     }
 
     fn forget(&mut self, index: usize) {
+        self.identity = null_mut();
+        self.value = (&raw const NO_VALUE).cast();
         release(self.entries.remove(index));
     }
 }
@@ -600,6 +633,32 @@ unsafe fn own_attribute(object: *mut PyObject, name: *mut PyObject, hint: &mut u
     }
 }
 
+/// A new reference to what an entry for inline values or slots gives, or NULL: what polymorphic sites mostly need.
+#[inline]
+unsafe fn plain_value(site: *mut AttributeSite, object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live site and object; an entry's offsets hold for its type version.
+    unsafe {
+        let tag = version_tag(Py_TYPE(object));
+        let base = object.cast::<u8>();
+        for entry in &(*site).entries {
+            if entry.version != tag {
+                continue;
+            }
+            let offset = match &entry.kind {
+                Kind::Inline { offset, guard, .. } if base.offset(*guard as isize).read() != 0 => *offset,
+                Kind::Slot { offset } => *offset,
+                _ => return null_mut(),
+            };
+            let value = base.offset(offset as isize).cast::<*mut PyObject>().read();
+            if !value.is_null() {
+                Py_INCREF(value);
+            }
+            return value;
+        }
+        null_mut()
+    }
+}
+
 unsafe fn look(site: *mut AttributeSite, object: *mut PyObject) -> Outcome {
     // SAFETY: a live site; the object is held by the caller.
     unsafe {
@@ -652,6 +711,10 @@ unsafe fn look(site: *mut AttributeSite, object: *mut PyObject) -> Outcome {
 runtime_fns! {
     /// `LOAD_ATTR` (object borrowed): a new reference, or NULL with an exception.
     LOAD_ATTR = fn load(site: *mut AttributeSite, object: *mut PyObject) -> *mut PyObject {
+        let found = plain_value(site, object);
+        if !found.is_null() {
+            return found;
+        }
         Py_INCREF(object);
         let value = match look(site, object) {
             Outcome::Value(value) => value,

@@ -126,4 +126,35 @@ runtime_fns! {
             Frame::slot(frame, (locals - count + index) as usize).write(cell);
         }
     }
+
+    /// `UNPACK_SEQUENCE` and the `STORE_FAST`s behind it: item `i` goes to the local whose number is `plan[i]`.
+    /// `out` has room for the items.
+    UNPACK_TO_LOCALS = fn unpack_to_locals(sequence: *mut PyObject, count: i32, plan: *const u8, slots: *mut *mut PyObject, out: *mut *mut PyObject) -> i32 {
+        let tp = Py_TYPE(sequence);
+        let count = count as usize;
+        if tp == &raw mut PyTuple_Type && PyTuple_GET_SIZE(sequence) as usize == count {
+            // The last reference to the tuple may be one of the old values.
+            Py_INCREF(sequence);
+            for index in 0..count {
+                let item = PyTuple_GET_ITEM(sequence, index as Py_ssize_t);
+                Py_INCREF(item);
+                let slot = slots.add(plan.add(index).read() as usize);
+                let old = slot.read();
+                slot.write(item);
+                Py_XDECREF(old);
+            }
+            Py_DECREF(sequence);
+            return 0;
+        }
+        if ops::unpack::unpack_sequence(sequence, count as i32, out) < 0 {
+            return -1;
+        }
+        for index in 0..count {
+            let slot = slots.add(plan.add(index).read() as usize);
+            let old = slot.read();
+            slot.write(out.add(count - 1 - index).read());
+            Py_XDECREF(old);
+        }
+        0
+    }
 }

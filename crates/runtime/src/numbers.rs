@@ -38,6 +38,8 @@ const FREE_LIST_LIMIT: usize = 256;
 pub struct Shared {
     floats: FreeList,
     ints: FreeList,
+    /// Ints of two digits.
+    wide_ints: FreeList,
     pub small_ints: [*mut PyObject; SMALL_INTS],
 }
 
@@ -51,6 +53,7 @@ pub static mut SHARED: Shared = Shared {
         head: null_mut(),
         count: 0,
     },
+    wide_ints: FreeList { head: null_mut(), count: 0 },
     small_ints: [null_mut(); SMALL_INTS],
 };
 
@@ -141,6 +144,17 @@ pub unsafe fn new_int(value: i64) -> *mut PyObject {
                 return object;
             }
         }
+        if value.unsigned_abs() >> 60 == 0 && value.unsigned_abs() >= DIGIT_LIMIT as u64 {
+            let object = pop(&raw mut SHARED.wide_ints);
+            if !object.is_null() {
+                let number = object.cast::<CompactLong>();
+                (*number).lv_tag = (2 << 3) | if value < 0 { 2 } else { 0 };
+                let digits = (&raw mut (*number).ob_digit).cast::<u32>();
+                digits.write(value.unsigned_abs() as u32 & (DIGIT_LIMIT as u32 - 1));
+                digits.add(1).write((value.unsigned_abs() >> 30) as u32);
+                return object;
+            }
+        }
         PyLong_FromLongLong(value)
     }
 }
@@ -210,22 +224,49 @@ fn floor_div(a: i64, b: i64) -> i64 {
     }
 }
 
-/// The fast cases of a binary operator on exact ints of one digit; NULL when it is none of them.
+/// The value of an int of at most two digits.
+///
+/// # Safety
+/// `object` is an int.
+#[inline]
+unsafe fn short_value(object: *mut PyObject) -> Option<i64> {
+    // SAFETY: an int has as many digits as its tag says.
+    unsafe {
+        if let Some(value) = compact_value(object) {
+            return Some(value);
+        }
+        let number = object.cast::<CompactLong>();
+        let tag = (*number).lv_tag;
+        if tag >> 3 != 2 {
+            return None;
+        }
+        let digits = (&raw const (*number).ob_digit).cast::<u32>();
+        let magnitude = i64::from(digits.read()) | i64::from(digits.add(1).read()) << 30;
+        Some(if tag & 3 == 2 { -magnitude } else { magnitude })
+    }
+}
+
+/// The fast cases of a binary operator on exact ints of two digits at most; NULL when it is none of them.
 unsafe fn small_int_op(op: i32, a: i64, b: i64) -> *mut PyObject {
     // SAFETY: the GIL is held.
     unsafe {
         // The in-place operators follow the plain ones in the same order (`NB_INPLACE_ADD` is 13).
+        let small = a.unsigned_abs() < DIGIT_LIMIT as u64 && b.unsigned_abs() < DIGIT_LIMIT as u64;
         let value = match op % 13 {
             0 => a + b,
             1 => a & b,
             2 if b != 0 => floor_div(a, b),
-            3 if (0..=32).contains(&b) => a << b,
-            5 => a * b,
+            3 if (0..=32).contains(&b) && a.unsigned_abs() < DIGIT_LIMIT as u64 => a << b,
+            5 => match a.checked_mul(b) {
+                Some(product) => product,
+                None => return null_mut(),
+            },
             6 if b != 0 => a - floor_div(a, b) * b,
             7 => a | b,
             9 if b >= 0 => a >> b.min(63),
             10 => a - b,
-            11 if b != 0 => return new_float(a as f64 / b as f64),
+            // Both are floats without rounding.
+            11 if b != 0 && small => return new_float(a as f64 / b as f64),
             12 => a ^ b,
             _ => return null_mut(),
         };
@@ -255,8 +296,12 @@ runtime_fns! {
     DEALLOCATE = fn deallocate(object: *mut PyObject) {
         let kept = if is_float(object) {
             push(&raw mut SHARED.floats, object)
-        } else if is_int(object) && (*object.cast::<CompactLong>()).lv_tag < 16 {
-            push(&raw mut SHARED.ints, object)
+        } else if is_int(object) {
+            match (*object.cast::<CompactLong>()).lv_tag >> 3 {
+                0 | 1 => push(&raw mut SHARED.ints, object),
+                2 => push(&raw mut SHARED.wide_ints, object),
+                _ => false,
+            }
         } else {
             false
         };
@@ -279,7 +324,7 @@ runtime_fns! {
     /// `BINARY_OP` (operands borrowed).
     BINARY = fn binary(op: i32, a: *mut PyObject, b: *mut PyObject) -> *mut PyObject {
         if is_int(a) && is_int(b) {
-            if let (Some(x), Some(y)) = (compact_value(a), compact_value(b)) {
+            if let (Some(x), Some(y)) = (short_value(a), short_value(b)) {
                 let result = small_int_op(op, x, y);
                 if !result.is_null() {
                     return result;

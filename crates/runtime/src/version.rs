@@ -70,6 +70,8 @@ pub struct Version {
     pub instructions: u32,
     pub call_sites: Vec<Box<CallSite>>,
     pub attribute_sites: Vec<Box<AttributeSite>>,
+    /// Tables that the code reads.
+    pub tables: Vec<Box<[u8]>>,
     /// The machine code, given back when this is dropped.
     pub machine_code: Vec<Box<dyn std::any::Any>>,
     /// Global cells that the code reads; they live as long as the version.
