@@ -1,5 +1,6 @@
 """Compares generated programs between the interpreter and each tier, and shrinks what differs."""
 
+import time
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -9,6 +10,8 @@ from tests.strategy import programs
 from tests.worker import Worker, WorkerCrashed
 
 MODES = (BASELINE, HANDOVER_EVERYWHERE)
+SHRINK_SECONDS = 60
+"""How long to look for a smaller program that differs."""
 FILENAME = "<generated program>"
 
 
@@ -40,6 +43,8 @@ def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = N
     """Run ``count`` programs grown from the seed ``number``; the smallest one that differs, if any does."""
 
     compared: set[int] = set()
+    differing: dict[str, Difference] = {}
+    until = float("inf")
 
     @seed(number)
     @settings(
@@ -52,11 +57,21 @@ def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = N
     )
     @given(programs())
     def run(source: str) -> None:
-        if progress is not None:
+        nonlocal until
+        if source in differing:
+            raise differing[source]
+        if hash(source) in compared or time.monotonic() > until:
+            return
+        if progress is not None and not differing:
             progress()
-        if hash(source) not in compared:  # different choices may write the same program
+        try:
             compare(source, plain, jit)
-            compared.add(hash(source))
+        except Difference as difference:
+            if not differing:
+                until = time.monotonic() + SHRINK_SECONDS
+            differing[source] = difference
+            raise
+        compared.add(hash(source))
 
     try:
         run()
