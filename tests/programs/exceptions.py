@@ -721,3 +721,47 @@ def case_overflow_errors():
         except (OverflowError, MemoryError, ValueError) as error:
             out.append((type(error).__name__, str(error)))
     return out
+
+
+def lines_left_at(function):
+    try:
+        function()
+    except Exception as error:
+        step, lines = error.__traceback__.tb_next, []
+        while step:
+            frame = step.tb_frame
+            lines.append((frame.f_lineno - frame.f_code.co_firstlineno, frame.f_lasti, step.tb_lineno - frame.f_code.co_firstlineno))
+            step = step.tb_next
+        return lines
+
+
+def case_line_where_a_frame_was_left():
+    def through_finally():
+        try:
+            1 / 0
+        finally:
+            pass
+
+    def through_with():
+        with open("/dev/null"):
+            1 / 0
+
+    def not_matching():
+        try:
+            1 / 0
+        except TypeError:
+            pass
+
+    def through_named():
+        try:
+            1 / 0
+        except ZeroDivisionError as error:
+            raise
+
+    def from_callee():
+        try:
+            fail()
+        except* KeyError:
+            pass
+
+    return [lines_left_at(f) for f in (through_finally, through_with, not_matching, through_named, from_callee)]
