@@ -466,3 +466,14 @@ def case_vararg_refcounts():
     x = object
     a, b = f(x, x, k=x)
     return len(a), list(b)
+
+
+def case_static_method_in_c():
+    try:
+        from _testcapi import MethStatic
+    except ImportError:
+        return None
+    found = []
+    for _ in range(3):
+        found.append((MethStatic.meth_noargs(), MethStatic.meth_o(1), MethStatic.meth_fastcall(1, 2), MethStatic().meth_o(2)))
+    return found

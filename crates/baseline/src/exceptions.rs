@@ -31,6 +31,7 @@ impl<B: Builder> Emitter<'_, B> {
         } else {
             self.peek(self.at.arg as usize)
         };
+        self.set_instruction_pointer();
         self.b.call(&RERAISE, &[self.frame, exception, lasti]);
         let raise = self.raise_block_again();
         self.b.jump(raise, &[]);

@@ -2,6 +2,7 @@
 
 use crate::api;
 use crate::frame::{pop_chunk, push_chunk, room};
+use crate::feedback::{self, seen};
 use crate::hook;
 use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
 use crate::runtime_fns;
@@ -22,6 +23,7 @@ pub struct CallSite {
     pub hits: u64,
     pub version: *mut Version,
     pub owner: *mut Version,
+    pub feedback: *mut u8,
     pub misses: u64,
     class: ClassCache,
 }
@@ -41,6 +43,7 @@ impl CallSite {
             hits: 0,
             version: null_mut(),
             owner: null_mut(),
+            feedback: null_mut(),
             misses: 0,
             class: ClassCache {
                 version: u32::MAX,
@@ -273,6 +276,9 @@ runtime_fns! {
         let args = if has_self { items.add(1) } else { items.add(2) };
         let count = nargs as usize + usize::from(has_self);
         let tp = Py_TYPE(callable);
+        if tp != &raw mut PyFunction_Type {
+            feedback::note((*site).feedback, seen::OTHER);
+        }
         if tp == &raw mut PyFunction_Type {
             let version = hook::version_for_call(thread, callable);
             if version.is_null() {
@@ -285,6 +291,7 @@ runtime_fns! {
             } else {
                 if (*version).simple && (*version).argcount as usize == count {
                     (*site).misses += 1;
+                    feedback::note((*site).feedback, seen::PYTHON);
                     pin(&mut *site, (*site).owner, version);
                     let result = run(thread, version, callable, |slots| {
                         std::ptr::copy_nonoverlapping(args, slots, count);
@@ -515,7 +522,9 @@ unsafe fn call_builtin(callable: *mut PyObject, args: *mut *mut PyObject, count:
     // SAFETY: an exact builtin function; the arguments are held by the caller.
     unsafe {
         let function = callable.cast::<PyCFunctionObject>();
-        let receiver = (*function).m_self;
+        // A static method keeps its class there, but is called without.
+        let is_static = (*(*function).m_ml).ml_flags & METH_STATIC != 0;
+        let receiver = if is_static { null_mut() } else { (*function).m_self };
         match definition_call((*function).m_ml, receiver, args, count) {
             Some(result) => result,
             None => PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()),
