@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER
-from tests.references import CALLS
+from tests.references import CALLS, WINDOWS
 from tests.test_programs import each_case
 from tests.worker import Worker
 
@@ -17,5 +17,5 @@ def test_nothing_leaks(plain_worker: Worker, jit_worker: Worker, path: Path, nam
     for mode in (BASELINE,) if name in SLOW else (BASELINE, HANDOVER_EVERYWHERE):
         found = jit_worker.call("references.growth", *arguments, mode)
         blocks = found.pop("blocks") - expected.get("blocks", 0)
-        assert blocks < CALLS // 3, f"{mode}: {blocks} blocks leaked in {CALLS} rounds"
+        assert blocks < CALLS // WINDOWS // 3, f"{mode}: {blocks} blocks leaked in {CALLS // WINDOWS} rounds"
         assert found == {key: count for key, count in expected.items() if key != "blocks"}, mode

@@ -516,3 +516,184 @@ def case_unhashed_dict_subclass_instance():
     d = D(a=1)
     d.attr = 5
     return d.attr, d["a"], d.get("b"), len(d)
+
+
+def case_class_value_becomes_descriptor():
+    class Becomes:
+        pass
+
+    class Plain:
+        x = Becomes()
+        y = Becomes()
+        z = Becomes()
+
+        def __init__(self):
+            self.x = "own x"
+
+    class Slotted:
+        __slots__ = ()
+        x = y = z = Plain.y
+
+    def load(thing):
+        return thing.x, thing.z
+
+    def of_class():
+        return Plain.y
+
+    def call(thing):
+        return thing.y()
+
+    def store(thing, value):
+        thing.x = value
+
+    things = Plain(), Slotted()
+    kinds = []
+    for step in range(30):
+        if step == 20:
+            Becomes.__get__ = lambda self, instance, owner: lambda: ("got", instance is None)
+            Becomes.__set__ = lambda self, instance, value: kinds.append(("set", value))
+        for thing in things:
+            x, z = load(thing)
+            kinds.append((type(x).__name__, type(z).__name__))
+            try:
+                kinds.append(call(thing))
+            except TypeError as error:
+                kinds.append(str(error))
+            try:
+                store(thing, step)
+            except AttributeError as error:
+                kinds.append(str(error))
+        kinds.append(type(of_class()).__name__)
+    return kinds
+
+
+def case_class_value_changes_class():
+    class One:
+        pass
+
+    class Two:
+        def __get__(self, instance, owner):
+            return "two"
+
+    class Holder:
+        value = One()
+
+    class Own:
+        pass
+
+    def load(thing):
+        return type(thing.value).__name__
+
+    def of_class():
+        return type(Holder.value).__name__
+
+    found = []
+    for step in range(30):
+        if step == 20:
+            vars(Holder)["value"].__class__ = Two
+        found.append((load(Holder()), of_class()))
+    return found
+
+
+def case_metaclass_changes():
+    class Meta(type):
+        pass
+
+    class Of(metaclass=Meta):
+        value = "class"
+
+    class Other(type):
+        @property
+        def value(cls):
+            return "other metaclass"
+
+    class Bare:
+        value = "bare"
+
+    def load():
+        return Of.value
+
+    def load_bare():
+        return Bare.value
+
+    found = []
+    for step in range(40):
+        if step == 10:
+            Meta.value = property(lambda cls: "metaclass")
+        if step == 20:
+            del Meta.value
+        if step == 30:
+            Of.__class__ = Other
+        found.append((load(), load_bare()))
+    return found
+
+
+def case_module_changes_class():
+    import types
+
+    class Special(types.ModuleType):
+        @property
+        def value(self):
+            return "property"
+
+    module = types.ModuleType("made")
+    module.value = "own"
+
+    def load():
+        return module.value
+
+    found = []
+    for step in range(30):
+        if step == 20:
+            module.__class__ = Special
+        found.append(load())
+    return found
+
+
+def case_borrowed_slots():
+    class Class:
+        __slots__ = ("slot",)
+
+    class Sneaky:
+        __slots__ = ("shadowed",)
+        shadowing = Class.slot
+
+    class Wide:
+        borrowed = Class.slot
+
+    def load(thing):
+        return thing.shadowing
+
+    def store(thing):
+        thing.shadowing = 1
+
+    def load_wide(thing):
+        return thing.borrowed
+
+    def store_wide(thing):
+        thing.borrowed = 1
+
+    sneaky, wide, errors = Sneaky(), Wide(), []
+    sneaky.shadowed = 42
+    for _ in range(5):
+        for function, thing in (load, sneaky), (store, sneaky), (load_wide, wide), (store_wide, wide):
+            try:
+                errors.append(function(thing))
+            except TypeError as error:
+                errors.append(str(error))
+    return errors, sneaky.shadowed
+
+
+def case_property_made_anew():
+    class Class:
+        value = property(lambda self: "first")
+
+    def load(thing):
+        return thing.value
+
+    found = []
+    for step in range(30):
+        if step == 20:
+            Class.value = property(lambda self: "second")
+        found.append(load(Class()))
+    return found
