@@ -3,10 +3,11 @@
 use crate::emitter::{Emitter, Item, Known, Operand};
 use justjit_builder::{Builder, FloatCond, FloatOp, IntCond, IntOp, RuntimeFn, Type};
 use justjit_runtime::fast::ADD_TO_LOCAL;
+use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::offset;
-use justjit_runtime::numbers::{BINARY, BOX_FLOAT, BOX_INT, COMPARE_TEST};
+use justjit_runtime::numbers::{BINARY, BOX_FLOAT, BOX_INT, COMPARE_OBJECT, COMPARE_TEST};
 use justjit_runtime::ops::containers::CONTAINS;
-use justjit_runtime::ops::numbers::{COMPARE, UNARY_INVERT, UNARY_NEGATIVE};
+use justjit_runtime::ops::numbers::{UNARY_INVERT, UNARY_NEGATIVE};
 
 /// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
 mod nb {
@@ -29,7 +30,7 @@ enum Inlined {
 }
 
 impl<B: Builder> Emitter<'_, B> {
-    /// Decides by the constants at hand, then by what the interpreter has seen, then by what is most common.
+    /// Decides by the constants at hand, then by what has been seen.
     fn inlined(&self, op: u32, a: Known, b: Known) -> Inlined {
         let int = match op {
             nb::ADD => Some(IntOp::Add),
@@ -47,15 +48,17 @@ impl<B: Builder> Emitter<'_, B> {
             nb::TRUE_DIVIDE => Some(FloatOp::Div),
             _ => None,
         };
-        let hint = self.input.hint(&self.at);
-        let floats = matches!(a, Known::Float(_)) || matches!(b, Known::Float(_)) || hint.ends_with("FLOAT");
-        if floats || op == nb::TRUE_DIVIDE {
-            return float.map_or(Inlined::Nothing, Inlined::Float);
-        }
-        if hint.ends_with("UNICODE") {
+        if self.input.profiling {
             return Inlined::Nothing;
         }
-        int.map_or(Inlined::Nothing, Inlined::Int)
+        let constant = matches!(a, Known::Float(_)) || matches!(b, Known::Float(_));
+        if constant || self.inlines(seen::FLOAT) {
+            return float.map_or(Inlined::Nothing, Inlined::Float);
+        }
+        if self.inlines(seen::INT) {
+            return int.map_or(Inlined::Nothing, Inlined::Int);
+        }
+        Inlined::Nothing
     }
 
     /// The value of an operand that is an exact compact int; others go to `otherwise`.
@@ -133,7 +136,8 @@ impl<B: Builder> Emitter<'_, B> {
         };
         if inlined == Inlined::Nothing {
             let op = self.int32(op as i32);
-            let result = self.call_object(general.0, &[op, general.1, right.value], &[left, right]);
+            let feedback = self.feedback();
+            let result = self.call_object(general.0, &[op, general.1, right.value, feedback], &[left, right]);
             self.push_owned(result);
             return;
         }
@@ -162,7 +166,8 @@ impl<B: Builder> Emitter<'_, B> {
         }
         self.b.switch_to(slow);
         let op = self.int32(op as i32);
-        let value = self.call_object(general.0, &[op, general.1, right.value], &[left, right]);
+        let feedback = self.feedback();
+        let value = self.call_object(general.0, &[op, general.1, right.value, feedback], &[left, right]);
         self.b.jump(join, &[value]);
         self.b.switch_to(join);
         self.push_owned(result);
@@ -252,13 +257,13 @@ impl<B: Builder> Emitter<'_, B> {
         let to_bool = self.at.arg & 16 != 0;
         let right = self.pop();
         let left = self.pop();
-        let hint = self.input.hint(&self.at);
-        let floats = matches!(left.known, Known::Float(_)) || matches!(right.known, Known::Float(_));
-        let floats = floats || hint.ends_with("FLOAT");
+        let constant = matches!(left.known, Known::Float(_)) || matches!(right.known, Known::Float(_));
+        let floats = constant || self.inlines(seen::FLOAT);
+        let inlined = !self.input.profiling && (floats || self.inlines(seen::INT));
         let slow = self.b.create_block();
         let join = self.b.create_block();
         let result = self.b.block_param(join, if to_bool { Type::I8 } else { Type::I64 });
-        if hint.ends_with("STR") {
+        if !inlined {
             self.b.jump(slow, &[]);
         } else {
             self.b.set_cold(slow);
@@ -293,12 +298,13 @@ impl<B: Builder> Emitter<'_, B> {
         }
         self.b.switch_to(slow);
         let number = self.int32(op as i32);
-        let args = [number, left.value, right.value];
+        let feedback = self.feedback();
+        let args = [number, left.value, right.value, feedback];
         let value = if to_bool {
             let status = self.call_status(&COMPARE_TEST, &args, &[left, right]);
             self.b.truncate(Type::I8, status)
         } else {
-            self.call_object(&COMPARE, &args, &[left, right])
+            self.call_object(&COMPARE_OBJECT, &args, &[left, right])
         };
         self.b.jump(join, &[value]);
         self.b.switch_to(join);

@@ -1,9 +1,9 @@
 //! Attribute loads and stores through inline caches.
 
 use crate::emitter::{Emitter, Item, Operand};
-use crate::input::GlobalKind;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::attributes::{AttributeSite, DELETE_ATTR, LOAD_ATTR, LOAD_METHOD, STORE_ATTR};
+use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::{offset, type_object};
 use justjit_runtime::ops::functions::LOAD_SUPER_ATTR;
 use std::mem::offset_of;
@@ -43,18 +43,17 @@ impl<B: Builder> Emitter<'_, B> {
             return;
         }
         let object = self.pop();
-        let address = self.input.attribute_site(name);
+        let address = self.input.attribute_site(name, self.index);
         let site = self.object(address);
         let join = self.b.create_block();
         let result = self.b.block_param(join, Type::I64);
         let slow = self.b.create_block();
-        let hint = self.input.hint(&self.at);
-        // Seen to be something else: the runtime's entries serve it.
-        let other = matches!(
-            hint,
-            "LOAD_ATTR_MODULE" | "LOAD_ATTR_CLASS" | "LOAD_ATTR_PROPERTY" | "LOAD_ATTR_WITH_HINT"
-        );
-        if other {
+        if self.inlines(seen::ONE_OBJECT) {
+            self.b.set_cold(slow);
+            let value = self.value_of_one_object(object.value, site, slow);
+            self.release(object);
+            self.b.jump(join, &[value]);
+        } else if !self.inlines(seen::VALUE) {
             self.b.jump(slow, &[]);
         } else {
             self.b.set_cold(slow);
@@ -76,20 +75,20 @@ impl<B: Builder> Emitter<'_, B> {
         self.push_owned(result);
     }
 
-    /// Whether the object just popped is most likely always the same module or class.
-    fn is_one_object(&self, hint: &str) -> bool {
-        let global = matches!(self.global_kind_at(self.depth()), Some(GlobalKind::Module | GlobalKind::Class));
-        hint.starts_with("LOAD_ATTR_MODULE") || hint.starts_with("LOAD_ATTR_CLASS") || (hint.is_empty() && global)
-    }
-
     /// The attribute of the very module or class that the site knows, owned; other objects go to `otherwise`.
     fn value_of_one_object(&mut self, object: B::Value, site: B::Value, otherwise: B::Block) -> B::Value {
         let known = self.load(site, offset_of!(AttributeSite, identity) as i32);
         let same = self.b.compare(IntCond::Eq, object, known);
         self.b.branch_unless(same, otherwise, &[]);
+        let actual = self.load(object, offset::OB_TYPE);
+        let expected = self.load(site, offset_of!(AttributeSite, identity_type) as i32);
+        let same = self.b.compare(IntCond::Eq, actual, expected);
+        self.b.branch_unless(same, otherwise, &[]);
         let check = self.load(site, offset_of!(AttributeSite, check) as i32);
         let number = self.b.load(Type::I32, check, 0);
-        let expected = self.b.load(Type::I32, site, offset_of!(AttributeSite, check_expected) as i32);
+        let expected = self
+            .b
+            .load(Type::I32, site, offset_of!(AttributeSite, check_expected) as i32);
         let valid = self.b.compare(IntCond::Eq, number, expected);
         self.b.branch_unless(valid, otherwise, &[]);
         let at = self.load(site, offset_of!(AttributeSite, value) as i32);
@@ -103,14 +102,14 @@ impl<B: Builder> Emitter<'_, B> {
     /// `LOAD_ATTR` of what is called next: pushes the function and the object, or the attribute and NULL.
     fn load_method(&mut self, name: *mut pyo3_ffi::PyObject) {
         let object = self.pop();
-        let address = self.input.attribute_site(name);
+        let address = self.input.attribute_site(name, self.index);
         let site = self.object(address);
         let join = self.b.create_block();
         let callable = self.b.block_param(join, Type::I64);
         let receiver = self.b.block_param(join, Type::I64);
         let slow = self.b.create_block();
-        self.b.set_cold(slow);
-        if self.is_one_object(self.input.hint(&self.at)) {
+        if self.inlines(seen::ONE_OBJECT) {
+            self.b.set_cold(slow);
             let value = self.value_of_one_object(object.value, site, slow);
             self.release(object);
             let null = self.null();
@@ -121,6 +120,14 @@ impl<B: Builder> Emitter<'_, B> {
             self.push(Item::Owned(receiver));
             return;
         }
+        if !self.inlines(seen::METHOD) {
+            self.b.jump(slow, &[]);
+            self.finish_load_method(object, site, slow, join);
+            self.push_owned(callable);
+            self.push(Item::Owned(receiver));
+            return;
+        }
+        self.b.set_cold(slow);
         self.check_version(object.value, site, offset_of!(AttributeSite, method_version), slow);
         self.check_guard(object.value, site, offset_of!(AttributeSite, method_guard), slow);
         let count = self.load(site, offset_of!(AttributeSite, keys_count) as i32);
@@ -156,8 +163,12 @@ impl<B: Builder> Emitter<'_, B> {
         let name = self.input.name(self.at.arg);
         let object = self.pop();
         let value = self.pop();
-        let address = self.input.attribute_site(name);
+        let address = self.input.attribute_site(name, self.index);
         let site = self.object(address);
+        if !self.inlines(seen::VALUE) {
+            self.call_status(&STORE_ATTR, &[site, object.value, value.value], &[value, object]);
+            return;
+        }
         let join = self.b.create_block();
         let slow = self.b.create_block();
         self.b.set_cold(slow);

@@ -1,9 +1,9 @@
 //! Calls.
 
 use crate::emitter::{Emitter, Item, slot_offset};
-use crate::input::GlobalKind;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::call::{CALL, CALL_EX, CALL_KW, CallSite};
+use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::{Frame, Function, ThreadState};
 use std::mem::offset_of;
 
@@ -18,16 +18,8 @@ impl<B: Builder> Emitter<'_, B> {
         let self_item = self.stack[base + 1];
         let likely_null = self.likely_null.contains(&(base + 1));
         let plain = self_item == Item::Null || likely_null;
-        let site_address = self.input.call_site();
-        let hint = self.input.hint(&self.at);
-        let direct = match hint {
-            "" if self.input.warm => false,
-            "" => !matches!(
-                self.global_kind_at(base),
-                Some(GlobalKind::Builtin | GlobalKind::Class | GlobalKind::Module)
-            ),
-            _ => hint.starts_with("CALL_PY") || hint.starts_with("CALL_NON_PY") || hint.starts_with("CALL_BOUND"),
-        };
+        let site_address = self.input.call_site(self.index);
+        let direct = self.inlines(seen::PYTHON);
         self.set_instruction_pointer();
         if !direct {
             self.flush_from(base);

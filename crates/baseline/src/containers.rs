@@ -4,12 +4,13 @@ use crate::emitter::{Emitter, Item, Known, Operand};
 use justjit_builder::Type;
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn};
 use justjit_bytecode::Opcode;
-use justjit_runtime::fast::{SET_SUBSCR, SUBSCR, UNPACK_TO_LOCALS};
+use justjit_runtime::fast::{SET_SUBSCR, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
+use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
 use justjit_runtime::ops::format::{CONVERT_VALUE, FORMAT_SIMPLE, FORMAT_WITH_SPEC};
 use justjit_runtime::ops::matching::{MATCH_CLASS, MATCH_KEYS, MATCH_MAPPING, MATCH_SEQUENCE};
-use justjit_runtime::ops::unpack::{UNPACK_EX, UNPACK_SEQUENCE};
+use justjit_runtime::ops::unpack::UNPACK_EX;
 
 /// From this many items on, unpacking and the stores behind it are one call.
 const FUSED_UNPACK: usize = 5;
@@ -127,15 +128,11 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn binary_subscr(&mut self) {
         let key = self.pop();
         let container = self.pop();
-        let hint = self.input.hint(&self.at);
         let negative = matches!(key.known, Known::Int(index) if index < 0);
-        if negative
-            || matches!(
-                hint,
-                "BINARY_SUBSCR_DICT" | "BINARY_SUBSCR_STR_INT" | "BINARY_SUBSCR_GETITEM"
-            )
-        {
-            let result = self.call_object(&SUBSCR, &[container.value, key.value], &[container, key]);
+        let tuple = self.seen() & seen::LIST == 0;
+        if negative || !self.inlines(seen::LIST | seen::TUPLE) {
+            let feedback = self.feedback();
+            let result = self.call_object(&SUBSCR, &[container.value, key.value, feedback], &[container, key]);
             self.push_owned(result);
             return;
         }
@@ -143,14 +140,15 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.set_cold(slow);
         let join = self.b.create_block();
         let result = self.b.block_param(join, Type::I64);
-        let at = self.item_address(container, key, hint == "BINARY_SUBSCR_TUPLE_INT", slow);
+        let at = self.item_address(container, key, tuple, slow);
         let value = self.load(at, 0);
         self.incref(value);
         self.release(key);
         self.release(container);
         self.b.jump(join, &[value]);
         self.b.switch_to(slow);
-        let value = self.call_object(&SUBSCR, &[container.value, key.value], &[container, key]);
+        let feedback = self.feedback();
+        let value = self.call_object(&SUBSCR, &[container.value, key.value, feedback], &[container, key]);
         self.b.jump(join, &[value]);
         self.b.switch_to(join);
         self.push_owned(result);
@@ -164,7 +162,7 @@ impl<B: Builder> Emitter<'_, B> {
         let slow = self.b.create_block();
         let join = self.b.create_block();
         let negative = matches!(key.known, Known::Int(index) if index < 0);
-        if negative || self.input.hint(&self.at) == "STORE_SUBSCR_DICT" {
+        if negative || !self.inlines(seen::LIST) {
             self.b.jump(slow, &[]);
         } else {
             self.b.set_cold(slow);
@@ -178,7 +176,8 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.jump(join, &[]);
         }
         self.b.switch_to(slow);
-        let args = [container.value, key.value, value.value];
+        let feedback = self.feedback();
+        let args = [container.value, key.value, value.value, feedback];
         self.call_status(&SET_SUBSCR, &args, &[value, container, key]);
         self.b.jump(join, &[]);
         self.b.switch_to(join);
@@ -222,9 +221,9 @@ impl<B: Builder> Emitter<'_, B> {
         }
         let join = self.b.create_block();
         let slow = self.b.create_block();
-        if count <= INLINE_UNPACK {
+        if count <= INLINE_UNPACK && self.inlines(seen::LIST | seen::TUPLE) {
             self.b.set_cold(slow);
-            let list = self.input.hint(&self.at) == "UNPACK_SEQUENCE_LIST";
+            let list = self.seen() & seen::TUPLE == 0;
             let objects = self.input.objects;
             let right = self.has_type(
                 sequence.value,
@@ -253,7 +252,8 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.switch_to(slow);
         let out = self.stack_address(base);
         let number = self.int32(count as i32);
-        self.call_status(&UNPACK_SEQUENCE, &[sequence.value, number, out], &[sequence]);
+        let feedback = self.feedback();
+        self.call_status(&UNPACK, &[sequence.value, number, out, feedback], &[sequence]);
         self.b.jump(join, &[]);
         self.b.switch_to(join);
         self.stack.extend((0..count).map(|_| Item::Memory));
@@ -281,7 +281,10 @@ impl<B: Builder> Emitter<'_, B> {
                 break;
             }
         }
-        let distinct = locals.iter().enumerate().all(|(at, local)| !locals[..at].contains(local));
+        let distinct = locals
+            .iter()
+            .enumerate()
+            .all(|(at, local)| !locals[..at].contains(local));
         (locals.len() == count && distinct && locals.iter().all(|&local| local < 256)).then_some(locals)
     }
 
@@ -296,7 +299,11 @@ impl<B: Builder> Emitter<'_, B> {
         let count = self.int32(locals.len() as i32);
         let slots = self.local_address(0);
         let out = self.stack_address(self.depth());
-        self.call_status(&UNPACK_TO_LOCALS, &[sequence.value, count, plan, slots, out], &[sequence]);
+        self.call_status(
+            &UNPACK_TO_LOCALS,
+            &[sequence.value, count, plan, slots, out],
+            &[sequence],
+        );
         let mut stored = 0;
         while stored < locals.len() {
             self.skip += 1;

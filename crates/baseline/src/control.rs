@@ -4,6 +4,7 @@ use crate::emitter::{Emitter, Item, Operand};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_bytecode::Opcode;
 use justjit_runtime::fast::TO_BOOL;
+use justjit_runtime::feedback::seen;
 use justjit_runtime::iteration::{FOR_ITER, GET_ITER};
 use justjit_runtime::layout::offset;
 use justjit_runtime::numbers::{BOX_INT, SMALL_INT_MAX, SMALL_INT_MIN};
@@ -84,6 +85,11 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// The truth of an operand as an `I8`; gives it up.
     fn truth(&mut self, operand: Operand<B::Value>) -> B::Value {
+        let feedback = self.feedback();
+        if !self.inlines(seen::BOOL) {
+            let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
+            return self.b.truncate(Type::I8, status);
+        }
         let objects = self.input.objects;
         let yes = self.object(objects.true_object);
         let no = self.object(objects.false_object);
@@ -99,7 +105,7 @@ impl<B: Builder> Emitter<'_, B> {
         // What is known this way is immortal.
         self.b.branch(known, (join, &[is_true]), (slow, &[]));
         self.b.switch_to(slow);
-        let status = self.call_status(&TO_BOOL, &[operand.value], &[operand]);
+        let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
         let status = self.b.truncate(Type::I8, status);
         self.b.jump(join, &[status]);
         self.b.switch_to(join);
@@ -167,19 +173,20 @@ impl<B: Builder> Emitter<'_, B> {
         let item = self.b.block_param(join, Type::I64);
         let exhausted = self.b.create_block();
         let general = self.b.create_block();
-        let hint = self.input.hint(&self.at);
-        match hint {
-            "FOR_ITER_LIST" | "FOR_ITER_TUPLE" => {
-                self.b.set_cold(general);
-                self.next_of_sequence(iterator, hint == "FOR_ITER_LIST", general, join);
-            }
-            "FOR_ITER_GEN" => self.b.jump(general, &[]),
-            // Also where nothing is known yet: a loop over a range gains most.
-            _ => self.next_of_range(iterator, general, exhausted, join),
+        if self.inlines(seen::LIST | seen::TUPLE) {
+            self.b.set_cold(general);
+            let list = self.seen() & seen::LIST != 0;
+            self.next_of_sequence(iterator, list, general, join);
+        } else if self.inlines(seen::RANGE) {
+            self.b.set_cold(general);
+            self.next_of_range(iterator, general, exhausted, join);
+        } else {
+            self.b.jump(general, &[]);
         }
         self.b.switch_to(general);
+        let feedback = self.feedback();
         self.set_instruction_pointer();
-        let next = self.b.call_value(&FOR_ITER, &[iterator]);
+        let next = self.b.call_value(&FOR_ITER, &[iterator, feedback]);
         let some = self.b.compare_const(IntCond::UnsignedGt, next, 1);
         let none = self.b.create_block();
         self.b.branch(some, (join, &[next]), (none, &[]));

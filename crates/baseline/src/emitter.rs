@@ -4,13 +4,13 @@
 //! in a register until somebody could look at it in the frame's memory: at the end of a basic block, at an exception,
 //! when the interpreter takes over.
 
-use crate::input::{GlobalKind, Input};
+use crate::input::Input;
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn, Type};
-use justjit_bytecode::{Function, Handler, Instruction};
+use justjit_bytecode::{Function, Handler, Instruction, Opcode};
 use justjit_runtime::frame::{HAND_OVER, UNWIND_OUT, UNWIND_TO_HANDLER};
 use justjit_runtime::layout::{Code, FRAME_SPECIALS_SIZE, Frame, ThreadState, offset};
 use justjit_runtime::numbers::{DEALLOCATE, DROP, DROP_TWO};
-use justjit_runtime::safepoint::{SAFEPOINT, verdict};
+use justjit_runtime::safepoint::{BACK_EDGE, SAFEPOINT, verdict};
 use justjit_runtime::thread::Thread;
 use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
@@ -66,11 +66,24 @@ pub struct Operand<V> {
 /// What is emitted after the function's own code.
 enum Cold<V, B> {
     /// An exception is set at an instruction, whose address the frame has if `located`.
-    Raise { block: B, instruction: Instruction, stack: Vec<Item<V>>, located: bool, traceback: bool },
+    Raise {
+        block: B,
+        instruction: Instruction,
+        stack: Vec<Item<V>>,
+        located: bool,
+        traceback: bool,
+    },
     /// A reference count became zero.
     Deallocate { block: B, object: V, offset: u32, next: B },
     /// The breaker is set; the frame has the instruction's address if `located`.
-    Safepoint { block: B, instruction: Instruction, stack: Vec<Item<V>>, resume_at: u32, next: B, located: bool },
+    Safepoint {
+        block: B,
+        instruction: Instruction,
+        stack: Vec<Item<V>>,
+        resume_at: u32,
+        next: B,
+        located: bool,
+    },
 }
 
 /// Where an exception goes from a stack that lies in memory: what is common to many instructions.
@@ -98,8 +111,6 @@ pub struct Emitter<'a, B: Builder> {
     pub index: usize,
     /// Instructions behind the present one that it has done already.
     pub skip: usize,
-    /// Stack depths whose item was loaded from a global name, and what that was when the code was compiled.
-    pub global_kinds: Vec<(usize, GlobalKind)>,
     /// Stack depths whose item is NULL in the usual case: there is no self for the call.
     pub likely_null: Vec<usize>,
     /// The code behind the present point cannot be reached.
@@ -167,7 +178,6 @@ impl<'a, B: Builder> Emitter<'a, B> {
             at: function.instructions[0],
             index: 0,
             skip: 0,
-            global_kinds: Vec::new(),
             likely_null: Vec::new(),
             terminated: false,
             carry: None,
@@ -212,6 +222,22 @@ impl<'a, B: Builder> Emitter<'a, B> {
         let actual = self.load(object, offset::OB_TYPE);
         let expected = self.object(ty);
         self.b.compare(IntCond::Eq, actual, expected)
+    }
+
+    /// What the present instruction has been seen to work on.
+    pub fn seen(&self) -> u8 {
+        self.input.seen(self.index)
+    }
+
+    /// Whether the present instruction is to have a fast path for what `bits` mean.
+    pub fn inlines(&self, bits: u8) -> bool {
+        !self.input.profiling && self.seen() & bits != 0
+    }
+
+    /// Where the runtime notes what the present instruction works on.
+    pub fn feedback(&mut self) -> B::Value {
+        let site = self.input.feedback(self.index);
+        self.object(site)
     }
 
     // ---- frame -----------------------------------------------------------------------------------------------
@@ -402,11 +428,6 @@ impl<'a, B: Builder> Emitter<'a, B> {
         }
     }
 
-    /// What the item at `depth` was when the code was compiled, if it was loaded from a global name.
-    pub fn global_kind_at(&self, depth: usize) -> Option<GlobalKind> {
-        self.global_kinds.iter().rev().find(|(at, _)| *at == depth).map(|&(_, kind)| kind)
-    }
-
     pub fn pop(&mut self) -> Operand<B::Value> {
         let item = self.stack.pop().expect("decoding has checked the depth");
         let depth = self.stack.len();
@@ -510,7 +531,13 @@ impl<'a, B: Builder> Emitter<'a, B> {
         let block = self.b.create_block();
         self.b.set_cold(block);
         let (instruction, stack) = (self.at, self.stack.clone());
-        self.cold.push(Cold::Raise { block, instruction, stack, located, traceback });
+        self.cold.push(Cold::Raise {
+            block,
+            instruction,
+            stack,
+            located,
+            traceback,
+        });
         block
     }
 
@@ -527,7 +554,11 @@ impl<'a, B: Builder> Emitter<'a, B> {
 
     /// Gives up references out of line: for paths that are taken seldom, or that call the runtime anyway.
     pub fn drop_all(&mut self, operands: &[Operand<B::Value>]) {
-        let values: Vec<_> = operands.iter().filter(|one| one.owned && !one.immortal).map(|one| one.value).collect();
+        let values: Vec<_> = operands
+            .iter()
+            .filter(|one| one.owned && !one.immortal)
+            .map(|one| one.value)
+            .collect();
         for pair in values.chunks(2) {
             match *pair {
                 [one, other] => self.b.call(&DROP_TWO, &[one, other]),
@@ -563,13 +594,27 @@ impl<'a, B: Builder> Emitter<'a, B> {
     pub fn safepoint(&mut self, resume_at: u32, located: bool) {
         let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
         let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
-        let quiet = self.b.compare(IntCond::Eq, breaker, expected);
+        let mut quiet = self.b.compare(IntCond::Eq, breaker, expected);
+        if self.at.opcode == Opcode::JumpBackward {
+            let version = self.object::<Version>(self.input.version);
+            let edges = self.load(version, offset_of!(Version, back_edges) as i32);
+            let check = self.load(version, offset_of!(Version, check_edges) as i32);
+            let early = self.b.compare(IntCond::UnsignedLt, edges, check);
+            quiet = self.b.int_op(IntOp::And, quiet, early);
+        }
         let block = self.b.create_block();
         self.b.set_cold(block);
         let next = self.b.create_block();
         self.b.branch(quiet, (next, &[]), (block, &[]));
         let (instruction, stack) = (self.at, self.stack.clone());
-        self.cold.push(Cold::Safepoint { block, instruction, stack, resume_at, next, located });
+        self.cold.push(Cold::Safepoint {
+            block,
+            instruction,
+            stack,
+            resume_at,
+            next,
+            located,
+        });
         self.b.switch_to(next);
     }
 
@@ -626,22 +671,40 @@ impl<'a, B: Builder> Emitter<'a, B> {
     pub fn emit_cold(&mut self) {
         while let Some(cold) = self.cold.pop() {
             match cold {
-                Cold::Deallocate { block, object, offset, next } => {
+                Cold::Deallocate {
+                    block,
+                    object,
+                    offset,
+                    next,
+                } => {
                     self.b.switch_to(block);
                     self.b.set_position(offset);
                     self.set_instruction_pointer_to(offset);
                     self.b.call(&DEALLOCATE, &[object]);
                     self.b.jump(next, &[]);
                 }
-                Cold::Raise { block, instruction, stack, located, traceback } => {
+                Cold::Raise {
+                    block,
+                    instruction,
+                    stack,
+                    located,
+                    traceback,
+                } => {
                     self.begin_cold(block, instruction, stack, located);
                     self.flush();
                     let shared = self.shared_raise((instruction.handler, self.stack.len(), traceback));
                     self.b.jump(shared, &[]);
                 }
-                Cold::Safepoint { block, instruction, stack, resume_at, next, located } => {
+                Cold::Safepoint {
+                    block,
+                    instruction,
+                    stack,
+                    resume_at,
+                    next,
+                    located,
+                } => {
                     self.begin_cold(block, instruction, stack, located);
-                    let verdict = self.b.call_value(&SAFEPOINT, &[self.thread]);
+                    let verdict = self.verdict(instruction);
                     let stop = self.b.create_block();
                     self.b.branch(verdict, (stop, &[]), (next, &[]));
                     self.b.switch_to(stop);
@@ -665,6 +728,40 @@ impl<'a, B: Builder> Emitter<'a, B> {
         }
     }
 
+    /// Calls the safepoint: at a back edge the one that may go on in better code.
+    fn verdict(&mut self, instruction: Instruction) -> B::Value {
+        if instruction.opcode != Opcode::JumpBackward {
+            return self.b.call_value(&SAFEPOINT, &[self.thread]);
+        }
+        let version = self.object::<Version>(self.input.version);
+        let verdict = self.b.call_value(&BACK_EDGE, &[self.thread, self.frame, version]);
+        let enter = self.b.create_block();
+        let entering = self.b.compare_const(IntCond::Eq, verdict, verdict::ENTER.into());
+        let next = self.b.create_block();
+        self.b.branch(entering, (enter, &[]), (next, &[]));
+        self.b.switch_to(enter);
+        let body = self.load(version, offset_of!(Version, successor) as i32);
+        let header = self.block_at(instruction.target.expect("a jump"));
+        let entry = self.int(self.entry_number(header));
+        let args = [self.thread, self.frame, entry];
+        let result = self
+            .b
+            .call_indirect(&crate::BODY, body, &args)
+            .expect("a body has a result");
+        self.b.ret(result);
+        self.b.switch_to(next);
+        verdict
+    }
+
+    /// The number by which a body is entered at a loop header: 1 and up, in the order of offsets.
+    pub fn entry_number(&self, block: u32) -> i64 {
+        let before = &self.function.blocks[..=block as usize];
+        before
+            .iter()
+            .filter(|block| block.is_loop_header && block.entry_depth.is_some())
+            .count() as i64
+    }
+
     fn begin_cold(&mut self, block: B::Block, instruction: Instruction, stack: Vec<Item<B::Value>>, located: bool) {
         self.b.switch_to(block);
         self.at = instruction;
@@ -683,7 +780,10 @@ impl<'a, B: Builder> Emitter<'a, B> {
             Some(handler) => {
                 let kept = self.int32(handler.depth.into());
                 let push_lasti = self.int32(handler.push_lasti.into());
-                self.b.call(&UNWIND_TO_HANDLER, &[self.thread, self.frame, depth, kept, push_lasti, traceback]);
+                self.b.call(
+                    &UNWIND_TO_HANDLER,
+                    &[self.thread, self.frame, depth, kept, push_lasti, traceback],
+                );
                 let block = self.block_at(handler.target);
                 self.jump_to_block(block);
             }

@@ -3,6 +3,7 @@
 use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
 use justjit_runtime::attributes::AttributeSite;
 use justjit_runtime::call::CallSite;
+use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
 use justjit_runtime::version::Version;
@@ -71,8 +72,8 @@ pub struct Input<'a> {
     pub version: *mut Version,
     /// Instruction offsets (bytes) at which the interpreter takes over, for tests.
     pub handover_points: &'a [u32],
-    /// The interpreter has run the code often enough for its specialized instructions to tell what is common.
-    pub warm: bool,
+    /// Nothing is known yet: the code calls the runtime, which notes what it sees.
+    pub profiling: bool,
     /// Compiled code counts the inline caches' hits.
     pub count_hits: bool,
     /// Sites made so far; they become the version's.
@@ -90,19 +91,16 @@ pub struct Sites {
 }
 
 impl Input<'_> {
-    /// The interpreter's specialized form of the instruction, if it has run often enough to have one.
-    pub fn hint(&self, instruction: &Instruction) -> &'static str {
-        // SAFETY: decoding has checked that the offset lies in the code.
-        let unit = unsafe {
-            Code::instructions(self.code)
-                .cast::<u8>()
-                .add(instruction.offset as usize)
-                .read()
-        };
-        match specialized_name(unit) {
-            Some((base, name)) if base == instruction.opcode => name,
-            _ => "",
-        }
+    /// What the instruction has been seen to work on: bits of [`seen`].
+    pub fn seen(&self, index: usize) -> u8 {
+        // SAFETY: the version has a byte for each instruction.
+        unsafe { (&(*self.version).compiled_with)[index] }
+    }
+
+    /// Where the runtime notes what the instruction works on.
+    pub fn feedback(&self, index: usize) -> *mut u8 {
+        // SAFETY: the version has a byte for each instruction.
+        unsafe { (&raw mut (*self.version).feedback[0]).add(index) }
     }
 
     pub fn constant(&self, index: u32) -> *mut PyObject {
@@ -126,16 +124,17 @@ impl Input<'_> {
         unsafe { index as i32 >= (*self.code).co_nlocalsplus - (*self.code).co_nfreevars }
     }
 
-    pub fn call_site(&self) -> *const CallSite {
+    pub fn call_site(&self, index: usize) -> *const CallSite {
         let mut site = Box::new(CallSite::new());
+        site.feedback = self.feedback(index);
         site.owner = self.version;
         let address: *const CallSite = &raw const *site;
         self.sites.borrow_mut().calls.push(site);
         address
     }
 
-    pub fn attribute_site(&self, name: *mut PyObject) -> *const AttributeSite {
-        let site = Box::new(AttributeSite::new(name));
+    pub fn attribute_site(&self, name: *mut PyObject, index: usize) -> *const AttributeSite {
+        let site = Box::new(AttributeSite::new(name, self.feedback(index)));
         let address: *const AttributeSite = &raw const *site;
         self.sites.borrow_mut().attributes.push(site);
         address
@@ -162,44 +161,43 @@ impl Input<'_> {
     }
 }
 
-/// What a global name stands for when the code is compiled; only a hint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum GlobalKind {
-    Function,
-    Module,
-    Class,
-    Builtin,
-    Other,
+/// What the interpreter has seen at an instruction, by its specialized form: bits of [`seen`].
+///
+/// # Safety
+/// `code` is the live code object that the instruction was decoded from.
+pub unsafe fn interpreter_feedback(code: *mut Code, instruction: &Instruction) -> u8 {
+    // SAFETY: decoding has checked that the offset lies in the code.
+    let unit = unsafe {
+        Code::instructions(code)
+            .cast::<u8>()
+            .add(instruction.offset as usize)
+            .read()
+    };
+    match specialized_name(unit) {
+        Some((base, name)) if base == instruction.opcode => hint_bits(name),
+        _ => 0,
+    }
 }
 
-impl Input<'_> {
-    /// What the name means at present.
-    pub fn global_kind(&self, name: *mut PyObject) -> GlobalKind {
-        // SAFETY: live objects; the look-ups are of strings in exact dictionaries.
-        unsafe {
-            for dict in [self.globals, self.builtins] {
-                if PyDict_CheckExact(dict) == 0 {
-                    break;
-                }
-                let value = PyDict_GetItemWithError(dict, name);
-                if value.is_null() {
-                    PyErr_Clear();
-                    continue;
-                }
-                return if PyFunction_Check(value) != 0 {
-                    GlobalKind::Function
-                } else if PyModule_Check(value) != 0 {
-                    GlobalKind::Module
-                } else if PyType_Check(value) != 0 {
-                    GlobalKind::Class
-                } else if PyCFunction_Check(value) != 0 {
-                    GlobalKind::Builtin
-                } else {
-                    GlobalKind::Other
-                };
-            }
-            GlobalKind::Other
+/// What a specialized instruction of the interpreter says.
+fn hint_bits(hint: &str) -> u8 {
+    match hint {
+        "" => 0,
+        "CALL_PY_EXACT_ARGS" | "CALL_PY_GENERAL" | "CALL_BOUND_METHOD_EXACT_ARGS" | "CALL_BOUND_METHOD_GENERAL" => {
+            seen::PYTHON
         }
+        "LOAD_ATTR_INSTANCE_VALUE" | "LOAD_ATTR_SLOT" | "STORE_ATTR_INSTANCE_VALUE" | "STORE_ATTR_SLOT" => seen::VALUE,
+        "LOAD_ATTR_MODULE" | "LOAD_ATTR_CLASS" => seen::ONE_OBJECT,
+        "TO_BOOL_BOOL" | "TO_BOOL_NONE" => seen::BOOL,
+        _ if hint.starts_with("LOAD_ATTR_METHOD") => seen::METHOD,
+        _ if hint.ends_with("_FLOAT") => seen::FLOAT,
+        _ if hint.ends_with("UNICODE") || hint.ends_with("_STR") || hint.ends_with("STR_INT") => seen::STR,
+        _ if hint.ends_with("LIST_INT") || hint.ends_with("_LIST") => seen::LIST,
+        _ if hint.ends_with("TUPLE_INT") || hint.ends_with("_TUPLE") => seen::TUPLE,
+        "FOR_ITER_RANGE" => seen::RANGE,
+        "BINARY_SUBSCR_DICT" | "STORE_SUBSCR_DICT" => seen::DICT,
+        "BINARY_OP_ADD_INT" | "BINARY_OP_SUBTRACT_INT" | "BINARY_OP_MULTIPLY_INT" | "COMPARE_OP_INT" => seen::INT,
+        _ => seen::OTHER,
     }
 }
 

@@ -57,6 +57,7 @@ pub fn decline_reason(function: &Function) -> Option<String> {
 /// Emits the body of a function that [`decline_reason`] has nothing against.
 pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     let mut emitter = Emitter::new(b, input);
+    emitter.entries();
     emitter.prologue();
     emitter.jump_to_block(0);
     emitter.body();
@@ -79,7 +80,6 @@ impl<B: Builder> Emitter<'_, B> {
                 .take()
                 .unwrap_or_else(|| vec![emitter::Item::Memory; depth.into()]);
             self.terminated = false;
-            self.global_kinds.clear();
             self.likely_null.clear();
             for index in block.start..block.end {
                 if self.skip > 0 {
@@ -91,7 +91,6 @@ impl<B: Builder> Emitter<'_, B> {
                 self.at = instruction;
                 // An item that is gone says nothing about the one that takes its place.
                 let depth = self.stack.len();
-                self.global_kinds.retain(|&(at, _)| at < depth);
                 self.likely_null.retain(|&at| at < depth);
                 self.b.set_position(instruction.offset);
                 if self.input.handover_points.contains(&instruction.offset) && self.may_hand_over() {

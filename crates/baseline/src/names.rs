@@ -192,9 +192,6 @@ impl<B: Builder> Emitter<'_, B> {
                 self.call_object(&ops::LOAD_GLOBAL_SLOW, &[globals, builtins, name], &[])
             }
         };
-        let depth = self.depth();
-        self.global_kinds.retain(|&(at, _)| at < depth);
-        self.global_kinds.push((depth, self.input.global_kind(name)));
         self.push_owned(value);
         if self.at.arg & 1 != 0 {
             self.push(Item::Null);

@@ -14,6 +14,34 @@ use std::mem::offset_of;
 const INLINE_DROPS: usize = 5;
 
 impl<B: Builder> Emitter<'_, B> {
+    /// Goes to where the body is entered: at its start, or at a loop header with everything in the frame's memory.
+    pub fn entries(&mut self) {
+        if self.input.profiling {
+            // Nobody comes here in the middle.
+            return;
+        }
+        let function = self.function;
+        let headers = function
+            .blocks
+            .iter()
+            .enumerate()
+            .filter(|(_, block)| block.is_loop_header);
+        let targets: Vec<_> = headers.filter_map(|(number, _)| self.blocks[number]).collect();
+        if targets.is_empty() {
+            return;
+        }
+        let start = self.b.create_block();
+        let dispatch = self.b.create_block();
+        self.b.set_cold(dispatch);
+        let entry = self.b.param(2);
+        self.b.branch(entry, (dispatch, &[]), (start, &[]));
+        self.b.switch_to(dispatch);
+        let index = self.b.int_op_const(IntOp::Sub, entry, 1);
+        let index = self.b.truncate(Type::I32, index);
+        self.b.jump_table(index, start, &targets);
+        self.b.switch_to(start);
+    }
+
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
     pub fn prologue(&mut self) {
         let input = self.input;
@@ -89,6 +117,11 @@ impl<B: Builder> Emitter<'_, B> {
         let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
         let unquiet = self.b.compare(IntCond::Ne, breaker, expected);
         let any = self.b.int_op(IntOp::Or, too_deep, too_low);
+        let version = self.object::<Version>(self.input.version);
+        let calls = self.load(version, offset_of!(Version, calls) as i32);
+        let check = self.load(version, offset_of!(Version, check_calls) as i32);
+        let time = self.b.compare(IntCond::UnsignedGe, calls, check);
+        let any = self.b.int_op(IntOp::Or, any, time);
         let any = self.b.int_op(IntOp::Or, any, unquiet);
         let slow = self.b.create_block();
         self.b.set_cold(slow);
@@ -97,9 +130,10 @@ impl<B: Builder> Emitter<'_, B> {
 
         self.b.switch_to(slow);
         self.set_instruction_pointer();
-        let outcome = self
-            .b
-            .call_value(&ENTRY_CHECK, &[self.thread, self.frame, remaining, stack_pointer]);
+        let outcome = self.b.call_value(
+            &ENTRY_CHECK,
+            &[self.thread, self.frame, remaining, stack_pointer, version],
+        );
         let stop = self.b.create_block();
         self.b.branch(outcome, (stop, &[]), (next, &[]));
         self.b.switch_to(stop);

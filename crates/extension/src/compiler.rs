@@ -1,13 +1,13 @@
 //! From a function object to an installed version.
 
 use crate::config;
-use justjit_baseline::input::{Input, Objects, Sites};
+use justjit_baseline::input::{Input, Objects, Sites, interpreter_feedback};
 use justjit_baseline::{BODY, compile as emit, decline_reason};
 use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{CodeFields, Function as Decoded, Version as PythonVersion, decode};
 use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
-use justjit_runtime::hook::CodeState;
+use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::version::{HandOverReason, Version, register};
 use justjit_runtime::{api, probe};
@@ -25,6 +25,13 @@ const ENTRY: Signature = Signature {
 
 /// Calls after which the interpreter has specialized what it ran.
 const WARM_CALLS: u64 = 4;
+
+/// Calls and back edges after which code that was compiled for what had been seen looks whether it has seen more.
+const RECHECK_CALLS: u64 = 500;
+const RECHECK_EDGES: u64 = 5_000;
+/// Calls and back edges after which code that only collects feedback is compiled again.
+const HOT_CALLS: u64 = 10;
+const HOT_BACK_EDGES: u64 = 200;
 
 /// What compiling needs and keeps.
 struct Compiler {
@@ -142,19 +149,14 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 /// The GIL is held; a live function and its code's state.
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
-    unsafe { make(function.cast(), (*state).cold_calls, &(*state).handover_points, false).map(|version| Box::into_raw(version)) }
+    unsafe { make(function.cast(), state, false).map(|version| Box::into_raw(version)) }
 }
 
 /// Makes a version of a function that is not installed; with `want_text` it keeps the code generator's text.
 ///
 /// # Safety
 /// As for [`compile`].
-pub unsafe fn make(
-    function: *mut Function,
-    cold_calls: u64,
-    handover_points: &[u32],
-    want_text: bool,
-) -> Result<Box<Version>, String> {
+pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bool) -> Result<Box<Version>, String> {
     // SAFETY: see the contract.
     unsafe {
         let started = Instant::now();
@@ -190,13 +192,43 @@ pub unsafe fn make(
             call_sites: Vec::new(),
             attribute_sites: Vec::new(),
             tables: Vec::new(),
+            feedback: Box::default(),
+            compiled_with: Box::default(),
+            check_calls: HOT_CALLS,
+            check_edges: HOT_BACK_EDGES,
+            successor: null(),
             machine_code: Vec::new(),
             cells: Vec::new(),
         });
-        let mut handover_points = handover_points.to_vec();
+        let older = hook::matching_version(function.cast(), state);
+        let warm = (*state).cold_calls >= WARM_CALLS;
+        let mut feedback: Box<[u8]> = match older.as_ref() {
+            Some(older) => older.feedback.clone(),
+            None => vec![0; decoded.instructions.len()].into(),
+        };
+        if warm {
+            for (bits, instruction) in feedback.iter_mut().zip(&decoded.instructions) {
+                *bits |= interpreter_feedback(code, instruction);
+            }
+        }
+        version.compiled_with = feedback.clone();
+        version.feedback = feedback;
+        let profiling = older.is_null() && !warm;
+        if !profiling {
+            version.check_calls = RECHECK_CALLS;
+            version.check_edges = RECHECK_EDGES;
+        }
+        let mut handover_points = (*state).handover_points.clone();
         if config.handover_every > 0 {
             let every = config.handover_every as usize;
-            handover_points.extend(decoded.instructions.iter().skip(every - 1).step_by(every).map(|one| one.offset));
+            handover_points.extend(
+                decoded
+                    .instructions
+                    .iter()
+                    .skip(every - 1)
+                    .step_by(every)
+                    .map(|one| one.offset),
+            );
         }
         let sites = RefCell::new(Sites::default());
         let input = Input {
@@ -207,7 +239,7 @@ pub unsafe fn make(
             objects: compiler.objects,
             version: &raw mut *version,
             handover_points: &handover_points,
-            warm: cold_calls >= WARM_CALLS,
+            profiling,
             count_hits: config.count_hits,
             sites: &sites,
         };

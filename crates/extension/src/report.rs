@@ -244,9 +244,11 @@ pub fn dump(function: *mut PyObject, what: &str) -> PyResult<String> {
     }
     // SAFETY: the caller holds the function; the GIL is held; the version is never installed.
     unsafe {
-        let state = hook::state_of(hook::code_of(function).cast());
-        let cold_calls = if state.is_null() { 0 } else { (*state).cold_calls };
-        let version = compiler::make(function.cast::<Function>(), cold_calls, &[], true)
+        let state = hook::ensure_state(hook::code_of(function).cast());
+        if state.is_null() {
+            return Err(PyRuntimeError::new_err("no memory"));
+        }
+        let version = compiler::make(function.cast::<Function>(), state, true)
             .map_err(|reason| PyRuntimeError::new_err(format!("not compiled: {reason}")))?;
         let mut out = String::new();
         if let Some(code) = compiler::body_code(&version) {

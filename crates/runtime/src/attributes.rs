@@ -8,6 +8,7 @@
 //! stays true, and alive, as long as the tag is the same.
 
 use crate::api;
+use crate::feedback::{self, seen};
 use crate::globals::{self, GlobalCell};
 use crate::layout::*;
 use crate::runtime_fns;
@@ -39,26 +40,37 @@ enum Kind {
     Inline { offset: i64, guard: i64, index: u8 },
     /// A slot of a class with `__slots__`.
     Slot { offset: i64 },
-    /// An attribute of the class that is given as it is.
-    ClassValue { value: *mut PyObject, shadow: Shadow },
+    /// An attribute of the class that is given as it is, as long as its own type has this version: it may become a
+    /// descriptor.
+    ClassValue {
+        value: *mut PyObject,
+        value_version: u32,
+        shadow: Shadow,
+    },
     /// A function or method descriptor of the class.
     Method { function: *mut PyObject, shadow: Shadow },
-    /// A property: its getter (a Python function).
-    Property { getter: *mut PyObject },
+    /// A property, and its getter (a Python function) as long as that stays.
+    Property {
+        property: *mut PyObject,
+        getter: *mut PyObject,
+    },
     /// A name in a module: that very module, and the cell that holds the value.
     Module {
         module: *mut PyObject,
         cell: *mut GlobalCell,
     },
-    /// An attribute of that very class, whose own version tag is `version`.
+    /// An attribute of that very class, whose own version tag is `version`; `value_version` is that of the value's
+    /// type.
     OfClass {
         class: *mut PyObject,
         version: u32,
         value: *mut PyObject,
+        value_version: u32,
     },
-    /// What the class has (or NULL), unless the instance's dictionary has it.
+    /// What the class has (or NULL), unless the instance's dictionary has it; `class_version` is that of its type.
     Dictionary {
         class_value: *mut PyObject,
+        class_version: u32,
         is_method: bool,
     },
 }
@@ -83,9 +95,10 @@ pub struct AttributeSite {
     pub store_mask: i64,
     pub method: *mut PyObject,
     pub method_guard: i64,
-    /// The fast entry for one very object, a module or class: what it is, a number that must be as expected, and
-    /// where the value is.
+    /// The fast entry for one very object, a module or class: what it is, its type (which can be assigned to), a number
+    /// that must be as expected, and where the value is.
     pub identity: *mut PyObject,
+    pub identity_type: *mut PyTypeObject,
     pub check: *const u32,
     pub check_expected: u32,
     pub value: *const *mut PyObject,
@@ -97,6 +110,7 @@ pub struct AttributeSite {
     pub misses: u64,
     entries: Vec<Entry>,
     overflow: u32,
+    feedback: *mut u8,
     /// Where an instance's dictionary had the name the last time.
     hint: usize,
 }
@@ -110,7 +124,7 @@ static NO_VALUE: usize = 0;
 
 impl AttributeSite {
     /// A site that has seen nothing. `name` must outlive it (the code object holds it).
-    pub fn new(name: *mut PyObject) -> Self {
+    pub fn new(name: *mut PyObject, feedback: *mut u8) -> Self {
         AttributeSite {
             value_version: NO_VERSION,
             method_version: NO_VERSION,
@@ -121,6 +135,7 @@ impl AttributeSite {
             method: null_mut(),
             method_guard: 0,
             identity: null_mut(),
+            identity_type: null_mut(),
             check: (&raw const NO_CHECK),
             check_expected: 0,
             value: (&raw const NO_VALUE).cast(),
@@ -132,6 +147,7 @@ impl AttributeSite {
             misses: 0,
             entries: Vec::new(),
             overflow: 0,
+            feedback,
             hint: 0,
         }
     }
@@ -173,13 +189,19 @@ impl AttributeSite {
             }
             Kind::Module { module, cell } => {
                 self.identity = module;
+                self.identity_type = tp;
                 self.check = &raw const NO_CHECK;
                 self.check_expected = 0;
                 // SAFETY: the entry holds a reference to the cell.
                 self.value = unsafe { &raw const (*cell).value };
             }
-            Kind::OfClass { class, version, value } => {
+            // What a metaclass of the program's own or a value that may become a descriptor mean changes without the
+            // class's version.
+            Kind::OfClass {
+                class, version, value, ..
+            } if tp == &raw mut PyType_Type && is_immutable_instance(value) => {
                 self.identity = class;
+                self.identity_type = tp;
                 // SAFETY: a class that is compared with before this is read.
                 self.check = unsafe { class.cast::<u8>().add(type_object::TP_VERSION_TAG).cast() };
                 self.check_expected = version;
@@ -195,6 +217,14 @@ impl AttributeSite {
             self.overflow += 1;
             self.forget(0);
         }
+        let bit = match kind {
+            Kind::Inline { .. } | Kind::Slot { .. } => seen::VALUE,
+            Kind::Method { .. } => seen::METHOD,
+            Kind::Module { .. } | Kind::OfClass { .. } => seen::ONE_OBJECT,
+            _ => seen::OTHER,
+        };
+        // SAFETY: the feedback is the version's, as the site is.
+        unsafe { feedback::note(self.feedback, bit) };
         self.entries.push(Entry { version, kind });
         let index = self.entries.len() - 1;
         self.promote(index, tp);
@@ -238,6 +268,21 @@ unsafe fn field<T: Copy>(tp: *mut PyTypeObject, offset: usize) -> T {
 unsafe fn flags(tp: *mut PyTypeObject) -> c_ulong {
     // SAFETY: a live type.
     unsafe { PyType_GetFlags(tp) }
+}
+
+/// Whether the object's type can never change what it is for a descriptor.
+fn is_immutable_instance(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe { flags(Py_TYPE(object)) & Py_TPFLAGS_IMMUTABLETYPE != 0 }
+}
+
+/// The version tag of the object's type, given now if it has none; `None` when the interpreter gives none.
+unsafe fn version_of_type(object: *mut PyObject) -> Option<u32> {
+    // SAFETY: a live object.
+    unsafe {
+        let tp = Py_TYPE(object);
+        (api::PyUnstable_Type_AssignVersionTag(tp) != 0).then(|| version_tag(tp))
+    }
 }
 
 /// The class's shared keys, if its instances have inline values.
@@ -293,11 +338,14 @@ unsafe fn has_dictionary(tp: *mut PyTypeObject) -> bool {
     unsafe { flags(tp) & TPFLAGS_MANAGED_DICT != 0 || field::<isize>(tp, type_object::TP_DICTOFFSET) != 0 }
 }
 
-/// Offset of the slot that a member descriptor of `__slots__` stands for.
-unsafe fn slot_offset(descriptor: *mut PyObject) -> Option<i64> {
+/// Offset of the slot that a member descriptor of `__slots__` stands for in instances of `tp`: not where it was borrowed
+/// from another class.
+unsafe fn slot_offset(tp: *mut PyTypeObject, descriptor: *mut PyObject) -> Option<i64> {
     // SAFETY: the type was looked at; the member definition is static or belongs to the class.
     unsafe {
-        if Py_TYPE(descriptor) != &raw mut PyMemberDescr_Type {
+        if Py_TYPE(descriptor) != &raw mut PyMemberDescr_Type
+            || PyType_IsSubtype(tp, (*descriptor.cast::<MemberDescriptor>()).d_type) == 0
+        {
             return None;
         }
         let member = (*descriptor.cast::<MemberDescriptor>()).d_member;
@@ -313,6 +361,13 @@ struct MemberDescriptor {
     d_name: *mut PyObject,
     d_qualname: *mut PyObject,
     d_member: *mut PyMemberDef,
+}
+
+/// The head of `propertyobject` (`Objects/descrobject.c`), which is checked against `fget` before it is relied on.
+#[repr(C)]
+struct Property {
+    ob_base: PyObject,
+    prop_get: *mut PyObject,
 }
 
 fn is_generic_load(tp: *mut PyTypeObject) -> bool {
@@ -336,17 +391,22 @@ unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kin
         if found.is_null() {
             if !keys.is_null() {
                 // A name that the keys have no room for is in dictionaries of the instances' own.
-                let elsewhere = Kind::Dictionary { class_value: null_mut(), is_method: false };
+                let elsewhere = Kind::Dictionary {
+                    class_value: null_mut(),
+                    class_version: 0,
+                    is_method: false,
+                };
                 return Some(key_index(keys, name).map_or(elsewhere, |index| inline_kind(tp, index)));
             }
             return has_dictionary(tp).then_some(Kind::Dictionary {
                 class_value: null_mut(),
+                class_version: 0,
                 is_method: false,
             });
         }
         let dtype = Py_TYPE(found);
         if (*dtype).tp_descr_set.is_some() {
-            if let Some(offset) = slot_offset(found) {
+            if let Some(offset) = slot_offset(tp, found) {
                 return Some(Kind::Slot { offset });
             }
             if dtype == &raw mut PyProperty_Type {
@@ -357,7 +417,12 @@ unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kin
                 }
                 // The property keeps it.
                 Py_DECREF(getter);
-                return (Py_TYPE(getter) == &raw mut PyFunction_Type).then_some(Kind::Property { getter });
+                let usable =
+                    Py_TYPE(getter) == &raw mut PyFunction_Type && (*found.cast::<Property>()).prop_get == getter;
+                return usable.then_some(Kind::Property {
+                    property: found,
+                    getter,
+                });
             }
             return None;
         }
@@ -373,7 +438,7 @@ unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kin
             }
         } else if !keys.is_null() {
             if let Some(index) = key_index(keys, name) {
-                return Some(inline_kind(tp, index));
+                return is_immutable_instance(found).then(|| inline_kind(tp, index));
             }
             let values: isize = field(tp, type_object::TP_BASICSIZE);
             Shadow {
@@ -384,6 +449,7 @@ unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kin
         } else {
             return Some(Kind::Dictionary {
                 class_value: found,
+                class_version: version_of_type(found)?,
                 is_method,
             });
         };
@@ -393,7 +459,11 @@ unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kin
                 shadow,
             }
         } else {
-            Kind::ClassValue { value: found, shadow }
+            Kind::ClassValue {
+                value: found,
+                value_version: version_of_type(found)?,
+                shadow,
+            }
         })
     }
 }
@@ -439,6 +509,7 @@ unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject) -> Option
                 class: object,
                 version: version_tag(class),
                 value,
+                value_version: version_of_type(value)?,
             });
         }
         None
@@ -523,7 +594,14 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject, hint: &
                     new_reference(value)
                 }
             }
-            Kind::ClassValue { value, shadow } => {
+            Kind::ClassValue {
+                value,
+                value_version,
+                shadow,
+            } => {
+                if version_tag(Py_TYPE(*value)) != *value_version {
+                    return Outcome::Stale;
+                }
                 if unshadowed(object, shadow) {
                     return new_reference(*value);
                 }
@@ -541,8 +619,11 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject, hint: &
                 }
                 Outcome::Stale
             }
-            Kind::Property { getter } => {
+            Kind::Property { property, getter } => {
                 let getter = *getter;
+                if (*property.cast::<Property>()).prop_get != getter {
+                    return Outcome::Stale;
+                }
                 Py_INCREF(getter);
                 let value = PyObject_CallOneArg(getter, object);
                 Py_DECREF(getter);
@@ -572,17 +653,29 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject, hint: &
                     Outcome::Error
                 }
             }
-            Kind::OfClass { class, version, value } => {
+            Kind::OfClass {
+                class,
+                version,
+                value,
+                value_version,
+            } => {
                 if *class != object {
                     return Outcome::No;
                 }
-                if version_tag(object.cast()) == *version {
+                if version_tag(object.cast()) == *version && version_tag(Py_TYPE(*value)) == *value_version {
                     new_reference(*value)
                 } else {
                     Outcome::Stale
                 }
             }
-            Kind::Dictionary { class_value, is_method } => {
+            Kind::Dictionary {
+                class_value,
+                class_version,
+                is_method,
+            } => {
+                if !class_value.is_null() && version_tag(Py_TYPE(*class_value)) != *class_version {
+                    return Outcome::Stale;
+                }
                 if let Some(outcome) = own_attribute(object, name, hint) {
                     return outcome;
                 }
@@ -852,13 +945,23 @@ unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
         }
         let name = (*site).name;
         let found = class_attribute(tp, name);
+        if !found.is_null() && !is_immutable_instance(found) {
+            // It may become a descriptor.
+            return;
+        }
         let kind = if !found.is_null() && (*Py_TYPE(found)).tp_descr_set.is_some() {
-            slot_offset(found).map(|offset| Kind::Slot { offset })
+            slot_offset(tp, found).map(|offset| Kind::Slot { offset })
         } else {
             let keys = shared_keys(tp);
             let index = if keys.is_null() { None } else { key_index(keys, name) };
-            let elsewhere = Kind::Dictionary { class_value: null_mut(), is_method: false };
-            index.map(|index| inline_kind(tp, index)).or_else(|| has_dictionary(tp).then_some(elsewhere))
+            let elsewhere = Kind::Dictionary {
+                class_value: null_mut(),
+                class_version: 0,
+                is_method: false,
+            };
+            index
+                .map(|index| inline_kind(tp, index))
+                .or_else(|| has_dictionary(tp).then_some(elsewhere))
         };
         let tag = version_tag(tp);
         if let Some(kind) = kind

@@ -1,8 +1,8 @@
 //! Calls: into compiled code from outside, from compiled code to anything, and the binding of arguments.
 
 use crate::api;
-use crate::frame::{pop_chunk, push_chunk, room};
 use crate::feedback::{self, seen};
+use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
 use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
 use crate::runtime_fns;
@@ -439,7 +439,11 @@ unsafe fn call_by_frame(
             localsplus: [null_mut()],
         });
         for index in 0..locals {
-            let value = if index < count { args.add(index).read() } else { null_mut() };
+            let value = if index < count {
+                args.add(index).read()
+            } else {
+                null_mut()
+            };
             Frame::slot(frame, index).write(value);
         }
         (*tstate).current_frame = frame;

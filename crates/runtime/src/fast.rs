@@ -1,5 +1,6 @@
 //! Instructions with a quick way for common types that is too long to be inlined.
 
+use crate::feedback::{self, seen};
 use crate::layout::{Code, Frame, Function};
 use crate::numbers::compact_value;
 use crate::ops;
@@ -15,7 +16,8 @@ fn position(index: i64, length: isize) -> Option<isize> {
 
 runtime_fns! {
     /// `BINARY_SUBSCR` (borrowed).
-    SUBSCR = fn subscr(container: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+    SUBSCR = fn subscr(container: *mut PyObject, key: *mut PyObject, site: *mut u8) -> *mut PyObject {
+        feedback::container(site, container);
         let tp = Py_TYPE(container);
         if tp == &raw mut PyDict_Type {
             // Strings hash and compare without Python code; any other key goes the way that protects the dictionary.
@@ -49,7 +51,8 @@ runtime_fns! {
     }
 
     /// `STORE_SUBSCR` (borrowed).
-    SET_SUBSCR = fn set_subscr(container: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> i32 {
+    SET_SUBSCR = fn set_subscr(container: *mut PyObject, key: *mut PyObject, value: *mut PyObject, site: *mut u8) -> i32 {
+        feedback::container(site, container);
         let tp = Py_TYPE(container);
         if tp == &raw mut PyDict_Type && PyUnicode_CheckExact(key) != 0 {
             Py_INCREF(container);
@@ -72,8 +75,17 @@ runtime_fns! {
     }
 
     /// The truth of an object (borrowed): 0, 1, or -1 with an exception.
-    TO_BOOL = fn to_bool(object: *mut PyObject) -> i32 {
+    TO_BOOL = fn to_bool(object: *mut PyObject, site: *mut u8) -> i32 {
         let tp = Py_TYPE(object);
+        if tp == &raw mut PyBool_Type {
+            feedback::note(site, seen::BOOL);
+            return (object == Py_True()).into();
+        }
+        if object == Py_None() {
+            feedback::note(site, seen::BOOL);
+            return 0;
+        }
+        feedback::note(site, seen::OTHER);
         if tp == &raw mut PyLong_Type {
             return match compact_value(object) {
                 Some(value) => (value != 0).into(),
@@ -94,14 +106,21 @@ runtime_fns! {
 
     /// `local = local + value` (or `+=`) where the local's own reference is the only one that has to stay good until
     /// the store that follows: a string is extended in place, the slot left empty. `value` is borrowed.
-    ADD_TO_LOCAL = fn add_to_local(op: i32, slot: *mut *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+    ADD_TO_LOCAL = fn add_to_local(op: i32, slot: *mut *mut PyObject, value: *mut PyObject, site: *mut u8) -> *mut PyObject {
         let mut left = slot.read();
         if PyUnicode_CheckExact(left) != 0 && PyUnicode_CheckExact(value) != 0 && left != value {
+            feedback::note(site, seen::STR);
             slot.write(null_mut());
             PyUnicode_Append(&mut left, value);
             return left;
         }
-        crate::numbers::binary(op, left, value)
+        crate::numbers::binary(op, left, value, site)
+    }
+
+    /// `UNPACK_SEQUENCE` (borrowed): item `i` goes to `out[count - 1 - i]`.
+    UNPACK = fn unpack(sequence: *mut PyObject, count: i32, out: *mut *mut PyObject, site: *mut u8) -> i32 {
+        feedback::container(site, sequence);
+        ops::unpack::unpack_sequence(sequence, count, out)
     }
 
     /// `MAKE_CELL`: puts the slot's value (or nothing) into a new cell in the slot; 0, or -1 with an exception.

@@ -175,19 +175,23 @@ pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
         let versions = &(*state).versions;
         versions
             .iter()
+            .rev()
             .copied()
             .find(|&version| (*version).vectorcall == entry)
             .unwrap_or(null_mut())
     }
 }
 
-/// The version for the function's code and globals, whatever its entry is at present.
-unsafe fn matching_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
+/// The newest version for the function's code and globals, whatever its entry is at present.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn matching_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
     // SAFETY: live objects.
     unsafe {
         let function = function.cast::<Function>();
         let versions = &(*state).versions;
-        let found = versions.iter().copied().find(|&version| {
+        let found = versions.iter().rev().copied().find(|&version| {
             (*version).globals == (*function).func_globals && (*version).builtins == (*function).func_builtins
         });
         found.unwrap_or(null_mut())
@@ -221,8 +225,13 @@ unsafe extern "C" fn vectorcall_cold(
         if version.is_null() {
             return call_original(function, args, nargsf, kwnames);
         }
-        type Entry =
-            unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject, *mut Version) -> *mut PyObject;
+        type Entry = unsafe extern "C" fn(
+            *mut PyObject,
+            *const *mut PyObject,
+            usize,
+            *mut PyObject,
+            *mut Version,
+        ) -> *mut PyObject;
         let entry = std::mem::transmute::<*const (), Entry>(VECTORCALL.address);
         entry(function, args, nargsf, kwnames, version)
     }
@@ -250,7 +259,11 @@ unsafe fn count_call(thread: *mut Thread, function: *mut PyObject) -> *mut Versi
             None if (*state).has_loop => 0,
             None => hooks().default_calls,
         };
-        if (*state).cold_calls > wanted { compile(function) } else { null_mut() }
+        if (*state).cold_calls > wanted {
+            compile(function)
+        } else {
+            null_mut()
+        }
     }
 }
 
@@ -267,7 +280,11 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
             return count_call(thread, function);
         }
         let version = version_of(function);
-        if !version.is_null() && safepoint::runs_compiled(thread) { version } else { null_mut() }
+        if !version.is_null() && safepoint::runs_compiled(thread) {
+            version
+        } else {
+            null_mut()
+        }
     }
 }
 
@@ -306,6 +323,55 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
         }
         api::PyFunction_SetVectorcall(function, (*version).vectorcall);
         version
+    }
+}
+
+/// Versions of one code object, beyond which it rests in the newest.
+const VERSION_LIMIT: usize = 5;
+
+/// It is time to look whether a function's `version` has seen more than it was compiled for; then the function is
+/// compiled again, and its calls go to the new version. A version that collects feedback only was compiled for nothing.
+///
+/// # Safety
+/// The GIL is held; a live function and its version.
+#[cold]
+pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
+        // Look again later, and then less and less often.
+        (*version).check_calls = (*version).check_calls.max((*version).calls) * 16;
+        (*version).check_edges = (*version).check_edges.max((*version).back_edges) * 16;
+        let state = ensure_state((*function.cast::<Function>()).func_code);
+        if state.is_null() || (*function.cast::<Function>()).func_code != (*version).code.cast() {
+            // The code was replaced while it ran.
+            return;
+        }
+        let mut newest = matching_version(function, state);
+        if newest == version {
+            if (*version).feedback == (*version).compiled_with || (*state).versions.len() >= VERSION_LIMIT {
+                return;
+            }
+            let raised = api::PyErr_GetRaisedException();
+            let made = hooks().compiler.map(|compiler| compiler(function, state));
+            api::PyErr_SetRaisedException(raised);
+            let Some(Ok(made)) = made else {
+                // What there is stays.
+                return;
+            };
+            (*state).versions.push(made);
+            crate::globals::watch_version(made);
+            newest = made;
+        }
+        if newest.is_null() {
+            return;
+        }
+        (*version).successor = (*newest).body;
+        // Other functions of this code come here too, at once.
+        (*version).check_calls = 0;
+        (*version).check_edges = 0;
+        if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
+            api::PyFunction_SetVectorcall(function, (*newest).vectorcall);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `for` over anything: the next item without a call through Python where the iterator's kind is known.
 
+use crate::feedback::{self, seen};
 use crate::layout::offset;
 use crate::numbers::new_int;
 use crate::runtime_fns;
@@ -9,6 +10,44 @@ use std::ptr::null_mut;
 /// What [`for_iter`] gives instead of an item when an exception is set.
 pub const RAISED: *mut PyObject = 1 as *mut PyObject;
 
+/// Types of the iterators over lists and tuples.
+static mut SEQUENCE_ITERATORS: [*mut PyTypeObject; 2] = [null_mut(); 2];
+
+/// Finds the iterators' types.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn initialize() -> Result<(), ()> {
+    // SAFETY: the types are static objects of the interpreter.
+    unsafe {
+        for (index, sequence) in [PyList_New(0), PyTuple_New(0)].into_iter().enumerate() {
+            if sequence.is_null() {
+                return Err(());
+            }
+            let iterator = PyObject_GetIter(sequence);
+            Py_DECREF(sequence);
+            if iterator.is_null() {
+                return Err(());
+            }
+            SEQUENCE_ITERATORS[index] = Py_TYPE(iterator);
+            Py_DECREF(iterator);
+        }
+        Ok(())
+    }
+}
+
+fn iterator_kind(tp: *mut PyTypeObject) -> u8 {
+    // SAFETY: written once, at import.
+    let [list, tuple] = unsafe { SEQUENCE_ITERATORS };
+    if tp == list {
+        seen::LIST
+    } else if tp == tuple {
+        seen::TUPLE
+    } else {
+        seen::OTHER
+    }
+}
+
 unsafe fn word(object: *mut PyObject, offset: i32) -> *mut isize {
     // SAFETY: the caller knows the object's layout.
     unsafe { object.cast::<u8>().add(offset as usize).cast() }
@@ -17,9 +56,10 @@ unsafe fn word(object: *mut PyObject, offset: i32) -> *mut isize {
 runtime_fns! {
     /// `FOR_ITER` (iterator borrowed, kept by the frame): the next item (a new reference), NULL at the end, or
     /// [`RAISED`].
-    FOR_ITER = fn for_iter(iterator: *mut PyObject) -> *mut PyObject {
+    FOR_ITER = fn for_iter(iterator: *mut PyObject, site: *mut u8) -> *mut PyObject {
         let tp = Py_TYPE(iterator);
         if tp == &raw mut PyRangeIter_Type {
+            feedback::note(site, seen::RANGE);
             let remaining = word(iterator, offset::RANGEITER_LEN);
             if remaining.read() <= 0 {
                 return null_mut();
@@ -31,6 +71,7 @@ runtime_fns! {
             let number = new_int(value as i64);
             return if number.is_null() { RAISED } else { number };
         }
+        feedback::note(site, iterator_kind(tp));
         let item = match (*tp).tp_iternext {
             Some(next) => next(iterator),
             None => {

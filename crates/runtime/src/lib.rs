@@ -9,6 +9,7 @@ pub mod api;
 pub mod attributes;
 pub mod call;
 pub mod fast;
+pub mod feedback;
 pub mod frame;
 pub mod function_table;
 pub mod globals;
@@ -36,6 +37,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> Result<(), ()> {
     unsafe {
         names::initialize()?;
         numbers::initialize()?;
+        iteration::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
         probe::initialize();

@@ -3,6 +3,7 @@
 //! Float objects that die in compiled code are kept on a free list and used again: a box then costs a few
 //! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise.
 
+use crate::feedback;
 use crate::ops;
 use crate::runtime_fns;
 use pyo3_ffi::*;
@@ -53,7 +54,10 @@ pub static mut SHARED: Shared = Shared {
         head: null_mut(),
         count: 0,
     },
-    wide_ints: FreeList { head: null_mut(), count: 0 },
+    wide_ints: FreeList {
+        head: null_mut(),
+        count: 0,
+    },
     small_ints: [null_mut(); SMALL_INTS],
 };
 
@@ -285,7 +289,26 @@ fn float_op(op: i32, a: f64, b: f64) -> Option<f64> {
     })
 }
 
+/// A comparison by its number (`Py_LT` and so on).
+#[inline]
+fn compare_values<T: PartialOrd>(op: i32, x: &T, y: &T) -> bool {
+    match op {
+        0 => x < y,
+        1 => x <= y,
+        2 => x == y,
+        3 => x != y,
+        4 => x > y,
+        _ => x >= y,
+    }
+}
+
 runtime_fns! {
+    /// `COMPARE_OP` whose result is an object (operands borrowed).
+    COMPARE_OBJECT = fn compare_object(op: i32, a: *mut PyObject, b: *mut PyObject, site: *mut u8) -> *mut PyObject {
+        feedback::operands(site, a, b);
+        ops::numbers::compare(op, a, b)
+    }
+
     /// A float object.
     BOX_FLOAT = fn box_float(value: f64) -> *mut PyObject { new_float(value) }
 
@@ -322,7 +345,8 @@ runtime_fns! {
     }
 
     /// `BINARY_OP` (operands borrowed).
-    BINARY = fn binary(op: i32, a: *mut PyObject, b: *mut PyObject) -> *mut PyObject {
+    BINARY = fn binary(op: i32, a: *mut PyObject, b: *mut PyObject, site: *mut u8) -> *mut PyObject {
+        feedback::operands(site, a, b);
         if is_int(a) && is_int(b) {
             if let (Some(x), Some(y)) = (short_value(a), short_value(b)) {
                 let result = small_int_op(op, x, y);
@@ -340,19 +364,18 @@ runtime_fns! {
     }
 
     /// `COMPARE_OP` whose result is tested (operands borrowed): 0, 1, or -1 with an exception.
-    COMPARE_TEST = fn compare_test(op: i32, a: *mut PyObject, b: *mut PyObject) -> i32 {
+    COMPARE_TEST = fn compare_test(op: i32, a: *mut PyObject, b: *mut PyObject, site: *mut u8) -> i32 {
+        feedback::operands(site, a, b);
+        if is_int(a)
+            && is_int(b)
+            && let (Some(x), Some(y)) = (compact_value(a), compact_value(b))
+        {
+            return compare_values(op, &x, &y).into();
+        }
         if (is_float(a) || is_float(b))
             && let (Some(x), Some(y)) = (as_float(a), as_float(b))
         {
-            let result = match op {
-                0 => x < y,
-                1 => x <= y,
-                2 => x == y,
-                3 => x != y,
-                4 => x > y,
-                _ => x >= y,
-            };
-            return result.into();
+            return compare_values(op, &x, &y).into();
         }
         if (op == Py_EQ || op == Py_NE) && PyUnicode_CheckExact(a) != 0 && PyUnicode_CheckExact(b) != 0 {
             let equal = a == b || string_equal(a, b);

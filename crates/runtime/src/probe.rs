@@ -43,7 +43,10 @@ pub unsafe fn initialize() {
 
 /// What [`initialize`] found; the error is why nothing is compiled.
 pub fn verdict() -> Result<(), String> {
-    VERDICT.get().cloned().unwrap_or_else(|| Err("the interpreter's layouts were not checked".into()))
+    VERDICT
+        .get()
+        .cloned()
+        .unwrap_or_else(|| Err("the interpreter's layouts were not checked".into()))
 }
 
 /// Checks everything; the error names what lies otherwise than expected, with no exception left set.

@@ -8,6 +8,7 @@ use crate::api;
 use crate::layout::Frame;
 use crate::runtime_fns;
 use crate::thread::Thread;
+use crate::version::Version;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -26,6 +27,8 @@ pub mod verdict {
     pub const RAISE: i32 = 2;
     /// Hand the frame to the interpreter at the next instruction.
     pub const HAND_OVER: i32 = 3;
+    /// Go on in the version's successor.
+    pub const ENTER: i32 = 4;
 }
 
 /// The user wants everything to run in the interpreter.
@@ -165,9 +168,26 @@ runtime_fns! {
         if check_version(thread) { verdict::GO_ON } else { verdict::HAND_OVER }
     }
 
+    /// A back edge found the breaker set, or it is time to look whether better code is to be had.
+    BACK_EDGE = fn back_edge(thread: *mut Thread, frame: *mut Frame, version: *mut Version) -> i32 {
+        if (*(*thread).tstate).eval_breaker != (*thread).expected_breaker {
+            let verdict = safepoint(thread);
+            if verdict != verdict::GO_ON {
+                return verdict;
+            }
+        }
+        if (*version).back_edges >= (*version).check_edges {
+            crate::hook::upgrade((*frame).f_funcobj, version);
+            if !(*version).successor.is_null() {
+                return verdict::ENTER;
+            }
+        }
+        verdict::GO_ON
+    }
+
     /// The entry of a function found the breaker set, the recursion limit reached or the stack nearly used up.
     /// `remaining` is the recursion count after this call was counted.
-    ENTRY_CHECK = fn entry_check(thread: *mut Thread, frame: *mut Frame, remaining: i32, stack_pointer: usize) -> i32 {
+    ENTRY_CHECK = fn entry_check(thread: *mut Thread, frame: *mut Frame, remaining: i32, stack_pointer: usize, version: *mut Version) -> i32 {
         let tstate = (*thread).tstate;
         let too_deep = remaining < 0 && ((*tstate).recursion_headroom == 0 || remaining < -50);
         if too_deep || stack_pointer < (*thread).stack_limit {
@@ -178,6 +198,9 @@ runtime_fns! {
             crate::frame::leave(thread, frame);
             api::PyErr_SetRaisedException(raised);
             return verdict::LEAVE;
+        }
+        if (*version).calls >= (*version).check_calls {
+            crate::hook::upgrade((*frame).f_funcobj, version);
         }
         if (*tstate).eval_breaker == (*thread).expected_breaker {
             return verdict::GO_ON;

@@ -72,6 +72,15 @@ pub struct Version {
     pub attribute_sites: Vec<Box<AttributeSite>>,
     /// Tables that the code reads.
     pub tables: Vec<Box<[u8]>>,
+    /// What each instruction has seen, by its index (see [`crate::feedback`]).
+    pub feedback: Box<[u8]>,
+    /// What `feedback` was when the code was made; other bits mean that better code is to be had.
+    pub compiled_with: Box<[u8]>,
+    /// Numbers of calls and of back edges at which that is looked at.
+    pub check_calls: u64,
+    pub check_edges: u64,
+    /// The body that replaced this one.
+    pub successor: *const (),
     /// The machine code, given back when this is dropped.
     pub machine_code: Vec<Box<dyn std::any::Any>>,
     /// Global cells that the code reads; they live as long as the version.
