@@ -25,8 +25,8 @@ def _quiet(function: Any, rows: list[tuple[Any, ...]], rounds: int) -> None:
                 pass
 
 
-def growth(source: str, filename: str, name: str, mode: str) -> dict[str, int]:
-    """What ``CALLS`` rounds of the case leave behind: references to arguments, constants and globals, and
+def growth(source: str, filename: str, name: str, mode: str, calls: int = CALLS) -> dict[str, int]:
+    """What ``calls`` rounds of the case leave behind: references to arguments, constants and globals, and
     the least number of blocks that any window of calls left allocated."""
     import contextlib
     import io
@@ -48,7 +48,7 @@ def growth(source: str, filename: str, name: str, mode: str) -> dict[str, int]:
             grown = sys.maxsize
             for _ in range(WINDOWS):
                 blocks = sys.getallocatedblocks()
-                _quiet(function, rows, CALLS // WINDOWS)
+                _quiet(function, rows, calls // WINDOWS)
                 gc.collect()
                 output.seek(0), output.truncate()
                 grown = min(grown, sys.getallocatedblocks() - blocks)
