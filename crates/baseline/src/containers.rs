@@ -4,7 +4,7 @@ use crate::emitter::{Emitter, Item, Known, Operand};
 use justjit_builder::Type;
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn};
 use justjit_bytecode::Opcode;
-use justjit_runtime::fast::{SET_SUBSCR, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
+use justjit_runtime::fast::{SET_SUBSCR, SLICE, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
@@ -196,7 +196,7 @@ impl<B: Builder> Emitter<'_, B> {
         let start = self.pop();
         let container = self.pop();
         let args = [container.value, start.value, stop.value];
-        let result = self.call_object(&ops::BINARY_SLICE, &args, &[container, start, stop]);
+        let result = self.call_object(&SLICE, &args, &[container, start, stop]);
         self.push_owned(result);
     }
 

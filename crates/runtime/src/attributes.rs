@@ -691,6 +691,28 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject, hint: &
     }
 }
 
+/// A new reference to what the object's dictionary has of that name at the entry where it was the last time, or NULL.
+#[inline]
+unsafe fn hinted_value(object: *mut PyObject, name: *mut PyObject, hint: usize) -> *mut PyObject {
+    // SAFETY: the object is held by the caller, and holds its dictionary.
+    unsafe {
+        let dict = instance_dictionary(object).cast::<DictObject>();
+        if dict.is_null() || !(*dict).ma_values.is_null() {
+            return null_mut();
+        }
+        let keys = (*dict).ma_keys;
+        if (*keys).dk_kind != DICT_KEYS_UNICODE || hint >= (*keys).dk_nentries as usize {
+            return null_mut();
+        }
+        let entry = unicode_entries(keys).add(hint);
+        if (*entry).me_key != name || (*entry).me_value.is_null() {
+            return null_mut();
+        }
+        Py_INCREF((*entry).me_value);
+        (*entry).me_value
+    }
+}
+
 /// What the object's dictionary has of that name; `None` when there is nothing. `hint` is where the entry was found
 /// the last time.
 unsafe fn own_attribute(object: *mut PyObject, name: *mut PyObject, hint: &mut usize) -> Option<Outcome> {
@@ -700,14 +722,11 @@ unsafe fn own_attribute(object: *mut PyObject, name: *mut PyObject, hint: &mut u
         if dict.is_null() {
             return None;
         }
-        let layout = dict.cast::<DictObject>();
-        if (*layout).ma_values.is_null() && (*(*layout).ma_keys).dk_kind == DICT_KEYS_UNICODE {
-            let keys = (*layout).ma_keys;
-            let entry = unicode_entries(keys).add(*hint);
-            if *hint < (*keys).dk_nentries as usize && (*entry).me_key == name && !(*entry).me_value.is_null() {
-                return Some(new_reference((*entry).me_value));
-            }
+        let found = hinted_value(object, name, *hint);
+        if !found.is_null() {
+            return Some(Outcome::Value(found));
         }
+        let layout = dict.cast::<DictObject>();
         let mut value = null_mut();
         Py_INCREF(dict);
         let status = api::PyDict_GetItemRef(dict, name, &mut value);
@@ -740,6 +759,7 @@ unsafe fn plain_value(site: *mut AttributeSite, object: *mut PyObject) -> *mut P
             let offset = match &entry.kind {
                 Kind::Inline { offset, guard, .. } if base.offset(*guard as isize).read() != 0 => *offset,
                 Kind::Slot { offset } => *offset,
+                Kind::Inline { .. } | Kind::Dictionary { .. } => return hinted_value(object, (*site).name, (*site).hint),
                 _ => return null_mut(),
             };
             let value = base.offset(offset as isize).cast::<*mut PyObject>().read();

@@ -8,6 +8,22 @@ use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
+/// A slice's bound as the interpreter adjusts it to a sequence of `length`; `None` when it is neither None nor a
+/// compact int.
+unsafe fn bound(value: *mut PyObject, length: isize, missing: isize) -> Option<isize> {
+    // SAFETY: a live object.
+    unsafe {
+        if value == Py_None() {
+            return Some(missing);
+        }
+        if PyLong_CheckExact(value) == 0 {
+            return None;
+        }
+        let index = compact_value(value)? as isize;
+        Some(if index < 0 { (index + length).max(0) } else { index.min(length) })
+    }
+}
+
 /// Where a Python index lies in a sequence of `length`, if it does.
 fn position(index: i64, length: isize) -> Option<isize> {
     let index = if index < 0 { index + length as i64 } else { index };
@@ -48,6 +64,28 @@ runtime_fns! {
             }
         }
         ops::containers::binary_subscr(container, key)
+    }
+
+    /// `BINARY_SLICE` (borrowed): of exact lists, tuples and strings without a slice object.
+    SLICE = fn slice(container: *mut PyObject, start: *mut PyObject, stop: *mut PyObject) -> *mut PyObject {
+        let tp = Py_TYPE(container);
+        let length = if tp == &raw mut PyList_Type || tp == &raw mut PyTuple_Type {
+            Py_SIZE(container)
+        } else if tp == &raw mut PyUnicode_Type {
+            PyUnicode_GET_LENGTH(container)
+        } else {
+            return ops::containers::binary_slice(container, start, stop);
+        };
+        let (Some(from), Some(to)) = (bound(start, length, 0), bound(stop, length, length)) else {
+            return ops::containers::binary_slice(container, start, stop);
+        };
+        if tp == &raw mut PyList_Type {
+            PyList_GetSlice(container, from, to)
+        } else if tp == &raw mut PyTuple_Type {
+            PyTuple_GetSlice(container, from, to)
+        } else {
+            PyUnicode_Substring(container, from, to.max(from))
+        }
     }
 
     /// `STORE_SUBSCR` (borrowed).
