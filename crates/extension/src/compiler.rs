@@ -33,6 +33,8 @@ const RECHECK_EDGES: u64 = 5_000;
 const HOT_CALLS: u64 = 10;
 const HOT_BACK_EDGES: u64 = 200;
 
+const LIMIT_REACHED: &str = "the limit of memory for code is reached";
+
 /// What compiling needs and keeps.
 struct Compiler {
     backend: Backend,
@@ -164,7 +166,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         let config = config::get();
         if compiler.backend.code_bytes_in_use() as u64 >= config.code_memory_limit {
             compiler.limit_reached = true;
-            return Err("the limit of memory for code is reached".into());
+            return Err(LIMIT_REACHED.into());
         }
         let code = (*function).func_code.cast::<Code>();
         let decoded = decode_code(code)?;
@@ -276,6 +278,13 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
                 return Err(error.to_string());
             }
         };
+        if compiler.backend.code_bytes_in_use() as u64 > config.code_memory_limit {
+            compiler.limit_reached = true;
+            for cell in std::mem::take(&mut version.cells) {
+                justjit_runtime::globals::release(cell);
+            }
+            return Err(LIMIT_REACHED.into());
+        }
         version.body = body.address().cast();
         version.vectorcall = entry.address().cast();
         version.code_bytes = body.size() + entry.size();

@@ -1,0 +1,62 @@
+//! Prints `docs/OPCODES_REFERENCE.md`: the opcode table, with what the baseline tier makes of each opcode.
+
+use justjit_baseline::table::{Kind, describe};
+use justjit_bytecode::reference::markdown_with;
+use justjit_bytecode::{OpcodeInfo, Version};
+use std::fmt::Write;
+
+const INTRODUCTION: &str = "\
+# Opcodes
+
+Written by `make docs` from the decoder's opcode table (`crates/bytecode/src/v3_13.rs`) and the baseline tier's
+(`crates/baseline/src/table.rs`): change those, not this page. It has all opcodes of CPython 3.13 but the specialized and
+instrumented ones, whose places the plain ones have in what is compiled, and `EXTENDED_ARG` and `CACHE`, which are parts of
+other instructions.
+
+- **Argument** says how the argument is read, **Caches** how many code units of the interpreter's inline cache follow.
+- **Stack effect**: how many items the instruction takes or looks at → how many it leaves in their place, on the way to the
+  next instruction.
+- **May run Python**: `finalizers` means that it may give up an object's last reference, and runs no other Python code.
+- **Baseline** is how the instruction is compiled:
+";
+
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Inline, "machine code that needs no call in the usual case"),
+    (
+        Kind::FastPath,
+        "machine code for what *Fast path* names, where that has been seen at the instruction; a call of the\n    \
+         runtime for everything else",
+    ),
+    (
+        Kind::Runtime,
+        "a call of the runtime, which may have a fast path of its own",
+    ),
+    (
+        Kind::Declined,
+        "part of generators and coroutines, whose functions the interpreter runs",
+    ),
+    (Kind::Absent, "never in a function's code"),
+];
+
+fn cells(info: &OpcodeInfo) -> Vec<String> {
+    let (kind, fast_path) = describe(info.opcode);
+    let fast_path = if fast_path.is_empty() { "–" } else { fast_path };
+    // A bar ends a table's cell, even in code.
+    vec![kind.name().to_owned(), fast_path.replace('|', "\\|")]
+}
+
+/// The whole page.
+pub fn page() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    for (kind, meaning) in KINDS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  - *{}*: {meaning}", kind.name());
+    }
+    text.push('\n');
+    text + &markdown_with(Version::V3_13, &["Baseline", "Fast path"], cells)
+}
+
+#[allow(dead_code, reason = "the test that includes this file only wants the page")]
+fn main() {
+    print!("{}", page());
+}
