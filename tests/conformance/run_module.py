@@ -5,10 +5,13 @@
 
 import json
 import os
+import signal
 import sys
 import unittest
 
 name, path, mode = sys.argv[1:4]
+# Whoever started this in the background may have had it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 
 
