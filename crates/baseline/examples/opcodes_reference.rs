@@ -10,8 +10,8 @@ const INTRODUCTION: &str = "\
 
 Written by `make docs` from the decoder's opcode table (`crates/bytecode/src/v3_13.rs`) and the baseline tier's
 (`crates/baseline/src/table.rs`): change those, not this page. It has all opcodes of CPython 3.13 but the specialized and
-instrumented ones, whose places the plain ones have in what is compiled, and `EXTENDED_ARG` and `CACHE`, which are parts of
-other instructions.
+instrumented ones, which are decoded as the opcode that they stand for, and `EXTENDED_ARG` and `CACHE`, which are parts of other
+instructions.
 
 - **Argument** says how the argument is read, **Caches** how many code units of the interpreter's inline cache follow.
 - **Stack effect**: how many items the instruction takes or looks at → how many it leaves in their place, on the way to the
