@@ -262,7 +262,7 @@ impl<B: Builder> Emitter<'_, B> {
     /// The locals that the instructions behind an `UNPACK_SEQUENCE` store its items to, if they do just that and the
     /// locals differ.
     fn stored_items(&self, count: usize) -> Option<Vec<u32>> {
-        if count < FUSED_UNPACK || count > 255 {
+        if !(FUSED_UNPACK..=255).contains(&count) {
             return None;
         }
         let block = &self.function.blocks[self.at.block as usize];

@@ -74,7 +74,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// `TO_BOOL`.
-    pub fn to_bool(&mut self) {
+    pub fn convert_to_bool(&mut self) {
         if let Some(Item::Bool(_)) = self.stack.last() {
             return;
         }

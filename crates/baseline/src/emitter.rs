@@ -89,6 +89,12 @@ enum Cold<V, B> {
 /// Where an exception goes from a stack that lies in memory: what is common to many instructions.
 type Way = (Option<Handler>, usize, bool);
 
+/// Where safepoints of one way stop, with the block's parameters: the verdict, and where the interpreter goes on.
+type Stop<B, V> = (Way, B, V, V);
+
+/// An instruction's offset, its stack, and where its exceptions go.
+type LastRaise<B, V> = (u32, Vec<Item<V>>, B);
+
 /// The state of a compilation.
 pub struct Emitter<'a, B: Builder> {
     pub b: &'a mut B,
@@ -121,9 +127,9 @@ pub struct Emitter<'a, B: Builder> {
     /// Shared ends of exceptions' ways.
     raising: Vec<(Way, B::Block)>,
     /// Shared ends of safepoints that stop; parameters: the verdict, where the interpreter goes on.
-    stopping: Vec<(Way, B::Block, B::Value, B::Value)>,
+    stopping: Vec<Stop<B::Block, B::Value>>,
     /// The block that the present instruction's exceptions went to last, and with which stack.
-    last_raise: Option<(u32, Vec<Item<B::Value>>, B::Block)>,
+    last_raise: Option<LastRaise<B::Block, B::Value>>,
 }
 
 /// Offset of the frame's slot `index`.

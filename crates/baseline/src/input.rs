@@ -148,7 +148,10 @@ impl Input<'_> {
     }
 
     /// The cell of a global name, where both dictionaries are exact ones.
-    pub fn global_cell(&self, name: *mut PyObject) -> Option<*const GlobalCell> {
+    ///
+    /// # Safety
+    /// `name` is a live interned string.
+    pub unsafe fn global_cell(&self, name: *mut PyObject) -> Option<*const GlobalCell> {
         // SAFETY: the GIL is held during a compilation; the function holds both.
         unsafe {
             if PyDict_CheckExact(self.globals) == 0 || PyDict_CheckExact(self.builtins) == 0 {

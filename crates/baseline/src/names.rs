@@ -166,7 +166,8 @@ impl<B: Builder> Emitter<'_, B> {
     /// `LOAD_GLOBAL`.
     pub fn load_global(&mut self) {
         let name = self.input.name(self.at.arg >> 1);
-        let value = match self.input.global_cell(name) {
+        // SAFETY: the code object's names are interned and live as long as it.
+        let value = match unsafe { self.input.global_cell(name) } {
             Some(cell) => {
                 let cell = self.object(cell);
                 let value = self.load(cell, offset_of!(GlobalCell, value) as i32);

@@ -223,7 +223,7 @@ impl<B: Builder> Emitter<'_, B> {
             UnaryNegative => self.unary_negative(),
             UnaryInvert => self.unary_invert(),
             UnaryNot => self.unary_not(),
-            ToBool => self.to_bool(),
+            ToBool => self.convert_to_bool(),
 
             BinarySubscr => self.binary_subscr(),
             StoreSubscr => self.store_subscr(),

@@ -151,7 +151,7 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 /// The GIL is held; a live function and its code's state.
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
-    unsafe { make(function.cast(), state, false).map(|version| Box::into_raw(version)) }
+    unsafe { make(function.cast(), state, false).map(Box::into_raw) }
 }
 
 /// Makes a version of a function that is not installed; with `want_text` it keeps the code generator's text.

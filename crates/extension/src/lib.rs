@@ -122,10 +122,8 @@ fn function_stats<'py>(py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResul
     report::function_dict(py, function_pointer(function)?)
 }
 
-type Row = (u32, Option<i32>, &'static str, &'static str, String);
-
 #[pyfunction]
-fn explain(function: &Bound<'_, PyAny>) -> PyResult<Vec<Row>> {
+fn explain(function: &Bound<'_, PyAny>) -> PyResult<Vec<report::Row>> {
     report::explain(function_pointer(function)?)
 }
 

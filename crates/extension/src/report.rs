@@ -115,8 +115,11 @@ fn decoded(function: *mut PyObject) -> PyResult<Decoded> {
     unsafe { compiler::decode_code(hook::code_of(function)) }.map_err(PyRuntimeError::new_err)
 }
 
-/// For each instruction: offset, line, name, status, detail.
-pub fn explain(function: *mut PyObject) -> PyResult<Vec<(u32, Option<i32>, &'static str, &'static str, String)>> {
+/// What is told of an instruction: offset, line, name, status, detail.
+pub type Row = (u32, Option<i32>, &'static str, &'static str, String);
+
+/// What became of each instruction.
+pub fn explain(function: *mut PyObject) -> PyResult<Vec<Row>> {
     let decoded = decoded(function)?;
     let declined = decline_reason(&decoded);
     let rows = decoded.instructions.iter().map(|one| {

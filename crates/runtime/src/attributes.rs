@@ -489,8 +489,7 @@ unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject) -> Option
         }
         if PyType_Check(object) != 0 {
             let class = object.cast::<PyTypeObject>();
-            let same = (*tp).tp_getattro.map(|get| get as usize)
-                == (*(&raw mut PyType_Type)).tp_getattro.map(|get| get as usize);
+            let same = (*tp).tp_getattro.map(|get| get as usize) == PyType_Type.tp_getattro.map(|get| get as usize);
             if !same || !class_attribute(tp, name).is_null() {
                 return None;
             }
@@ -615,7 +614,7 @@ unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObject, hint: &
                     return Outcome::Method(*function);
                 }
                 if object.cast::<u8>().offset(shadow.guard as isize).read() == 0 {
-                    return own_attribute(object, name, hint).unwrap_or_else(|| Outcome::Method(*function));
+                    return own_attribute(object, name, hint).unwrap_or(Outcome::Method(*function));
                 }
                 Outcome::Stale
             }
@@ -759,7 +758,9 @@ unsafe fn plain_value(site: *mut AttributeSite, object: *mut PyObject) -> *mut P
             let offset = match &entry.kind {
                 Kind::Inline { offset, guard, .. } if base.offset(*guard as isize).read() != 0 => *offset,
                 Kind::Slot { offset } => *offset,
-                Kind::Inline { .. } | Kind::Dictionary { .. } => return hinted_value(object, (*site).name, (*site).hint),
+                Kind::Inline { .. } | Kind::Dictionary { .. } => {
+                    return hinted_value(object, (*site).name, (*site).hint);
+                }
                 _ => return null_mut(),
             };
             let value = base.offset(offset as isize).cast::<*mut PyObject>().read();

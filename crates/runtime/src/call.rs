@@ -311,10 +311,11 @@ runtime_fns! {
         } else if tp == &raw mut PyMethodDescr_Type && has_self {
             let result = call_method_descriptor(callable, args, count);
             return drop_items(items, nargs, result);
-        } else if tp == &raw mut PyType_Type && !has_self {
-            if let Some(result) = construct(thread, site, callable.cast(), args, count) {
-                return drop_items(items, nargs, result);
-            }
+        } else if tp == &raw mut PyType_Type
+            && !has_self
+            && let Some(result) = construct(thread, site, callable.cast(), args, count)
+        {
+            return drop_items(items, nargs, result);
         }
         let result = PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut());
         drop_items(items, nargs, result)

@@ -20,7 +20,11 @@ unsafe fn bound(value: *mut PyObject, length: isize, missing: isize) -> Option<i
             return None;
         }
         let index = compact_value(value)? as isize;
-        Some(if index < 0 { (index + length).max(0) } else { index.min(length) })
+        Some(if index < 0 {
+            (index + length).max(0)
+        } else {
+            index.min(length)
+        })
     }
 }
 

@@ -56,7 +56,7 @@ macro_rules! runtime_fns {
             /// The GIL is held; pointers are live objects (or NULL where the text above says so).
             pub unsafe extern "C" fn $name($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: the function's own contract, see above.
-                #[allow(unused_unsafe)]
+                #[allow(unused_unsafe, clippy::macro_metavars_in_unsafe)]
                 unsafe { $body }
             }
             $(#[$meta])*

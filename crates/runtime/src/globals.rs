@@ -3,6 +3,7 @@
 
 use crate::api::{self, dict_event};
 use crate::ops;
+use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use crate::version::Version;
 use pyo3_ffi::*;
@@ -58,12 +59,12 @@ unsafe fn registry() -> &'static mut Registry {
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn initialize() -> Result<(), ()> {
+pub unsafe fn initialize() -> PyResult<()> {
     // SAFETY: the callback has the type that the interpreter expects and lives for ever.
     unsafe {
         let id = api::PyDict_AddWatcher(on_event);
         if id < 0 {
-            return Err(());
+            return Err(Raised);
         }
         registry().watcher = id;
         Ok(())

@@ -4,6 +4,7 @@
 use crate::api::{self, function_event};
 use crate::call::VECTORCALL;
 use crate::layout::{Code, Function};
+use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
 use crate::version::{Version, retire};
@@ -73,7 +74,7 @@ fn hooks() -> &'static mut Hooks {
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn initialize(compiler: Compiler) -> Result<(), ()> {
+pub unsafe fn initialize(compiler: Compiler) -> PyResult<()> {
     // SAFETY: ordinary uses of the C API.
     unsafe {
         let hooks = hooks();
@@ -84,20 +85,20 @@ pub unsafe fn initialize(compiler: Compiler) -> Result<(), ()> {
                 PyExc_ImportError,
                 c"the interpreter has no room left for data on code objects".as_ptr(),
             );
-            return Err(());
+            return Err(Raised);
         }
         // A fresh function's entry is the interpreter's own.
         let globals = PyDict_New();
         let function = PyRun_String(c"lambda: None".as_ptr(), Py_eval_input, globals, globals);
         if function.is_null() {
-            return Err(());
+            return Err(Raised);
         }
         hooks.original = (*function.cast::<Function>()).vectorcall;
         Py_DECREF(function);
         Py_DECREF(globals);
         hooks.watcher = api::PyFunction_AddWatcher(on_event);
         if hooks.watcher < 0 {
-            return Err(());
+            return Err(Raised);
         }
         Ok(())
     }

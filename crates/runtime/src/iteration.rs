@@ -3,12 +3,13 @@
 use crate::feedback::{self, seen};
 use crate::layout::offset;
 use crate::numbers::new_int;
+use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
 /// What [`for_iter`] gives instead of an item when an exception is set.
-pub const RAISED: *mut PyObject = 1 as *mut PyObject;
+pub const RAISED: *mut PyObject = std::ptr::without_provenance_mut(1);
 
 /// Types of the iterators over lists and tuples.
 static mut SEQUENCE_ITERATORS: [*mut PyTypeObject; 2] = [null_mut(); 2];
@@ -17,17 +18,17 @@ static mut SEQUENCE_ITERATORS: [*mut PyTypeObject; 2] = [null_mut(); 2];
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn initialize() -> Result<(), ()> {
+pub unsafe fn initialize() -> PyResult<()> {
     // SAFETY: the types are static objects of the interpreter.
     unsafe {
         for (index, sequence) in [PyList_New(0), PyTuple_New(0)].into_iter().enumerate() {
             if sequence.is_null() {
-                return Err(());
+                return Err(Raised);
             }
             let iterator = PyObject_GetIter(sequence);
             Py_DECREF(sequence);
             if iterator.is_null() {
-                return Err(());
+                return Err(Raised);
             }
             SEQUENCE_ITERATORS[index] = Py_TYPE(iterator);
             Py_DECREF(iterator);

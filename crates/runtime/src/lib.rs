@@ -32,7 +32,7 @@ pub mod version;
 ///
 /// # Safety
 /// The GIL is held; called once.
-pub unsafe fn initialize(compiler: hook::Compiler) -> Result<(), ()> {
+pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<()> {
     // SAFETY: see the contract.
     unsafe {
         names::initialize()?;

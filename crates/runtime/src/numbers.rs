@@ -5,6 +5,7 @@
 
 use crate::feedback;
 use crate::ops;
+use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -65,14 +66,14 @@ pub static mut SHARED: Shared = Shared {
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn initialize() -> Result<(), ()> {
+pub unsafe fn initialize() -> PyResult<()> {
     // SAFETY: small ints are immortal objects of the interpreter.
     unsafe {
         let shared = &raw mut SHARED;
         for index in 0..SMALL_INTS {
             let number = PyLong_FromLongLong(SMALL_INT_MIN + index as i64);
             if number.is_null() {
-                return Err(());
+                return Err(Raised);
             }
             (*shared).small_ints[index] = number;
         }

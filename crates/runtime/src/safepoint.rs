@@ -6,6 +6,7 @@
 
 use crate::api;
 use crate::layout::Frame;
+use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use crate::thread::Thread;
 use crate::version::Version;
@@ -60,20 +61,20 @@ unsafe extern "C" fn on_audit(event: *const c_char, _args: *mut PyObject, _data:
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn initialize() -> Result<(), ()> {
+pub unsafe fn initialize() -> PyResult<()> {
     // SAFETY: ordinary uses of the C API; references are kept for ever.
     unsafe {
         if api::PySys_AddAuditHook(Some(on_audit), null_mut()) < 0 {
-            return Err(());
+            return Err(Raised);
         }
         let globals = PyDict_New();
         if globals.is_null() {
-            return Err(());
+            return Err(Raised);
         }
         let code = c"import sys\ndef pending(): pass\nget_tool = sys.monitoring.get_tool\n";
         let result = PyRun_String(code.as_ptr(), Py_file_input, globals, globals);
         if result.is_null() {
-            return Err(());
+            return Err(Raised);
         }
         Py_DECREF(result);
         PENDING_FUNCTION = PyDict_GetItemString(globals, c"pending".as_ptr());
@@ -82,7 +83,7 @@ pub unsafe fn initialize() -> Result<(), ()> {
         Py_XINCREF(GET_TOOL);
         Py_DECREF(globals);
         if PENDING_FUNCTION.is_null() || GET_TOOL.is_null() {
-            Err(())
+            Err(Raised)
         } else {
             Ok(())
         }

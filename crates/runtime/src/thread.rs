@@ -104,6 +104,15 @@ static mut REGISTRY: Registry = Registry {
     threads: None,
 };
 
+#[allow(
+    static_mut_refs,
+    reason = "guarded by the GIL; no reference outlives a call that runs no Python code"
+)]
+unsafe fn registry() -> &'static mut Registry {
+    // SAFETY: the GIL is held.
+    unsafe { &mut REGISTRY }
+}
+
 /// The present thread's [`Thread`].
 ///
 /// # Safety
@@ -125,7 +134,7 @@ pub unsafe fn current() -> *mut Thread {
 unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
     // SAFETY: as for `current`.
     unsafe {
-        let registry = &mut *(&raw mut REGISTRY);
+        let registry = registry();
         let threads = registry.threads.get_or_insert_default();
         let id = (*tstate).id;
         if threads.len() > 64 && !threads.contains_key(&id) {
@@ -158,7 +167,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
 pub unsafe fn look_again() {
     // SAFETY: see the contract.
     unsafe {
-        let registry = &mut *(&raw mut REGISTRY);
+        let registry = registry();
         for thread in registry.threads.iter_mut().flat_map(HashMap::values_mut) {
             thread.checked_version = usize::MAX;
             thread.expected_breaker = usize::MAX;
