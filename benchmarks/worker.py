@@ -8,12 +8,15 @@ each way: the worker tells `{"benchmark": name}`, and gets any number of `{"loop
 
 from __future__ import annotations
 
+import dataclasses  # noqa: F401 (justjit or a warning would import these on one side only, amid what a program records)
 import gc
 import json
+import linecache  # noqa: F401
 import os
 import random
 import sys
 import time
+import tokenize  # noqa: F401
 import types
 from typing import Any
 
