@@ -477,3 +477,18 @@ def case_static_method_in_c():
     for _ in range(3):
         found.append((MethStatic.meth_noargs(), MethStatic.meth_o(1), MethStatic.meth_fastcall(1, 2), MethStatic().meth_o(2)))
     return found
+
+
+def case_result_without_or_with_an_exception():
+    """A release build of the interpreter turns both into SystemError."""
+    try:
+        from _testcapi import return_null_without_error, return_result_with_error
+    except ImportError:
+        return None
+    errors = []
+    for function in (return_null_without_error, return_result_with_error):
+        try:
+            function()
+        except SystemError as error:
+            errors.append((str(error), repr(error.__cause__), repr(error.__context__)))
+    return errors

@@ -9,7 +9,7 @@ use crate::runtime_fns;
 use crate::safepoint;
 use crate::thread::{self, Thread};
 use crate::types::class_attribute;
-use crate::version::{Body, Version, pin};
+use crate::version::{Body, Version, keep};
 use pyo3_ffi::*;
 use std::ptr::{null, null_mut};
 
@@ -32,6 +32,9 @@ pub struct CallSite {
 struct ClassCache {
     version: u32,
     init: *mut PyObject,
+    /// The entry of `init` when its version was looked up, and that version.
+    entry: *const (),
+    target: *mut Version,
 }
 
 impl CallSite {
@@ -48,7 +51,39 @@ impl CallSite {
             class: ClassCache {
                 version: u32::MAX,
                 init: null_mut(),
+                entry: null(),
+                target: null_mut(),
             },
+        }
+    }
+}
+
+impl CallSite {
+    /// Caches the callee of direct calls.
+    ///
+    /// # Safety
+    /// The GIL is held; the site's owner and the version are live.
+    unsafe fn remember(&mut self, version: *mut Version) {
+        // SAFETY: see the contract.
+        unsafe {
+            keep(&mut self.version, self.owner, version);
+            self.vectorcall = (*version).vectorcall;
+            self.body = (*version).body;
+            self.frame_bytes = (*version).frame_bytes;
+        }
+    }
+
+    /// Forgets everything: the owner is not run any more.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn forget(&mut self) {
+        // SAFETY: see the contract.
+        unsafe {
+            keep(&mut self.version, self.owner, null_mut());
+            self.vectorcall = null();
+            keep(&mut self.class.target, self.owner, null_mut());
+            self.class.entry = null();
         }
     }
 }
@@ -292,7 +327,7 @@ runtime_fns! {
                 if (*version).simple && (*version).argcount as usize == count {
                     (*site).misses += 1;
                     feedback::note((*site).feedback, seen::PYTHON);
-                    pin(&mut *site, (*site).owner, version);
+                    (*site).remember(version);
                     let result = run(thread, version, callable, |slots| {
                         std::ptr::copy_nonoverlapping(args, slots, count);
                         true
@@ -306,10 +341,10 @@ runtime_fns! {
                 }
             }
         } else if tp == &raw mut PyCFunction_Type {
-            let result = call_builtin(callable, args, count);
+            let result = call_builtin(thread, callable, args, count);
             return drop_items(items, nargs, result);
         } else if tp == &raw mut PyMethodDescr_Type && has_self {
-            let result = call_method_descriptor(callable, args, count);
+            let result = call_method_descriptor(thread, callable, args, count);
             return drop_items(items, nargs, result);
         } else if tp == &raw mut PyType_Type
             && !has_self
@@ -522,8 +557,46 @@ unsafe fn definition_call(
     }
 }
 
+/// What a function in C gave, if that is a result or an exception; SystemError if it is neither or both.
+#[inline]
+unsafe fn checked(thread: *mut Thread, callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the present thread; a live callable.
+    unsafe {
+        let raised = !(*(*thread).tstate).current_exception.is_null();
+        if result.is_null() == raised { result } else { contradiction(callable, result) }
+    }
+}
+
+#[cold]
+unsafe fn contradiction(callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live callable; the result is the caller's.
+    unsafe {
+        if result.is_null() {
+            PyErr_Format(
+                PyExc_SystemError,
+                c"%R returned NULL without setting an exception".as_ptr(),
+                callable,
+            );
+            return result;
+        }
+        Py_DECREF(result);
+        let first = api::PyErr_GetRaisedException();
+        PyErr_Format(
+            PyExc_SystemError,
+            c"%R returned a result with an exception set".as_ptr(),
+            callable,
+        );
+        let error = api::PyErr_GetRaisedException();
+        Py_INCREF(first);
+        PyException_SetCause(error, first);
+        PyException_SetContext(error, first);
+        api::PyErr_SetRaisedException(error);
+        null_mut()
+    }
+}
+
 /// Calls a builtin function without the detour by its type's vectorcall where its kind allows.
-unsafe fn call_builtin(callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
+unsafe fn call_builtin(thread: *mut Thread, callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
     // SAFETY: an exact builtin function; the arguments are held by the caller.
     unsafe {
         let function = callable.cast::<PyCFunctionObject>();
@@ -531,14 +604,14 @@ unsafe fn call_builtin(callable: *mut PyObject, args: *mut *mut PyObject, count:
         let is_static = (*(*function).m_ml).ml_flags & METH_STATIC != 0;
         let receiver = if is_static { null_mut() } else { (*function).m_self };
         match definition_call((*function).m_ml, receiver, args, count) {
-            Some(result) => result,
+            Some(result) => checked(thread, callable, result),
             None => PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()),
         }
     }
 }
 
 /// Calls a method of a builtin type with its receiver as first argument.
-unsafe fn call_method_descriptor(callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
+unsafe fn call_method_descriptor(thread: *mut Thread, callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
     // SAFETY: an exact method descriptor; the arguments are held by the caller.
     unsafe {
         let descriptor = callable.cast::<MethodDescriptor>();
@@ -546,7 +619,7 @@ unsafe fn call_method_descriptor(callable: *mut PyObject, args: *mut *mut PyObje
         if Py_TYPE(receiver) == (*descriptor).d_type
             && let Some(result) = definition_call((*descriptor).d_method, receiver, args.add(1), count - 1)
         {
-            return result;
+            return checked(thread, callable, result);
         }
         PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut())
     }
@@ -575,16 +648,23 @@ unsafe fn construct(
             if api::PyUnstable_Type_AssignVersionTag(class) == 0 {
                 return None;
             }
-            (*site).class = ClassCache {
-                version: crate::layout::version_tag(class),
-                init,
-            };
+            (*site).class.version = crate::layout::version_tag(class);
+            (*site).class.init = init;
         }
         let init = (*site).class.init;
-        let version = hook::version_for_call(thread, init);
-        if version.is_null() {
-            return None;
-        }
+        let entry = (*init.cast::<Function>()).vectorcall;
+        let version = if entry == (*site).class.entry && safepoint::runs_compiled(thread) {
+            (*site).class.target
+        } else {
+            let version = hook::version_for_call(thread, init);
+            if version.is_null() {
+                return None;
+            }
+            let owner = (*site).owner;
+            keep(&mut (*site).class.target, owner, version);
+            (*site).class.entry = (*version).vectorcall;
+            version
+        };
         let instance = ((*class).tp_alloc?)(class, 0);
         if instance.is_null() {
             return Some(null_mut());

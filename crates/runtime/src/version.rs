@@ -191,7 +191,7 @@ pub unsafe fn retire(version: *mut Version) {
         (*version).dead = true;
         crate::globals::forget_version(version);
         for site in &mut (*version).call_sites {
-            unpin(site, version);
+            site.forget();
         }
         if (*version).pins == 0 {
             drop(Box::from_raw(version));
@@ -199,40 +199,23 @@ pub unsafe fn retire(version: *mut Version) {
     }
 }
 
-/// Makes `site`, which belongs to `owner`, remember `target`.
+/// Makes a version's cache keep `target` (or nothing, when it is NULL) in `slot` instead of what it kept. A version does
+/// not keep itself.
 ///
 /// # Safety
-/// The GIL is held; all three are live.
-pub unsafe fn pin(site: &mut CallSite, owner: *mut Version, target: *mut Version) {
-    // SAFETY: see the contract.
+/// The GIL is held; `owner` is live, and so is `target`.
+pub unsafe fn keep(slot: &mut *mut Version, owner: *mut Version, target: *mut Version) {
+    let old = std::mem::replace(slot, target);
+    // SAFETY: a kept version is live.
     unsafe {
-        unpin(site, owner);
-        if target != owner {
+        if !target.is_null() && target != owner {
             (*target).pins += 1;
         }
-        site.version = target;
-        site.vectorcall = (*target).vectorcall;
-        site.body = (*target).body;
-        site.frame_bytes = (*target).frame_bytes;
-    }
-}
-
-/// Makes `site`, which belongs to `owner`, forget what it has cached.
-///
-/// # Safety
-/// As for [`pin`].
-pub unsafe fn unpin(site: &mut CallSite, owner: *mut Version) {
-    let old = site.version;
-    site.version = std::ptr::null_mut();
-    site.vectorcall = std::ptr::null();
-    if old.is_null() || old == owner {
-        return;
-    }
-    // SAFETY: a pinned version is live.
-    unsafe {
-        (*old).pins -= 1;
-        if (*old).pins == 0 && (*old).dead {
-            drop(Box::from_raw(old));
+        if !old.is_null() && old != owner {
+            (*old).pins -= 1;
+            if (*old).pins == 0 && (*old).dead {
+                drop(Box::from_raw(old));
+            }
         }
     }
 }
