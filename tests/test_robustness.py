@@ -271,6 +271,36 @@ class TestTracing:
         )
         assert len(out) > 20
 
+    @pytest.mark.parametrize("caught", [True, False])
+    @pytest.mark.parametrize("what", ["settrace", "setprofile"])
+    def test_watching_begins_in_a_call_that_raises(self, same: Any, what: str, caught: bool) -> None:
+        out = same(
+            "events = []\n"
+            "def tracer(frame, event, arg):\n"
+            "    if frame.f_code.co_name in ('outer', 'inner', 'switch'):\n"
+            "        events.append((frame.f_code.co_name, event, frame.f_lineno, repr(arg).split(' at ')[0]))\n"
+            "    return tracer\n"
+            "def switch():\n"
+            f"    sys.{what}(tracer)\n"
+            "    for depth in (1, 2): sys._getframe(depth).f_trace = tracer\n"
+            "    raise ValueError\n"
+            "def inner():\n"
+            "    try:\n"
+            "        switch()\n"
+            f"    except {'ValueError' if caught else 'KeyError'}:\n"
+            "        x = 1\n"
+            "        y = 2\n"
+            "def outer():\n"
+            "    inner()\n"
+            "    return 3\n"
+            "for _ in range(3):\n"
+            "    try:\n        outer()\n    except ValueError:\n        pass\n"
+            f"    sys.{what}(None)\n"
+            "    events.append('next')\n"
+            "for e in events: print(e)"
+        )
+        assert len(out) > 10
+
     @pytest.mark.parametrize("when", ["before", "during"])
     def test_monitoring(self, same: Any, when: str) -> None:
         out = same(

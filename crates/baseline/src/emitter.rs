@@ -786,12 +786,17 @@ impl<'a, B: Builder> Emitter<'a, B> {
             Some(handler) => {
                 let kept = self.int32(handler.depth.into());
                 let push_lasti = self.int32(handler.push_lasti.into());
-                self.b.call(
+                let watched = self.b.call_value(
                     &UNWIND_TO_HANDLER,
                     &[self.thread, self.frame, depth, kept, push_lasti, traceback],
                 );
-                let block = self.block_at(handler.target);
-                self.jump_to_block(block);
+                let block = self.machine_block(self.block_at(handler.target));
+                let over = self.b.create_block();
+                self.b.set_cold(over);
+                self.b.branch(watched, (over, &[]), (block, &[]));
+                self.b.switch_to(over);
+                let depth = handler.entry_depth() as usize;
+                self.hand_over(handler.target, depth, HandOverReason::Instrumentation);
             }
             None => {
                 self.b.call(&UNWIND_OUT, &[self.thread, self.frame, depth, traceback]);

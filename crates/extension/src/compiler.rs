@@ -37,6 +37,9 @@ const LIMIT_REACHED: &str = "the limit of memory for code is reached";
 
 /// What compiling needs and keeps.
 struct Compiler {
+    /// For code that only collects feedback: quick to make.
+    quick: Backend,
+    /// For code that knows what it works on.
     backend: Backend,
     options: Options,
     objects: Objects,
@@ -54,8 +57,9 @@ unsafe fn compiler() -> Result<&'static mut Compiler, String> {
         let made = COMPILER.get_or_insert_with(|| {
             probe::verdict()?;
             let options = options();
-            let backend = Backend::new(options).map_err(|error| error.to_string())?;
+            let (quick, backend) = backends(options)?;
             Ok(Compiler {
+                quick,
                 backend,
                 options,
                 objects: Objects::get(),
@@ -66,7 +70,7 @@ unsafe fn compiler() -> Result<&'static mut Compiler, String> {
             Ok(compiler) => {
                 let wanted = options();
                 if wanted != compiler.options {
-                    compiler.backend = Backend::new(wanted).map_err(|error| error.to_string())?;
+                    (compiler.quick, compiler.backend) = backends(wanted)?;
                     compiler.options = wanted;
                 }
                 Ok(compiler)
@@ -83,6 +87,23 @@ fn options() -> Options {
         single_pass_regalloc: false,
         verify: config.verify,
         unwind_info: config.unwind_info,
+    }
+}
+
+/// The quick code generator and the good one.
+fn backends(options: Options) -> Result<(Backend, Backend), String> {
+    let quick = Options {
+        optimize: false,
+        single_pass_regalloc: true,
+        ..options
+    };
+    let make = |options| Backend::new(options).map_err(|error| error.to_string());
+    Ok((make(quick)?, make(options)?))
+}
+
+impl Compiler {
+    fn code_bytes_in_use(&self) -> u64 {
+        (self.quick.code_bytes_in_use() + self.backend.code_bytes_in_use()) as u64
     }
 }
 
@@ -164,7 +185,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         let started = Instant::now();
         let compiler = compiler()?;
         let config = config::get();
-        if compiler.backend.code_bytes_in_use() as u64 >= config.code_memory_limit {
+        if compiler.code_bytes_in_use() >= config.code_memory_limit {
             compiler.limit_reached = true;
             return Err(LIMIT_REACHED.into());
         }
@@ -246,9 +267,12 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             sites: &sites,
         };
         let name = text((*code).co_qualname);
-        let body = compiler
-            .backend
-            .compile(&name, &BODY, want_text, &mut |b| emit(b, &input));
+        let backend = if profiling {
+            &mut compiler.quick
+        } else {
+            &mut compiler.backend
+        };
+        let body = backend.compile(&name, &BODY, want_text, &mut |b| emit(b, &input));
         let Sites {
             calls,
             attributes,
@@ -261,7 +285,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         version.tables = tables;
         let machine = body.and_then(|body| {
             let target: *const Version = &raw const *version;
-            let entry = compiler.backend.compile(&name, &ENTRY, false, &mut |b| {
+            let entry = compiler.quick.compile(&name, &ENTRY, false, &mut |b| {
                 let mut args: Vec<_> = (0..4).map(|index| b.param(index)).collect();
                 args.push(b.object(target.cast()));
                 let result = b.call_value(&VECTORCALL, &args);
@@ -278,7 +302,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
                 return Err(error.to_string());
             }
         };
-        if compiler.backend.code_bytes_in_use() as u64 > config.code_memory_limit {
+        if compiler.code_bytes_in_use() > config.code_memory_limit {
             compiler.limit_reached = true;
             for cell in std::mem::take(&mut version.cells) {
                 justjit_runtime::globals::release(cell);

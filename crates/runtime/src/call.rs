@@ -563,7 +563,11 @@ unsafe fn checked(thread: *mut Thread, callable: *mut PyObject, result: *mut PyO
     // SAFETY: the present thread; a live callable.
     unsafe {
         let raised = !(*(*thread).tstate).current_exception.is_null();
-        if result.is_null() == raised { result } else { contradiction(callable, result) }
+        if result.is_null() == raised {
+            result
+        } else {
+            contradiction(callable, result)
+        }
     }
 }
 
@@ -596,7 +600,12 @@ unsafe fn contradiction(callable: *mut PyObject, result: *mut PyObject) -> *mut 
 }
 
 /// Calls a builtin function without the detour by its type's vectorcall where its kind allows.
-unsafe fn call_builtin(thread: *mut Thread, callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
+unsafe fn call_builtin(
+    thread: *mut Thread,
+    callable: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> *mut PyObject {
     // SAFETY: an exact builtin function; the arguments are held by the caller.
     unsafe {
         let function = callable.cast::<PyCFunctionObject>();
@@ -611,7 +620,12 @@ unsafe fn call_builtin(thread: *mut Thread, callable: *mut PyObject, args: *mut 
 }
 
 /// Calls a method of a builtin type with its receiver as first argument.
-unsafe fn call_method_descriptor(thread: *mut Thread, callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> *mut PyObject {
+unsafe fn call_method_descriptor(
+    thread: *mut Thread,
+    callable: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> *mut PyObject {
     // SAFETY: an exact method descriptor; the arguments are held by the caller.
     unsafe {
         let descriptor = callable.cast::<MethodDescriptor>();

@@ -10,6 +10,7 @@ use crate::layout::{Code, FRAME_OWNED_BY_FRAME_OBJECT, Frame, FrameObject, Stack
 use crate::runtime_fns;
 use crate::thread::Thread;
 use crate::version::{HandOverReason, Version};
+use crate::watch;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -97,6 +98,9 @@ pub unsafe fn leave(thread: *mut Thread, frame: *mut Frame) {
 unsafe fn traceback_here(thread: *mut Thread) {
     // SAFETY: the frame is linked and past its first traceable instruction.
     unsafe {
+        if (*(*thread).tstate).current_exception.is_null() {
+            PyErr_SetString(PyExc_SystemError, c"error return without exception set".as_ptr());
+        }
         let object = api::PyThreadState_GetFrame((*thread).tstate.cast());
         if !object.is_null() {
             api::PyTraceBack_Here(object);
@@ -122,11 +126,13 @@ runtime_fns! {
 
     /// An exception left the present instruction and a handler of this function gets it. Takes the operand stack
     /// down from `depth` to `kept`, pushes the frame's instruction offset when `push_lasti` is set (in code units), and
-    /// pushes the exception, which is no longer set.
-    UNWIND_TO_HANDLER = fn unwind_to_handler(thread: *mut Thread, frame: *mut Frame, depth: i32, kept: i32, push_lasti: i32, traceback: i32) {
+    /// pushes the exception, which is no longer set. Not 0 when the handler is the interpreter's because somebody
+    /// watches what runs.
+    UNWIND_TO_HANDLER = fn unwind_to_handler(thread: *mut Thread, frame: *mut Frame, depth: i32, kept: i32, push_lasti: i32, traceback: i32) -> i32 {
         if traceback != 0 {
             traceback_here(thread);
         }
+        let watched = watch::exception(thread, traceback != 0);
         if depth > kept {
             let raised = api::PyErr_GetRaisedException();
             drop_stack(frame, kept, depth);
@@ -147,6 +153,7 @@ runtime_fns! {
             api::PyErr_SetRaisedException(raised);
         }
         top.write(api::PyErr_GetRaisedException());
+        watched.into()
     }
 
     /// An exception leaves this function: traceback entry (unless told not to), operand stack dropped, frame left.
@@ -154,10 +161,14 @@ runtime_fns! {
         if traceback != 0 {
             traceback_here(thread);
         }
+        let watched = watch::exception(thread, traceback != 0);
         if depth > 0 {
             let raised = api::PyErr_GetRaisedException();
             drop_stack(frame, 0, depth);
             api::PyErr_SetRaisedException(raised);
+        }
+        if watched {
+            watch::leaving(thread);
         }
         let raised = api::PyErr_GetRaisedException();
         leave(thread, frame);

@@ -24,6 +24,7 @@ pub mod safepoint;
 pub mod thread;
 pub mod types;
 pub mod version;
+pub mod watch;
 
 /// Prepares the runtime for the main interpreter.
 ///

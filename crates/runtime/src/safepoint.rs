@@ -148,6 +148,19 @@ pub unsafe fn runs_compiled(thread: *mut Thread) -> bool {
     }
 }
 
+/// Whether somebody traces, profiles or monitors what runs on this thread.
+///
+/// # Safety
+/// The GIL is held; `thread` is the present thread's.
+#[inline]
+pub unsafe fn is_watched(thread: *mut Thread) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        let breaker = (*(*thread).tstate).eval_breaker;
+        breaker & !EVENT_BITS != (*thread).expected_breaker && !check_version(thread)
+    }
+}
+
 /// Serves what wants attention; -1 with an exception set.
 unsafe fn serve(thread: *mut Thread) -> i32 {
     // SAFETY: the GIL is held and no exception is set.
