@@ -26,7 +26,10 @@ each_case = pytest.mark.parametrize(("path", "name"), CASES, ids=[f"{path.stem}-
 
 
 BORROWED = "an interpreted caller keeps the arguments of a compiled function until it returns: vectorcall borrows them"
-DIFFERENT_AFTER_HANDOVER = {"case_argument_freed_in_callee": BORROWED, "case_argument_rebound_in_callee": BORROWED}
+DIFFERENT_AFTER_HANDOVER = {
+    ("deletion", "case_argument_freed_in_callee"): BORROWED,
+    ("deletion", "case_argument_rebound_in_callee"): BORROWED,
+}
 """Cases that differ by nature once their caller runs in the interpreter."""
 
 each_handover_case = pytest.mark.parametrize(
@@ -36,7 +39,7 @@ each_handover_case = pytest.mark.parametrize(
             path,
             name,
             id=f"{path.stem}-{name[5:]}",
-            marks=[pytest.mark.xfail(reason=reason)] if (reason := DIFFERENT_AFTER_HANDOVER.get(name)) else [],
+            marks=[pytest.mark.xfail(reason=reason)] if (reason := DIFFERENT_AFTER_HANDOVER.get((path.stem, name))) else [],
         )
         for path, name in CASES
     ],

@@ -48,7 +48,7 @@ table! {
     BeforeAsyncWith: Declined, "";
     BeforeWith: Runtime, "";
     BinaryOp: FastPath, "`+ - * & | ^` on ints of one digit, `+ - * /` on floats; the result takes the place of an operand that nobody else holds";
-    BinarySlice: Runtime, "";
+    BinarySlice: Runtime, "lists, tuples and strings without a slice object";
     BinarySubscr: FastPath, "list or tuple with a non-negative int; dict by string or int in the runtime";
     BuildConstKeyMap: Runtime, "";
     BuildList: Runtime, "";

@@ -9,7 +9,7 @@ use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::version::{HandOverReason, Version, register};
+use justjit_runtime::version::{HandOverReason, Version, code_bytes, register};
 use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
 use std::cell::RefCell;
@@ -101,12 +101,6 @@ fn backends(options: Options) -> Result<(Backend, Backend), String> {
     Ok((make(quick)?, make(options)?))
 }
 
-impl Compiler {
-    fn code_bytes_in_use(&self) -> u64 {
-        (self.quick.code_bytes_in_use() + self.backend.code_bytes_in_use()) as u64
-    }
-}
-
 /// Whether a function was declined because there is too much code.
 #[allow(static_mut_refs, reason = "guarded by the GIL")]
 pub fn limit_reached() -> bool {
@@ -185,7 +179,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         let started = Instant::now();
         let compiler = compiler()?;
         let config = config::get();
-        if compiler.code_bytes_in_use() >= config.code_memory_limit {
+        if code_bytes() as u64 >= config.code_memory_limit {
             compiler.limit_reached = true;
             return Err(LIMIT_REACHED.into());
         }
@@ -302,23 +296,23 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
                 return Err(error.to_string());
             }
         };
-        if compiler.code_bytes_in_use() > config.code_memory_limit {
+        version.body = body.address().cast();
+        version.vectorcall = entry.address().cast();
+        version.code_bytes = body.size() + entry.size();
+        if (code_bytes() + version.code_bytes) as u64 > config.code_memory_limit {
             compiler.limit_reached = true;
             for cell in std::mem::take(&mut version.cells) {
                 justjit_runtime::globals::release(cell);
             }
             return Err(LIMIT_REACHED.into());
         }
-        version.body = body.address().cast();
-        version.vectorcall = entry.address().cast();
-        version.code_bytes = body.size() + entry.size();
         if config.perf_map {
             write_perf_map(&body, &name, (*code).co_filename);
         }
         version.machine_code = vec![Box::new(body), Box::new(entry)];
         version.compile_ns = started.elapsed().as_nanos() as u64;
         if !want_text {
-            register(&raw const *version);
+            register(&version);
         }
         Ok(version)
     }

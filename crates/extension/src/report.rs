@@ -36,7 +36,7 @@ pub fn totals_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     }
     let dict = PyDict::new(py);
     dict.set_item("functions_hooked", hook::hooked())?;
-    dict.set_item("functions_compiled", totals.versions)?;
+    dict.set_item("functions_compiled", hook::compiled())?;
     dict.set_item("functions_declined", declined_count)?;
     dict.set_item("versions", totals.versions)?;
     dict.set_item("calls", totals.calls)?;

@@ -44,6 +44,7 @@ struct Hooks {
     /// Functions that were declined, by reason.
     declined: FxHashMap<String, u64>,
     hooked: u64,
+    compiled: u64,
 }
 
 static mut HOOKS: Hooks = Hooks {
@@ -56,6 +57,7 @@ static mut HOOKS: Hooks = Hooks {
     default_calls: 0,
     declined: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
     hooked: 0,
+    compiled: 0,
 };
 
 #[allow(
@@ -289,6 +291,23 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
     }
 }
 
+/// Versions of one code object that runs with different globals, beyond which further ones stay with the interpreter.
+const NAMESPACE_LIMIT: usize = 16;
+
+/// Frees versions whose globals are gone: no function can run them any more.
+unsafe fn drop_orphans(state: *mut CodeState) {
+    // SAFETY: a running frame's function would keep the globals alive.
+    unsafe {
+        (*state).versions.retain(|&version| {
+            let orphan = (*version).globals.is_null();
+            if orphan {
+                retire(version);
+            }
+            !orphan
+        });
+    }
+}
+
 /// Compiles the function if it is not yet, and sets its entry; NULL when it is declined.
 ///
 /// # Safety
@@ -302,10 +321,13 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
         }
         let mut version = matching_version(function, state);
         if version.is_null() {
+            drop_orphans(state);
             if (*state).declined.is_none() {
                 let raised = api::PyErr_GetRaisedException();
-                match hooks().compiler.map(|compiler| compiler(function, state)) {
+                let compiler = hooks().compiler.filter(|_| (*state).versions.len() < NAMESPACE_LIMIT);
+                match compiler.map(|compiler| compiler(function, state)) {
                     Some(Ok(made)) => {
+                        hooks().compiled += 1;
                         (*state).versions.push(made);
                         crate::globals::watch_version(made);
                         version = made;
@@ -474,6 +496,11 @@ pub fn set_default_calls(calls: u64) {
 /// Code objects that were declined so far, by reason.
 pub fn declined() -> &'static FxHashMap<String, u64> {
     &hooks().declined
+}
+
+/// Functions that were compiled so far, however often: a code object for each dictionary of globals it ran with.
+pub fn compiled() -> u64 {
+    hooks().compiled
 }
 
 /// Functions that were hooked so far.

@@ -21,16 +21,13 @@ pub enum HandOverReason {
     Instruction = 1,
     /// A test asked for it.
     Requested = 2,
-    /// The exception handler is left to the interpreter.
-    Handler = 3,
 }
 
 impl HandOverReason {
-    pub const ALL: [HandOverReason; 4] = [
+    pub const ALL: [HandOverReason; 3] = [
         HandOverReason::Instrumentation,
         HandOverReason::Instruction,
         HandOverReason::Requested,
-        HandOverReason::Handler,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -38,7 +35,6 @@ impl HandOverReason {
             HandOverReason::Instrumentation => "tracing, profiling or monitoring is on",
             HandOverReason::Instruction => "instruction left to the interpreter",
             HandOverReason::Requested => "requested by a test",
-            HandOverReason::Handler => "exception handler left to the interpreter",
         }
     }
 }
@@ -132,10 +128,13 @@ impl Totals {
 struct Registry {
     live: FxHashSet<*const Version>,
     gone: Totals,
+    /// Bytes of machine code of the live versions.
+    code_bytes: usize,
 }
 
 static mut REGISTRY: Registry = Registry {
     live: FxHashSet::with_hasher(rustc_hash::FxBuildHasher),
+    code_bytes: 0,
     gone: Totals {
         versions: 0,
         calls: 0,
@@ -155,19 +154,26 @@ fn registry() -> &'static mut Registry {
 }
 
 /// Makes a version count in [`totals`].
-pub fn register(version: *const Version) {
-    registry().live.insert(version);
+pub fn register(version: &Version) {
+    let registry = registry();
+    registry.live.insert(&raw const *version);
+    registry.code_bytes += version.code_bytes;
+}
+
+/// Bytes of machine code of the live versions.
+pub fn code_bytes() -> usize {
+    registry().code_bytes
 }
 
 /// The counts of all versions, of those that are gone too.
 pub fn totals() -> Totals {
     let registry = registry();
     let mut totals = registry.gone;
+    totals.code_bytes = registry.code_bytes;
     for &version in &registry.live {
         // SAFETY: a version leaves the registry when it is dropped.
         let version = unsafe { &*version };
         totals.add(version);
-        totals.code_bytes += version.code_bytes;
     }
     totals
 }
@@ -177,6 +183,7 @@ impl Drop for Version {
         let registry = registry();
         if registry.live.remove(&(&raw const *self)) {
             registry.gone.add(self);
+            registry.code_bytes -= self.code_bytes;
         }
     }
 }
