@@ -4,15 +4,12 @@
 //! in a register until somebody could look at it in the frame's memory: at the end of a basic block, at an exception,
 //! when the interpreter takes over.
 
+use crate::cold::{Cold, LastRaise, Stop, Way};
 use crate::input::Input;
-use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn, Type};
-use justjit_bytecode::{Function, Handler, Instruction, Opcode};
-use justjit_runtime::frame::{HAND_OVER, UNWIND_OUT, UNWIND_TO_HANDLER};
-use justjit_runtime::layout::{Code, FRAME_SPECIALS_SIZE, Frame, ThreadState, offset};
-use justjit_runtime::numbers::{DEALLOCATE, DROP, DROP_TWO};
-use justjit_runtime::safepoint::{BACK_EDGE, SAFEPOINT, verdict};
+use justjit_builder::{Builder, IntCond, IntOp, Type};
+use justjit_bytecode::{Function, Instruction};
+use justjit_runtime::layout::{Code, FRAME_SPECIALS_SIZE, Frame, offset};
 use justjit_runtime::thread::Thread;
-use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
 
 /// An operand stack item.
@@ -63,38 +60,6 @@ pub struct Operand<V> {
     pub immortal: bool,
 }
 
-/// What is emitted after the function's own code.
-enum Cold<V, B> {
-    /// An exception is set at an instruction, whose address the frame has if `located`.
-    Raise {
-        block: B,
-        instruction: Instruction,
-        stack: Vec<Item<V>>,
-        located: bool,
-        traceback: bool,
-    },
-    /// A reference count became zero.
-    Deallocate { block: B, object: V, offset: u32, next: B },
-    /// The breaker is set; the frame has the instruction's address if `located`.
-    Safepoint {
-        block: B,
-        instruction: Instruction,
-        stack: Vec<Item<V>>,
-        resume_at: u32,
-        next: B,
-        located: bool,
-    },
-}
-
-/// Where an exception goes from a stack that lies in memory: what is common to many instructions.
-type Way = (Option<Handler>, usize, bool);
-
-/// Where safepoints of one way stop, with the block's parameters: the verdict, and where the interpreter goes on.
-type Stop<B, V> = (Way, B, V, V);
-
-/// An instruction's offset, its stack, and where its exceptions go.
-type LastRaise<B, V> = (u32, Vec<Item<V>>, B);
-
 /// The state of a compilation.
 pub struct Emitter<'a, B: Builder> {
     pub b: &'a mut B,
@@ -123,13 +88,13 @@ pub struct Emitter<'a, B: Builder> {
     pub terminated: bool,
     /// The stack that a conditional jump leaves in registers for the block behind it.
     pub carry: Option<Vec<Item<B::Value>>>,
-    cold: Vec<Cold<B::Value, B::Block>>,
+    pub cold: Vec<Cold<B::Value, B::Block>>,
     /// Shared ends of exceptions' ways.
-    raising: Vec<(Way, B::Block)>,
+    pub raising: Vec<(Way, B::Block)>,
     /// Shared ends of safepoints that stop; parameters: the verdict, where the interpreter goes on.
-    stopping: Vec<Stop<B::Block, B::Value>>,
+    pub stopping: Vec<Stop<B::Block, B::Value>>,
     /// The block that the present instruction's exceptions went to last, and with which stack.
-    last_raise: Option<LastRaise<B::Block, B::Value>>,
+    pub last_raise: Option<LastRaise<B::Block, B::Value>>,
 }
 
 /// Offset of the frame's slot `index`.
@@ -293,7 +258,7 @@ impl<'a, B: Builder> Emitter<'a, B> {
         self.set_instruction_pointer_to(self.at.offset);
     }
 
-    fn set_instruction_pointer_to(&mut self, offset: u32) {
+    pub fn set_instruction_pointer_to(&mut self, offset: u32) {
         let address = self.instruction_address(offset);
         self.b.store(address, self.frame, offset_of!(Frame, instr_ptr) as i32);
     }
@@ -503,155 +468,7 @@ impl<'a, B: Builder> Emitter<'a, B> {
         }
     }
 
-    // ---- calls of the runtime, and what may go wrong -----------------------------------------------------------
-
-    /// A block to go to when the present instruction has raised: the stack is what it is now, and the frame has the
-    /// instruction's address.
-    pub fn raise_block(&mut self) -> B::Block {
-        if let Some((offset, stack, block)) = &self.last_raise
-            && *offset == self.at.offset
-            && *stack == self.stack
-        {
-            return *block;
-        }
-        let block = if self.stack.iter().all(|item| *item == Item::Memory) {
-            self.shared_raise((self.at.handler, self.stack.len(), true))
-        } else {
-            self.put_off_raise(true, true)
-        };
-        self.last_raise = Some((self.at.offset, self.stack.clone(), block));
-        block
-    }
-
-    /// As [`Emitter::raise_block`], where the frame does not have the instruction's address yet.
-    pub fn raise_block_unlocated(&mut self) -> B::Block {
-        self.put_off_raise(false, true)
-    }
-
-    /// As [`Emitter::raise_block`], for an exception that keeps its traceback.
-    pub fn raise_block_again(&mut self) -> B::Block {
-        self.put_off_raise(true, false)
-    }
-
-    fn put_off_raise(&mut self, located: bool, traceback: bool) -> B::Block {
-        let block = self.b.create_block();
-        self.b.set_cold(block);
-        let (instruction, stack) = (self.at, self.stack.clone());
-        self.cold.push(Cold::Raise {
-            block,
-            instruction,
-            stack,
-            located,
-            traceback,
-        });
-        block
-    }
-
-    /// The block where exceptions of this way, their stacks in memory, go on.
-    fn shared_raise(&mut self, way: Way) -> B::Block {
-        if let Some((_, block)) = self.raising.iter().find(|(other, _)| *other == way) {
-            return *block;
-        }
-        let block = self.b.create_block();
-        self.b.set_cold(block);
-        self.raising.push((way, block));
-        block
-    }
-
-    /// Gives up references out of line: for paths that are taken seldom, or that call the runtime anyway.
-    pub fn drop_all(&mut self, operands: &[Operand<B::Value>]) {
-        let values: Vec<_> = operands
-            .iter()
-            .filter(|one| one.owned && !one.immortal)
-            .map(|one| one.value)
-            .collect();
-        for pair in values.chunks(2) {
-            match *pair {
-                [one, other] => self.b.call(&DROP_TWO, &[one, other]),
-                [one] => self.b.call(&DROP, &[one]),
-                _ => None,
-            };
-        }
-    }
-
-    /// Calls a runtime function that gives an object, and gives up the owned operands; NULL raises.
-    pub fn call_object(&mut self, function: &RuntimeFn, args: &[B::Value], operands: &[Operand<B::Value>]) -> B::Value {
-        self.set_instruction_pointer();
-        let result = self.b.call_value(function, args);
-        self.drop_all(operands);
-        let raise = self.raise_block();
-        self.b.branch_unless(result, raise, &[]);
-        result
-    }
-
-    /// Calls a runtime function that gives a status, and gives up the owned operands; a negative one raises.
-    pub fn call_status(&mut self, function: &RuntimeFn, args: &[B::Value], operands: &[Operand<B::Value>]) -> B::Value {
-        self.set_instruction_pointer();
-        let status = self.b.call_value(function, args);
-        self.drop_all(operands);
-        let raise = self.raise_block();
-        let failed = self.b.compare_const(IntCond::SignedLt, status, 0);
-        self.b.branch_if(failed, raise, &[]);
-        status
-    }
-
-    /// Compares the breaker; the slow path serves what is pending. Code goes on at `resume_at` (a byte offset) if the
-    /// interpreter has to take over. `located` says that the frame has the instruction's address.
-    pub fn safepoint(&mut self, resume_at: u32, located: bool) {
-        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
-        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
-        let mut quiet = self.b.compare(IntCond::Eq, breaker, expected);
-        if self.at.opcode == Opcode::JumpBackward {
-            let version = self.object::<Version>(self.input.version);
-            let edges = self.load(version, offset_of!(Version, back_edges) as i32);
-            let check = self.load(version, offset_of!(Version, check_edges) as i32);
-            let early = self.b.compare(IntCond::UnsignedLt, edges, check);
-            quiet = self.b.int_op(IntOp::And, quiet, early);
-        }
-        let block = self.b.create_block();
-        self.b.set_cold(block);
-        let next = self.b.create_block();
-        self.b.branch(quiet, (next, &[]), (block, &[]));
-        let (instruction, stack) = (self.at, self.stack.clone());
-        self.cold.push(Cold::Safepoint {
-            block,
-            instruction,
-            stack,
-            resume_at,
-            next,
-            located,
-        });
-        self.b.switch_to(next);
-    }
-
-    /// The block where safepoints of this way stop.
-    fn shared_stop(&mut self, way: Way) -> B::Block {
-        if let Some((_, block, ..)) = self.stopping.iter().find(|(other, ..)| *other == way) {
-            return *block;
-        }
-        let block = self.b.create_block();
-        self.b.set_cold(block);
-        let verdict = self.b.block_param(block, Type::I32);
-        let resume = self.b.block_param(block, Type::I64);
-        self.stopping.push((way, block, verdict, resume));
-        block
-    }
-
-    /// Hands the frame, its whole stack in memory, to the interpreter at a byte offset.
-    pub fn hand_over(&mut self, offset: u32, depth: usize, reason: HandOverReason) {
-        let address = self.instruction_address(offset);
-        self.hand_over_at(address, depth, reason);
-    }
-
-    fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
-        let depth = self.int32(depth as i32);
-        let reason = self.int32(reason as i32);
-        let throw = self.int32(0);
-        let version = self.object::<Version>(self.input.version);
-        let args = [self.thread, self.frame, address, depth, reason, throw, version];
-        let result = self.b.call_value(&HAND_OVER, &args);
-        self.b.ret(result);
-    }
+    // ---- basic blocks -----------------------------------------------------------------------------------------
 
     /// Goes on in another basic block, its stack in memory.
     pub fn jump_to_block(&mut self, block: u32) {
@@ -671,138 +488,5 @@ impl<'a, B: Builder> Emitter<'a, B> {
             .index_at(offset)
             .expect("decoding has checked jump targets");
         self.function.instructions[index].block
-    }
-
-    /// Emits what was put off.
-    pub fn emit_cold(&mut self) {
-        while let Some(cold) = self.cold.pop() {
-            match cold {
-                Cold::Deallocate {
-                    block,
-                    object,
-                    offset,
-                    next,
-                } => {
-                    self.b.switch_to(block);
-                    self.b.set_position(offset);
-                    self.set_instruction_pointer_to(offset);
-                    self.b.call(&DEALLOCATE, &[object]);
-                    self.b.jump(next, &[]);
-                }
-                Cold::Raise {
-                    block,
-                    instruction,
-                    stack,
-                    located,
-                    traceback,
-                } => {
-                    self.begin_cold(block, instruction, stack, located);
-                    self.flush();
-                    let shared = self.shared_raise((instruction.handler, self.stack.len(), traceback));
-                    self.b.jump(shared, &[]);
-                }
-                Cold::Safepoint {
-                    block,
-                    instruction,
-                    stack,
-                    resume_at,
-                    next,
-                    located,
-                } => {
-                    self.begin_cold(block, instruction, stack, located);
-                    let verdict = self.verdict(instruction);
-                    let stop = self.b.create_block();
-                    self.b.branch(verdict, (stop, &[]), (next, &[]));
-                    self.b.switch_to(stop);
-                    self.flush();
-                    let shared = self.shared_stop((instruction.handler, self.stack.len(), true));
-                    let resume = self.instruction_address(resume_at);
-                    self.b.jump(shared, &[verdict, resume]);
-                }
-            }
-        }
-        for (way, block, verdict, resume) in std::mem::take(&mut self.stopping) {
-            self.b.switch_to(block);
-            let over = self.b.compare_const(IntCond::Eq, verdict, verdict::HAND_OVER.into());
-            let raise = self.shared_raise(way);
-            self.b.branch_unless(over, raise, &[]);
-            self.hand_over_at(resume, way.1, HandOverReason::Instrumentation);
-        }
-        for ((handler, depth, traceback), block) in std::mem::take(&mut self.raising) {
-            self.b.switch_to(block);
-            self.raise(handler, depth, traceback);
-        }
-    }
-
-    /// Calls the safepoint: at a back edge the one that may go on in better code.
-    fn verdict(&mut self, instruction: Instruction) -> B::Value {
-        if instruction.opcode != Opcode::JumpBackward {
-            return self.b.call_value(&SAFEPOINT, &[self.thread]);
-        }
-        let version = self.object::<Version>(self.input.version);
-        let verdict = self.b.call_value(&BACK_EDGE, &[self.thread, self.frame, version]);
-        let enter = self.b.create_block();
-        let entering = self.b.compare_const(IntCond::Eq, verdict, verdict::ENTER.into());
-        let next = self.b.create_block();
-        self.b.branch(entering, (enter, &[]), (next, &[]));
-        self.b.switch_to(enter);
-        let body = self.load(version, offset_of!(Version, successor) as i32);
-        let header = self.block_at(instruction.target.expect("a jump"));
-        let entry = self.int(self.entry_number(header));
-        let args = [self.thread, self.frame, entry];
-        let result = self
-            .b
-            .call_indirect(&crate::BODY, body, &args)
-            .expect("a body has a result");
-        self.b.ret(result);
-        self.b.switch_to(next);
-        verdict
-    }
-
-    /// The number by which a body is entered at a loop header: 1 and up, in the order of offsets.
-    pub fn entry_number(&self, block: u32) -> i64 {
-        let before = &self.function.blocks[..=block as usize];
-        before
-            .iter()
-            .filter(|block| block.is_loop_header && block.entry_depth.is_some())
-            .count() as i64
-    }
-
-    fn begin_cold(&mut self, block: B::Block, instruction: Instruction, stack: Vec<Item<B::Value>>, located: bool) {
-        self.b.switch_to(block);
-        self.at = instruction;
-        self.stack = stack;
-        self.b.set_position(instruction.offset);
-        if !located {
-            self.set_instruction_pointer();
-        }
-    }
-
-    /// Ends the present machine block: an exception is set, and `depth` items lie in memory.
-    fn raise(&mut self, handler: Option<Handler>, depth: usize, traceback: bool) {
-        let depth = self.int32(depth as i32);
-        let traceback = self.int32(traceback.into());
-        match handler {
-            Some(handler) => {
-                let kept = self.int32(handler.depth.into());
-                let push_lasti = self.int32(handler.push_lasti.into());
-                let watched = self.b.call_value(
-                    &UNWIND_TO_HANDLER,
-                    &[self.thread, self.frame, depth, kept, push_lasti, traceback],
-                );
-                let block = self.machine_block(self.block_at(handler.target));
-                let over = self.b.create_block();
-                self.b.set_cold(over);
-                self.b.branch(watched, (over, &[]), (block, &[]));
-                self.b.switch_to(over);
-                let depth = handler.entry_depth() as usize;
-                self.hand_over(handler.target, depth, HandOverReason::Instrumentation);
-            }
-            None => {
-                self.b.call(&UNWIND_OUT, &[self.thread, self.frame, depth, traceback]);
-                let null = self.null();
-                self.b.ret(null);
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@
 mod arithmetic;
 mod attributes;
 mod calls;
+mod cold;
 mod containers;
 mod control;
 mod emitter;
