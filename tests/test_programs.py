@@ -39,7 +39,9 @@ each_handover_case = pytest.mark.parametrize(
             path,
             name,
             id=f"{path.stem}-{name[5:]}",
-            marks=[pytest.mark.xfail(reason=reason)] if (reason := DIFFERENT_AFTER_HANDOVER.get((path.stem, name))) else [],
+            marks=[pytest.mark.xfail(reason=reason)]
+            if (reason := DIFFERENT_AFTER_HANDOVER.get((path.stem, name)))
+            else [],
         )
         for path, name in CASES
     ],

@@ -1,6 +1,8 @@
 //! Calls: into compiled code from outside, from compiled code to anything, and the binding of arguments.
 
 use crate::api;
+use crate::binding::bind;
+use crate::builtins::{call_builtin, call_method_descriptor};
 use crate::feedback::{self, seen};
 use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
@@ -127,132 +129,6 @@ unsafe fn run(
         };
         pop_chunk(thread, chunk);
         result
-    }
-}
-
-/// Fills the parameters' slots from a call's arguments as the interpreter binds them (`initialize_locals`);
-/// `false`, with nothing in the slots and no exception, when they do not bind or only Python code could tell.
-unsafe fn bind(
-    function: *mut PyObject,
-    slots: *mut *mut PyObject,
-    args: *const *mut PyObject,
-    nargs: usize,
-    kwnames: *mut PyObject,
-) -> bool {
-    // SAFETY: the function is live and its code has these parameters.
-    unsafe {
-        let function = function.cast::<Function>();
-        let code = (*function).func_code.cast::<Code>();
-        let argcount = (*code).co_argcount as usize;
-        let kwonly = (*code).co_kwonlyargcount as usize;
-        let named = argcount + kwonly;
-        let has_varargs = (*code).co_flags & CO_VARARGS != 0;
-        let has_varkw = (*code).co_flags & CO_VARKEYWORDS != 0;
-        let total = named + usize::from(has_varargs) + usize::from(has_varkw);
-        for index in 0..total {
-            slots.add(index).write(null_mut());
-        }
-        let fail = || {
-            for index in 0..total {
-                let value = slots.add(index).read();
-                slots.add(index).write(null_mut());
-                Py_XDECREF(value);
-            }
-            PyErr_Clear();
-            false
-        };
-        let direct = nargs.min(argcount);
-        for index in 0..direct {
-            let value = args.add(index).read();
-            Py_INCREF(value);
-            slots.add(index).write(value);
-        }
-        if has_varargs {
-            let rest = PyTuple_New((nargs - direct) as Py_ssize_t);
-            if rest.is_null() {
-                return fail();
-            }
-            for index in direct..nargs {
-                let value = args.add(index).read();
-                Py_INCREF(value);
-                PyTuple_SET_ITEM(rest, (index - direct) as Py_ssize_t, value);
-            }
-            slots.add(named).write(rest);
-        } else if nargs > argcount {
-            return fail();
-        }
-        if has_varkw {
-            let dict = PyDict_New();
-            if dict.is_null() {
-                return fail();
-            }
-            slots.add(total - 1).write(dict);
-        }
-        if !kwnames.is_null() {
-            let names = (*code).co_localsplusnames;
-            let posonly = (*code).co_posonlyargcount as usize;
-            for at in 0..PyTuple_GET_SIZE(kwnames) {
-                let keyword = PyTuple_GET_ITEM(kwnames, at);
-                let value = args.add(nargs + at as usize).read();
-                if PyUnicode_CheckExact(keyword) == 0 {
-                    return fail();
-                }
-                let name_at = |index: usize| PyTuple_GET_ITEM(names, index as Py_ssize_t);
-                let index = (posonly..named)
-                    .find(|&index| name_at(index) == keyword)
-                    .or_else(|| (posonly..named).find(|&index| PyUnicode_Compare(name_at(index), keyword) == 0));
-                match index {
-                    Some(index) => {
-                        if !slots.add(index).read().is_null() {
-                            return fail();
-                        }
-                        Py_INCREF(value);
-                        slots.add(index).write(value);
-                    }
-                    None if has_varkw => {
-                        if PyDict_SetItem(slots.add(total - 1).read(), keyword, value) < 0 {
-                            return fail();
-                        }
-                    }
-                    None => return fail(),
-                }
-            }
-        }
-        if nargs < argcount {
-            let defaults = (*function).func_defaults;
-            let ndefaults = if defaults.is_null() {
-                0
-            } else {
-                PyTuple_GET_SIZE(defaults) as usize
-            };
-            let first = argcount - ndefaults.min(argcount);
-            for index in nargs..argcount {
-                if slots.add(index).read().is_null() {
-                    if index < first {
-                        return fail();
-                    }
-                    let value = PyTuple_GET_ITEM(defaults, (index - first) as Py_ssize_t);
-                    Py_INCREF(value);
-                    slots.add(index).write(value);
-                }
-            }
-        }
-        for index in argcount..named {
-            if !slots.add(index).read().is_null() {
-                continue;
-            }
-            let kwdefaults = (*function).func_kwdefaults;
-            if kwdefaults.is_null() {
-                return fail();
-            }
-            let name = PyTuple_GET_ITEM((*code).co_localsplusnames, index as Py_ssize_t);
-            let mut value = null_mut();
-            if api::PyDict_GetItemRef(kwdefaults, name, &mut value) < 0 || value.is_null() {
-                return fail();
-            }
-            slots.add(index).write(value);
-        }
-        true
     }
 }
 
@@ -513,130 +389,12 @@ unsafe fn drop_items(items: *mut *mut PyObject, nargs: isize, result: *mut PyObj
     }
 }
 
-type NoArgs = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
-type Fast = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, Py_ssize_t) -> *mut PyObject;
-
 /// `PyMethodObject` (`cpython/classobject.h`).
 #[repr(C)]
 struct BoundMethod {
     ob_base: PyObject,
     im_func: *mut PyObject,
     im_self: *mut PyObject,
-}
-
-/// `PyMethodDescrObject` (`cpython/descrobject.h`).
-#[repr(C)]
-struct MethodDescriptor {
-    ob_base: PyObject,
-    d_type: *mut PyTypeObject,
-    d_name: *mut PyObject,
-    d_qualname: *mut PyObject,
-    d_method: *mut PyMethodDef,
-    vectorcall: *const (),
-}
-
-unsafe fn definition_call(
-    definition: *mut PyMethodDef,
-    receiver: *mut PyObject,
-    args: *mut *mut PyObject,
-    count: usize,
-) -> Option<*mut PyObject> {
-    // SAFETY: the flags say which type the function has.
-    unsafe {
-        let address = (*definition).ml_meth.PyCFunction as *const ();
-        match (*definition).ml_flags & !(METH_CLASS | METH_STATIC | METH_COEXIST) {
-            METH_O if count == 1 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, args.read())),
-            METH_NOARGS if count == 0 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, null_mut())),
-            METH_FASTCALL => Some(std::mem::transmute::<*const (), Fast>(address)(
-                receiver,
-                args,
-                count as Py_ssize_t,
-            )),
-            _ => None,
-        }
-    }
-}
-
-/// What a function in C gave, if that is a result or an exception; SystemError if it is neither or both.
-#[inline]
-unsafe fn checked(thread: *mut Thread, callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
-    // SAFETY: the present thread; a live callable.
-    unsafe {
-        let raised = !(*(*thread).tstate).current_exception.is_null();
-        if result.is_null() == raised {
-            result
-        } else {
-            contradiction(callable, result)
-        }
-    }
-}
-
-#[cold]
-unsafe fn contradiction(callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
-    // SAFETY: a live callable; the result is the caller's.
-    unsafe {
-        if result.is_null() {
-            PyErr_Format(
-                PyExc_SystemError,
-                c"%R returned NULL without setting an exception".as_ptr(),
-                callable,
-            );
-            return result;
-        }
-        Py_DECREF(result);
-        let first = api::PyErr_GetRaisedException();
-        PyErr_Format(
-            PyExc_SystemError,
-            c"%R returned a result with an exception set".as_ptr(),
-            callable,
-        );
-        let error = api::PyErr_GetRaisedException();
-        Py_INCREF(first);
-        PyException_SetCause(error, first);
-        PyException_SetContext(error, first);
-        api::PyErr_SetRaisedException(error);
-        null_mut()
-    }
-}
-
-/// Calls a builtin function without the detour by its type's vectorcall where its kind allows.
-unsafe fn call_builtin(
-    thread: *mut Thread,
-    callable: *mut PyObject,
-    args: *mut *mut PyObject,
-    count: usize,
-) -> *mut PyObject {
-    // SAFETY: an exact builtin function; the arguments are held by the caller.
-    unsafe {
-        let function = callable.cast::<PyCFunctionObject>();
-        // A static method keeps its class there, but is called without.
-        let is_static = (*(*function).m_ml).ml_flags & METH_STATIC != 0;
-        let receiver = if is_static { null_mut() } else { (*function).m_self };
-        match definition_call((*function).m_ml, receiver, args, count) {
-            Some(result) => checked(thread, callable, result),
-            None => PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()),
-        }
-    }
-}
-
-/// Calls a method of a builtin type with its receiver as first argument.
-unsafe fn call_method_descriptor(
-    thread: *mut Thread,
-    callable: *mut PyObject,
-    args: *mut *mut PyObject,
-    count: usize,
-) -> *mut PyObject {
-    // SAFETY: an exact method descriptor; the arguments are held by the caller.
-    unsafe {
-        let descriptor = callable.cast::<MethodDescriptor>();
-        let receiver = args.read();
-        if Py_TYPE(receiver) == (*descriptor).d_type
-            && let Some(result) = definition_call((*descriptor).d_method, receiver, args.add(1), count - 1)
-        {
-            return checked(thread, callable, result);
-        }
-        PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut())
-    }
 }
 
 /// Makes an instance of a class with a Python `__init__` and no `__new__` of its own; `None` for other classes.

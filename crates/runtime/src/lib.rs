@@ -1,12 +1,14 @@
 //! What compiled code stands on: object layouts, frames, and the functions it calls.
 //!
 //! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
-//! it; `thread`, `frame`, `safepoint` and `call` carry a compiled call; `globals` and `attributes` are the inline
+//! it; `thread`, `frame`, `safepoint`, `call`, `binding` and `builtins` carry calls; `globals` and `attributes` are the inline
 //! caches; `numbers`, `iteration` and `ops` do what instructions mean; `hook` and `version` tie code objects to
 //! machine code.
 
 pub mod api;
 pub mod attributes;
+pub mod binding;
+pub mod builtins;
 pub mod call;
 pub mod fast;
 pub mod feedback;
@@ -39,6 +41,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         names::initialize()?;
         numbers::initialize()?;
         iteration::initialize()?;
+        builtins::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
         probe::initialize();

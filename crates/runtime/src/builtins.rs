@@ -1,0 +1,235 @@
+//! Calls of functions and methods that are written in C.
+
+use crate::api;
+use crate::numbers::new_int;
+use crate::ops::reference::{PyResult, Raised};
+use crate::thread::Thread;
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Definitions of functions that are done here where their arguments are of common types.
+struct Known {
+    len: *mut PyMethodDef,
+    isinstance: *mut PyMethodDef,
+    /// `list.append`
+    append: *mut PyMethodDef,
+}
+
+static mut KNOWN: Known = Known {
+    len: null_mut(),
+    isinstance: null_mut(),
+    append: null_mut(),
+};
+
+/// Finds the definitions.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn initialize() -> PyResult<()> {
+    // SAFETY: the builtins module and the list type live for ever, and so do the definitions.
+    unsafe {
+        let builtins = PyImport_ImportModule(c"builtins".as_ptr());
+        if builtins.is_null() {
+            return Err(Raised);
+        }
+        for (name, slot) in [(c"len", &raw mut KNOWN.len), (c"isinstance", &raw mut KNOWN.isinstance)] {
+            let function = PyObject_GetAttrString(builtins, name.as_ptr());
+            if function.is_null() {
+                return Err(Raised);
+            }
+            // Another function of that name is not known.
+            if Py_TYPE(function) == &raw mut PyCFunction_Type {
+                slot.write((*function.cast::<PyCFunctionObject>()).m_ml);
+            }
+            Py_DECREF(function);
+        }
+        Py_DECREF(builtins);
+        let append = PyObject_GetAttrString((&raw mut PyList_Type).cast(), c"append".as_ptr());
+        if append.is_null() {
+            return Err(Raised);
+        }
+        if Py_TYPE(append) == &raw mut PyMethodDescr_Type {
+            KNOWN.append = (*append.cast::<MethodDescriptor>()).d_method;
+        }
+        Py_DECREF(append);
+        Ok(())
+    }
+}
+
+unsafe fn none() -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe {
+        let none = Py_None();
+        Py_INCREF(none);
+        none
+    }
+}
+
+/// What `len` and `isinstance` give where that takes no look-up; `None` to have the function itself called.
+#[inline]
+unsafe fn known_function(
+    definition: *mut PyMethodDef,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> Option<*mut PyObject> {
+    // SAFETY: live arguments.
+    unsafe {
+        if definition == KNOWN.len && count == 1 {
+            let object = args.read();
+            let tp = Py_TYPE(object);
+            let size = if tp == &raw mut PyList_Type || tp == &raw mut PyTuple_Type {
+                Py_SIZE(object)
+            } else if tp == &raw mut PyUnicode_Type {
+                PyUnicode_GET_LENGTH(object)
+            } else if tp == &raw mut PyDict_Type {
+                PyDict_Size(object)
+            } else {
+                return None;
+            };
+            return Some(new_int(size as i64));
+        }
+        if definition == KNOWN.isinstance && count == 2 {
+            let (object, class) = (args.read(), args.add(1).read());
+            // An exact instance is one, whatever the metaclass says.
+            if Py_TYPE(object).cast::<PyObject>() == class {
+                let yes = Py_True();
+                Py_INCREF(yes);
+                return Some(yes);
+            }
+        }
+        None
+    }
+}
+
+type NoArgs = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+type Fast = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, Py_ssize_t) -> *mut PyObject;
+
+/// `PyMethodDescrObject` (`cpython/descrobject.h`).
+#[repr(C)]
+struct MethodDescriptor {
+    ob_base: PyObject,
+    d_type: *mut PyTypeObject,
+    d_name: *mut PyObject,
+    d_qualname: *mut PyObject,
+    d_method: *mut PyMethodDef,
+    vectorcall: *const (),
+}
+
+unsafe fn definition_call(
+    definition: *mut PyMethodDef,
+    receiver: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> Option<*mut PyObject> {
+    // SAFETY: the flags say which type the function has.
+    unsafe {
+        let address = (*definition).ml_meth.PyCFunction as *const ();
+        match (*definition).ml_flags & !(METH_CLASS | METH_STATIC | METH_COEXIST) {
+            METH_O if count == 1 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, args.read())),
+            METH_NOARGS if count == 0 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, null_mut())),
+            METH_FASTCALL => Some(std::mem::transmute::<*const (), Fast>(address)(
+                receiver,
+                args,
+                count as Py_ssize_t,
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// What a function in C gave, if that is a result or an exception; SystemError if it is neither or both.
+#[inline]
+unsafe fn checked(thread: *mut Thread, callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the present thread; a live callable.
+    unsafe {
+        let raised = !(*(*thread).tstate).current_exception.is_null();
+        if result.is_null() == raised {
+            result
+        } else {
+            contradiction(callable, result)
+        }
+    }
+}
+
+#[cold]
+unsafe fn contradiction(callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live callable; the result is the caller's.
+    unsafe {
+        if result.is_null() {
+            PyErr_Format(
+                PyExc_SystemError,
+                c"%R returned NULL without setting an exception".as_ptr(),
+                callable,
+            );
+            return result;
+        }
+        Py_DECREF(result);
+        let first = api::PyErr_GetRaisedException();
+        PyErr_Format(
+            PyExc_SystemError,
+            c"%R returned a result with an exception set".as_ptr(),
+            callable,
+        );
+        let error = api::PyErr_GetRaisedException();
+        Py_INCREF(first);
+        PyException_SetCause(error, first);
+        PyException_SetContext(error, first);
+        api::PyErr_SetRaisedException(error);
+        null_mut()
+    }
+}
+
+/// Calls a builtin function without the detour by its type's vectorcall where its kind allows.
+///
+/// # Safety
+/// An exact builtin function; `args` holds `count` live arguments, with a slot before them.
+pub unsafe fn call_builtin(
+    thread: *mut Thread,
+    callable: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> *mut PyObject {
+    // SAFETY: an exact builtin function; the arguments are held by the caller.
+    unsafe {
+        let function = callable.cast::<PyCFunctionObject>();
+        if let Some(result) = known_function((*function).m_ml, args, count) {
+            return result;
+        }
+        // A static method keeps its class there, but is called without.
+        let is_static = (*(*function).m_ml).ml_flags & METH_STATIC != 0;
+        let receiver = if is_static { null_mut() } else { (*function).m_self };
+        match definition_call((*function).m_ml, receiver, args, count) {
+            Some(result) => checked(thread, callable, result),
+            None => PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()),
+        }
+    }
+}
+
+/// Calls a method of a builtin type with its receiver as first argument.
+///
+/// # Safety
+/// An exact method descriptor; otherwise as for [`call_builtin`], and there is a receiver.
+pub unsafe fn call_method_descriptor(
+    thread: *mut Thread,
+    callable: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+) -> *mut PyObject {
+    // SAFETY: an exact method descriptor; the arguments are held by the caller.
+    unsafe {
+        let descriptor = callable.cast::<MethodDescriptor>();
+        let receiver = args.read();
+        if (*descriptor).d_method == KNOWN.append && count == 2 && Py_TYPE(receiver) == &raw mut PyList_Type {
+            if PyList_Append(receiver, args.add(1).read()) < 0 {
+                return null_mut();
+            }
+            return none();
+        }
+        if Py_TYPE(receiver) == (*descriptor).d_type
+            && let Some(result) = definition_call((*descriptor).d_method, receiver, args.add(1), count - 1)
+        {
+            return checked(thread, callable, result);
+        }
+        PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut())
+    }
+}
