@@ -1,0 +1,275 @@
+//! How a look-up can be cached: what a class's instances, its MRO and its shared keys say about a name.
+
+use super::{Kind, NO_KEYS, Shadow};
+use crate::api;
+use crate::globals;
+use crate::layout::*;
+use crate::types::class_attribute;
+use pyo3_ffi::*;
+use std::ffi::c_ulong;
+use std::ptr::null_mut;
+
+/// A byte of an object with this type that is known not to be zero: one of its type pointer's.
+pub(super) fn nonzero_type_byte(tp: *mut PyTypeObject) -> i64 {
+    let at = (tp as usize)
+        .to_le_bytes()
+        .iter()
+        .position(|&byte| byte != 0)
+        .unwrap_or(0);
+    i64::from(offset::OB_TYPE) + at as i64
+}
+
+pub(super) unsafe fn field<T: Copy>(tp: *mut PyTypeObject, offset: usize) -> T {
+    // SAFETY: the caller names a field of a type object.
+    unsafe { tp.cast::<u8>().add(offset).cast::<T>().read() }
+}
+
+pub(super) unsafe fn flags(tp: *mut PyTypeObject) -> c_ulong {
+    // SAFETY: a live type.
+    unsafe { PyType_GetFlags(tp) }
+}
+
+/// Whether the object's type can never change what it is for a descriptor.
+pub(super) fn is_immutable_instance(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe { flags(Py_TYPE(object)) & Py_TPFLAGS_IMMUTABLETYPE != 0 }
+}
+
+/// The version tag of the object's type, given now if it has none; `None` when the interpreter gives none.
+pub(super) unsafe fn version_of_type(object: *mut PyObject) -> Option<u32> {
+    // SAFETY: a live object.
+    unsafe {
+        let tp = Py_TYPE(object);
+        (api::PyUnstable_Type_AssignVersionTag(tp) != 0).then(|| version_tag(tp))
+    }
+}
+
+/// The class's shared keys, if its instances have inline values.
+pub(super) unsafe fn shared_keys(tp: *mut PyTypeObject) -> *mut DictKeys {
+    // SAFETY: a heap type with the flag has the field.
+    unsafe {
+        if flags(tp) & TPFLAGS_INLINE_VALUES == 0 || flags(tp) & Py_TPFLAGS_HEAPTYPE == 0 {
+            return null_mut();
+        }
+        let keys: *mut DictKeys = field(tp, type_object::HT_CACHED_KEYS);
+        if keys.is_null() || (*keys).dk_kind != DICT_KEYS_SPLIT {
+            null_mut()
+        } else {
+            keys
+        }
+    }
+}
+
+/// The entries of a key table whose keys are all strings.
+pub(super) unsafe fn unicode_entries(keys: *mut DictKeys) -> *mut DictUnicodeEntry {
+    // SAFETY: the entries follow the index table.
+    unsafe {
+        let indices = keys.cast::<u8>().add(size_of::<DictKeys>());
+        indices.add(1usize << (*keys).dk_log2_index_bytes).cast()
+    }
+}
+
+/// Index of `name` among shared keys.
+pub(super) unsafe fn key_index(keys: *mut DictKeys, name: *mut PyObject) -> Option<usize> {
+    // SAFETY: the entries follow the index table.
+    unsafe {
+        let entries = unicode_entries(keys);
+        (0..(*keys).dk_nentries as usize).find(|&index| {
+            let key = (*entries.add(index)).me_key;
+            key == name || (!key.is_null() && PyUnicode_Compare(key, name) == 0)
+        })
+    }
+}
+
+pub(super) fn inline_kind(tp: *mut PyTypeObject, index: usize) -> Kind {
+    // SAFETY: the type is live.
+    let values = unsafe { field::<isize>(tp, type_object::TP_BASICSIZE) } as i64;
+    Kind::Inline {
+        offset: values + std::mem::offset_of!(DictValues, values) as i64 + 8 * index as i64,
+        guard: values + std::mem::offset_of!(DictValues, valid) as i64,
+        index: index as u8,
+    }
+}
+
+/// Whether instances have a dictionary of any kind.
+pub(super) unsafe fn has_dictionary(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe { flags(tp) & TPFLAGS_MANAGED_DICT != 0 || field::<isize>(tp, type_object::TP_DICTOFFSET) != 0 }
+}
+
+/// Offset of the slot that a member descriptor of `__slots__` stands for in instances of `tp`: not where it was borrowed
+/// from another class.
+pub(super) unsafe fn slot_offset(tp: *mut PyTypeObject, descriptor: *mut PyObject) -> Option<i64> {
+    // SAFETY: the type was looked at; the member definition is static or belongs to the class.
+    unsafe {
+        if Py_TYPE(descriptor) != &raw mut PyMemberDescr_Type
+            || PyType_IsSubtype(tp, (*descriptor.cast::<MemberDescriptor>()).d_type) == 0
+        {
+            return None;
+        }
+        let member = (*descriptor.cast::<MemberDescriptor>()).d_member;
+        ((*member).type_code == Py_T_OBJECT_EX && (*member).flags == 0).then_some((*member).offset as i64)
+    }
+}
+
+/// `PyMemberDescrObject` (`cpython/descrobject.h`).
+#[repr(C)]
+pub(super) struct MemberDescriptor {
+    ob_base: PyObject,
+    d_type: *mut PyTypeObject,
+    d_name: *mut PyObject,
+    d_qualname: *mut PyObject,
+    d_member: *mut PyMemberDef,
+}
+
+/// The head of `propertyobject` (`Objects/descrobject.c`), which is checked against `fget` before it is relied on.
+#[repr(C)]
+pub(super) struct Property {
+    ob_base: PyObject,
+    pub(super) prop_get: *mut PyObject,
+}
+
+pub(super) fn is_generic_load(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe {
+        (*tp)
+            .tp_getattro
+            .is_some_and(|get| get as usize == PyObject_GenericGetAttr as *const () as usize)
+    }
+}
+
+/// Decides how a load of `name` from an object of `tp` can be cached.
+pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<Kind> {
+    // SAFETY: live objects; looking through the MRO runs no Python code.
+    unsafe {
+        if !is_generic_load(tp) {
+            return None;
+        }
+        let keys = shared_keys(tp);
+        let found = class_attribute(tp, name);
+        if found.is_null() {
+            if !keys.is_null() {
+                // A name that the keys have no room for is in dictionaries of the instances' own.
+                let elsewhere = Kind::Dictionary {
+                    class_value: null_mut(),
+                    class_version: 0,
+                    is_method: false,
+                };
+                return Some(key_index(keys, name).map_or(elsewhere, |index| inline_kind(tp, index)));
+            }
+            return has_dictionary(tp).then_some(Kind::Dictionary {
+                class_value: null_mut(),
+                class_version: 0,
+                is_method: false,
+            });
+        }
+        let dtype = Py_TYPE(found);
+        if (*dtype).tp_descr_set.is_some() {
+            if let Some(offset) = slot_offset(tp, found) {
+                return Some(Kind::Slot { offset });
+            }
+            if dtype == &raw mut PyProperty_Type {
+                let getter = PyObject_GetAttrString(found, c"fget".as_ptr());
+                if getter.is_null() {
+                    PyErr_Clear();
+                    return None;
+                }
+                // The property keeps it.
+                Py_DECREF(getter);
+                let usable =
+                    Py_TYPE(getter) == &raw mut PyFunction_Type && (*found.cast::<Property>()).prop_get == getter;
+                return usable.then_some(Kind::Property {
+                    property: found,
+                    getter,
+                });
+            }
+            return None;
+        }
+        let is_method = flags(dtype) & Py_TPFLAGS_METHOD_DESCRIPTOR != 0;
+        if !is_method && (*dtype).tp_descr_get.is_some() {
+            return None;
+        }
+        let shadow = if !has_dictionary(tp) {
+            Shadow {
+                guard: nonzero_type_byte(tp),
+                keys_count: &NO_KEYS,
+                keys_expected: 0,
+            }
+        } else if !keys.is_null() {
+            if let Some(index) = key_index(keys, name) {
+                return is_immutable_instance(found).then(|| inline_kind(tp, index));
+            }
+            let values: isize = field(tp, type_object::TP_BASICSIZE);
+            Shadow {
+                guard: values as i64 + std::mem::offset_of!(DictValues, valid) as i64,
+                keys_count: &raw const (*keys).dk_nentries,
+                keys_expected: (*keys).dk_nentries,
+            }
+        } else {
+            return Some(Kind::Dictionary {
+                class_value: found,
+                class_version: version_of_type(found)?,
+                is_method,
+            });
+        };
+        Some(if is_method {
+            Kind::Method {
+                function: found,
+                shadow,
+            }
+        } else {
+            Kind::ClassValue {
+                value: found,
+                value_version: version_of_type(found)?,
+                shadow,
+            }
+        })
+    }
+}
+
+/// Caches a load from a module or a class, which are told apart by identity.
+pub(super) unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject) -> Option<Kind> {
+    // SAFETY: live objects.
+    unsafe {
+        let tp = Py_TYPE(object);
+        if tp == &raw mut PyModule_Type {
+            let dict = PyModule_GetDict(object);
+            if dict.is_null() || PyDict_CheckExact(dict) == 0 {
+                return None;
+            }
+            let has = PyDict_Contains(dict, name);
+            if has != 1 || !class_attribute(tp, name).is_null() {
+                return None;
+            }
+            return Some(Kind::Module {
+                module: object,
+                cell: globals::cell(dict, null_mut(), name),
+            });
+        }
+        if PyType_Check(object) != 0 {
+            let class = object.cast::<PyTypeObject>();
+            let same = (*tp).tp_getattro.map(|get| get as usize) == PyType_Type.tp_getattro.map(|get| get as usize);
+            if !same || !class_attribute(tp, name).is_null() {
+                return None;
+            }
+            let value = class_attribute(class, name);
+            if value.is_null() {
+                return None;
+            }
+            let vtype = Py_TYPE(value);
+            if vtype != &raw mut PyFunction_Type && (*vtype).tp_descr_get.is_some() {
+                return None;
+            }
+            if api::PyUnstable_Type_AssignVersionTag(class) == 0 {
+                return None;
+            }
+            return Some(Kind::OfClass {
+                class: object,
+                version: version_tag(class),
+                value,
+                value_version: version_of_type(value)?,
+            });
+        }
+        None
+    }
+}
