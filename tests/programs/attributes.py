@@ -697,3 +697,24 @@ def case_property_made_anew():
             Class.value = property(lambda self: "second")
         found.append(load(Class()))
     return found
+
+
+def case_modules_at_one_address():
+    """Where a module lay that is gone, another may come to lie, while the first one's names live on in its functions."""
+    import types
+
+    def load(module):
+        return module.get
+
+    def call(module):
+        return module.get()
+
+    kept, wrong = [], 0
+    for n in range(200):
+        module = types.ModuleType("made")
+        exec("def get(): return n", vars(module))
+        module.n = n
+        kept.append(vars(module)["get"])
+        wrong += load(module) is not kept[-1] or call(module) != n
+        del module
+    return wrong

@@ -85,10 +85,10 @@ impl<B: Builder> Emitter<'_, B> {
         let same = self.b.compare(IntCond::Eq, actual, expected);
         self.b.branch_unless(same, otherwise, &[]);
         let check = self.load(site, offset_of!(AttributeSite, check) as i32);
-        let number = self.b.load(Type::I32, check, 0);
-        let expected = self
-            .b
-            .load(Type::I32, site, offset_of!(AttributeSite, check_expected) as i32);
+        let number = self.load(check, 0);
+        let mask = self.load(site, offset_of!(AttributeSite, check_mask) as i32);
+        let number = self.b.int_op(IntOp::And, number, mask);
+        let expected = self.load(site, offset_of!(AttributeSite, check_expected) as i32);
         let valid = self.b.compare(IntCond::Eq, number, expected);
         self.b.branch_unless(valid, otherwise, &[]);
         let at = self.load(site, offset_of!(AttributeSite, value) as i32);

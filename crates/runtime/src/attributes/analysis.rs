@@ -1,6 +1,6 @@
 //! How a look-up can be cached: what a class's instances, its MRO and its shared keys say about a name.
 
-use super::{Kind, NO_KEYS, Shadow};
+use super::{Kind, Module, NO_KEYS, Shadow};
 use crate::api;
 use crate::globals;
 use crate::layout::*;
@@ -234,7 +234,7 @@ pub(super) unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject
         let tp = Py_TYPE(object);
         if tp == &raw mut PyModule_Type {
             let dict = PyModule_GetDict(object);
-            if dict.is_null() || PyDict_CheckExact(dict) == 0 {
+            if dict.is_null() || PyDict_CheckExact(dict) == 0 || (*object.cast::<Module>()).md_dict != dict {
                 return None;
             }
             let has = PyDict_Contains(dict, name);

@@ -103,8 +103,9 @@ pub struct AttributeSite {
     /// that must be as expected, and where the value is.
     pub identity: *mut PyObject,
     pub identity_type: *mut PyTypeObject,
-    pub check: *const u32,
-    pub check_expected: u32,
+    pub check: *const u64,
+    pub check_mask: u64,
+    pub check_expected: u64,
     pub value: *const *mut PyObject,
     class_value: *mut PyObject,
     pub keys_count: *const isize,
@@ -121,8 +122,16 @@ pub struct AttributeSite {
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
 static NO_KEYS: isize = 0;
+/// The head of `PyModuleObject` (`internal/pycore_moduleobject.h`), which is checked against the module's dictionary
+/// before it is relied on.
+#[repr(C)]
+struct Module {
+    ob_base: PyObject,
+    md_dict: *mut PyObject,
+}
+
 /// What a fast entry checks where there is nothing to check.
-static NO_CHECK: u32 = 0;
+static NO_CHECK: u64 = 0;
 /// A value that is not there.
 static NO_VALUE: usize = 0;
 
@@ -141,6 +150,7 @@ impl AttributeSite {
             identity: null_mut(),
             identity_type: null_mut(),
             check: (&raw const NO_CHECK),
+            check_mask: 0,
             check_expected: 0,
             value: (&raw const NO_VALUE).cast(),
             class_value: null_mut(),
@@ -194,10 +204,15 @@ impl AttributeSite {
             Kind::Module { module, cell } => {
                 self.identity = module;
                 self.identity_type = tp;
-                self.check = &raw const NO_CHECK;
-                self.check_expected = 0;
+                // Another module may come to lie where this one was, while this one's dictionary lives on.
+                // SAFETY: a module that is compared with before this is read; its analysis has proved the field.
+                self.check = unsafe { (&raw const (*module.cast::<Module>()).md_dict).cast() };
+                self.check_mask = u64::MAX;
                 // SAFETY: the entry holds a reference to the cell.
-                self.value = unsafe { &raw const (*cell).value };
+                unsafe {
+                    self.check_expected = (*cell).globals as u64;
+                    self.value = &raw const (*cell).value;
+                }
             }
             // What a metaclass of the program's own or a value that may become a descriptor mean changes without the
             // class's version.
@@ -208,7 +223,10 @@ impl AttributeSite {
                 self.identity_type = tp;
                 // SAFETY: a class that is compared with before this is read.
                 self.check = unsafe { class.cast::<u8>().add(type_object::TP_VERSION_TAG).cast() };
-                self.check_expected = version;
+                // The version fills half of the word.
+                self.check_mask = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+                let [a, b, c, d] = version.to_ne_bytes();
+                self.check_expected = u64::from_ne_bytes([a, b, c, d, 0, 0, 0, 0]);
                 self.class_value = value;
                 self.value = &raw const self.class_value;
             }
