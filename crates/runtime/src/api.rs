@@ -53,9 +53,5 @@ unsafe extern "C" {
     pub fn PyObject_GetOptionalAttr(object: *mut PyObject, name: *mut PyObject, result: *mut *mut PyObject) -> c_int;
     pub fn PyObject_GC_IsTracked(object: *mut PyObject) -> c_int;
     pub fn PyEval_EvalCode(code: *mut PyObject, globals: *mut PyObject, locals: *mut PyObject) -> *mut PyObject;
-    pub fn PySys_AddAuditHook(
-        hook: Option<unsafe extern "C" fn(*const c_char, *mut PyObject, *mut c_void) -> c_int>,
-        data: *mut c_void,
-    ) -> c_int;
     pub fn Py_MakePendingCalls() -> c_int;
 }

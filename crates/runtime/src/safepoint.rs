@@ -11,7 +11,6 @@ use crate::runtime_fns;
 use crate::thread::Thread;
 use crate::version::Version;
 use pyo3_ffi::*;
-use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
 /// The bits of `eval_breaker` below the instrumentation version.
@@ -45,18 +44,6 @@ pub fn set_off(off: bool) {
 static mut PENDING_FUNCTION: *mut PyObject = null_mut();
 static mut GET_TOOL: *mut PyObject = null_mut();
 
-/// Monitoring of single code objects does not change the version in `eval_breaker`; a tool that is to hear of it has to
-/// register a callback, of which the interpreter tells by this audit event.
-unsafe extern "C" fn on_audit(event: *const c_char, _args: *mut PyObject, _data: *mut c_void) -> c_int {
-    // SAFETY: the interpreter passes a string and holds the GIL.
-    unsafe {
-        if CStr::from_ptr(event) == c"sys.monitoring.register_callback" {
-            crate::thread::look_again();
-        }
-    }
-    0
-}
-
 /// Makes the function in which the interpreter serves what is pending, and finds `sys.monitoring.get_tool`.
 ///
 /// # Safety
@@ -64,9 +51,6 @@ unsafe extern "C" fn on_audit(event: *const c_char, _args: *mut PyObject, _data:
 pub unsafe fn initialize() -> PyResult<()> {
     // SAFETY: ordinary uses of the C API; references are kept for ever.
     unsafe {
-        if api::PySys_AddAuditHook(Some(on_audit), null_mut()) < 0 {
-            return Err(Raised);
-        }
         let globals = PyDict_New();
         if globals.is_null() {
             return Err(Raised);
@@ -231,6 +215,10 @@ runtime_fns! {
         }
         if (*version).calls >= (*version).check_calls {
             crate::hook::upgrade((*frame).f_funcobj, version);
+        }
+        // Monitoring of a single code object changes nothing in `eval_breaker`; but such a code object carries data.
+        if !(*(*version).code).co_monitoring.is_null() && look_for_instrumentation(thread) {
+            return verdict::HAND_OVER;
         }
         if (*tstate).eval_breaker == (*thread).expected_breaker {
             return verdict::GO_ON;

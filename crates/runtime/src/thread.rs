@@ -160,21 +160,6 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
     }
 }
 
-/// Makes every thread look again whether anything is instrumented, at its next safepoint.
-///
-/// # Safety
-/// The GIL is held.
-pub unsafe fn look_again() {
-    // SAFETY: see the contract.
-    unsafe {
-        let registry = registry();
-        for thread in registry.threads.iter_mut().flat_map(HashMap::values_mut) {
-            thread.checked_version = usize::MAX;
-            thread.expected_breaker = usize::MAX;
-        }
-    }
-}
-
 /// Drops what is kept for threads that have ended.
 unsafe fn forget_dead(threads: &mut HashMap<u64, Box<Thread>>, tstate: *mut ThreadState) {
     // SAFETY: the list of thread states changes only under the interpreter's lock and holding the GIL suffices to
