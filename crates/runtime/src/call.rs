@@ -28,6 +28,9 @@ pub struct CallSite {
     pub feedback: *mut u8,
     pub misses: u64,
     class: ClassCache,
+    /// The callee that was cached before, for sites with two: its entry and its version.
+    other_entry: *const (),
+    other: *mut Version,
 }
 
 /// A class whose instances are made by `object.__new__` and a Python `__init__`.
@@ -56,6 +59,8 @@ impl CallSite {
                 entry: null(),
                 target: null_mut(),
             },
+            other_entry: null(),
+            other: null_mut(),
         }
     }
 }
@@ -68,6 +73,11 @@ impl CallSite {
     unsafe fn remember(&mut self, version: *mut Version) {
         // SAFETY: see the contract.
         unsafe {
+            let before = self.version;
+            if !before.is_null() {
+                keep(&mut self.other, self.owner, before);
+                self.other_entry = self.vectorcall;
+            }
             keep(&mut self.version, self.owner, version);
             self.vectorcall = (*version).vectorcall;
             self.body = (*version).body;
@@ -86,6 +96,8 @@ impl CallSite {
             self.vectorcall = null();
             keep(&mut self.class.target, self.owner, null_mut());
             self.class.entry = null();
+            keep(&mut self.other, self.owner, null_mut());
+            self.other_entry = null();
         }
     }
 }
@@ -191,7 +203,9 @@ runtime_fns! {
             feedback::note((*site).feedback, seen::OTHER);
         }
         if tp == &raw mut PyFunction_Type {
-            let version = hook::version_for_call(thread, callable);
+            let entry = (*callable.cast::<Function>()).vectorcall;
+            let is_other = entry == (*site).other_entry && safepoint::runs_compiled(thread);
+            let version = if is_other { (*site).other } else { hook::version_for_call(thread, callable) };
             if version.is_null() {
                 if hands_over_last_reference(args, count)
                     && let Some(result) = call_by_frame(thread, callable, args, count)
@@ -201,9 +215,11 @@ runtime_fns! {
                 }
             } else {
                 if (*version).simple && (*version).argcount as usize == count {
-                    (*site).misses += 1;
-                    feedback::note((*site).feedback, seen::PYTHON);
-                    (*site).remember(version);
+                    if !is_other {
+                        (*site).misses += 1;
+                        feedback::note((*site).feedback, seen::PYTHON);
+                        (*site).remember(version);
+                    }
                     let result = run(thread, version, callable, |slots| {
                         std::ptr::copy_nonoverlapping(args, slots, count);
                         true

@@ -257,7 +257,9 @@ pub(super) unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject
                 return None;
             }
             let vtype = Py_TYPE(value);
-            if vtype != &raw mut PyFunction_Type && (*vtype).tp_descr_get.is_some() {
+            // Functions and method descriptors give themselves to a class.
+            let is_method = flags(vtype) & Py_TPFLAGS_METHOD_DESCRIPTOR != 0;
+            if !is_method && (*vtype).tp_descr_get.is_some() {
                 return None;
             }
             if api::PyUnstable_Type_AssignVersionTag(class) == 0 {

@@ -237,6 +237,24 @@ pub(super) unsafe fn own_attribute(object: *mut PyObject, name: *mut PyObject, h
     }
 }
 
+/// The function (borrowed) that an entry for methods gives, or NULL: what polymorphic sites mostly need.
+#[inline]
+pub(super) unsafe fn plain_method(site: *mut AttributeSite, object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live site and object; an entry's offsets hold for its type version.
+    unsafe {
+        let tag = version_tag(Py_TYPE(object));
+        for entry in &(*site).entries {
+            if entry.version == tag {
+                return match &entry.kind {
+                    Kind::Method { function, shadow } if unshadowed(object, shadow) => *function,
+                    _ => null_mut(),
+                };
+            }
+        }
+        null_mut()
+    }
+}
+
 /// A new reference to what an entry for inline values or slots gives, or NULL: what polymorphic sites mostly need.
 #[inline]
 pub(super) unsafe fn plain_value(site: *mut AttributeSite, object: *mut PyObject) -> *mut PyObject {

@@ -341,6 +341,13 @@ runtime_fns! {
     /// `LOAD_ATTR` of a method that is called (object borrowed): the callable (a new reference, or NULL with an
     /// exception); `self_or_null` gets a new reference to the object when the callable is to be called with it.
     LOAD_METHOD = fn load_method(site: *mut AttributeSite, object: *mut PyObject, self_or_null: *mut *mut PyObject) -> *mut PyObject {
+        let found = plain_method(site, object);
+        if !found.is_null() {
+            Py_INCREF(found);
+            Py_INCREF(object);
+            self_or_null.write(object);
+            return found;
+        }
         Py_INCREF(object);
         let value = match look(site, object) {
             Outcome::Method(function) => {
