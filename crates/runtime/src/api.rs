@@ -33,7 +33,6 @@ unsafe extern "C" {
     pub fn _Py_Dealloc(object: *mut PyObject);
     pub fn PyFunction_SetVectorcall(function: *mut PyObject, vectorcall: *const ());
     pub fn PyFunction_AddWatcher(callback: FunctionWatcher) -> c_int;
-    pub fn PyFunction_ClearWatcher(id: c_int) -> c_int;
     pub fn PyDict_AddWatcher(callback: DictWatcher) -> c_int;
     pub fn PyDict_Watch(id: c_int, dict: *mut PyObject) -> c_int;
     pub fn PyUnstable_Type_AssignVersionTag(ty: *mut PyTypeObject) -> c_int;
@@ -53,5 +52,4 @@ unsafe extern "C" {
     pub fn PyObject_GetOptionalAttr(object: *mut PyObject, name: *mut PyObject, result: *mut *mut PyObject) -> c_int;
     pub fn PyObject_GC_IsTracked(object: *mut PyObject) -> c_int;
     pub fn PyEval_EvalCode(code: *mut PyObject, globals: *mut PyObject, locals: *mut PyObject) -> *mut PyObject;
-    pub fn Py_MakePendingCalls() -> c_int;
 }

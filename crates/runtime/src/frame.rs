@@ -9,7 +9,7 @@ use crate::api;
 use crate::layout::{Code, FRAME_OWNED_BY_FRAME_OBJECT, Frame, FrameObject, StackChunk, ThreadState};
 use crate::runtime_fns;
 use crate::thread::Thread;
-use crate::version::{HandOverReason, Version};
+use crate::version::Version;
 use crate::watch;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -374,9 +374,4 @@ pub unsafe fn free_spare_chunk(thread: *mut Thread) {
             free_chunk(chunk);
         }
     }
-}
-
-/// Entry reasons as compiled code numbers them.
-pub fn reason_number(reason: HandOverReason) -> i32 {
-    reason as i32
 }

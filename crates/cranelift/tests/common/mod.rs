@@ -1,5 +1,5 @@
 //! What the tests share: compiling with every combination of options, and calling the result.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file that includes this uses a part of it")]
 
 use justjit_builder::{Builder, Signature, Type};
 use justjit_cranelift::{Backend, Code, CraneliftBuilder, Options};
