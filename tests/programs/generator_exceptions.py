@@ -270,3 +270,31 @@ def case_exception_group_thrown():
 
     h = g()
     return steps(h, "next", ExceptionGroup("g", [ValueError(1), KeyError(2), ValueError(3)]), "next", "next")
+
+
+def case_stop_iteration_has_a_context():
+    def g(value):
+        yield 1
+        return value
+
+    async def coroutine(value):
+        return value
+
+    async def items(value):
+        yield value
+
+    found = []
+    for value in (None, 5, (1, 2), KeyError("returned")):
+        try:
+            raise ValueError("handled")
+        except ValueError:
+            for resume in (next, lambda h: h.send(None), lambda h: h.__next__(), lambda h: act(h, "next")):
+                h = g(value)
+                next(h)
+                found.append(outcome(resume, h))
+            found.append(outcome(coroutine(value).send, None))
+            found.append(outcome(next, coroutine(value).__await__()))
+            asynchronous = items(value)
+            for resume in (next, lambda a: a.send(None)):
+                found.append(outcome(resume, asynchronous.__anext__()))
+    return found
