@@ -68,15 +68,15 @@ class TestSignals:
             "class Timeout(Exception): pass\n"
             "def handler(*_): raise Timeout\n"
             "signal.signal(signal.SIGALRM, handler)\n"
-            "def inner():\n    while True:\n        yield 1\n"
+            "def inner():\n    while True:\n        yield 0\n"
             "def g():\n"
             "    for caught in range(5):\n"
             "        signal.setitimer(signal.ITIMER_REAL, 0.005)\n"
             "        try:\n            yield from inner()\n"
-            "        except Timeout:\n            yield 'caught'\n"
-            "print(list(filter(None, map('caught'.__eq__, g()))))"
+            "        except Timeout:\n            yield 1\n"
+            "print(sum(g()))"
         )
-        assert out == [str([True] * 5)]
+        assert out == ["5"]
 
     def test_asynchronous_exception(self, run: Any) -> None:  # noqa: F811
         out = run(
