@@ -14,7 +14,7 @@ COUNT ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint format conformance bench bench-micro bench-calls \
+.PHONY: help setup build demo test test-rust test-python lint format conformance bench bench-generators bench-micro bench-calls \
         bench-compile bench-stdlib docs fuzz wheel clean
 
 help: ## What there is (the default)
@@ -55,6 +55,10 @@ conformance: build ## CPython's own tests with every function compiled; ARGS="te
 
 bench: build ## The 26 programs of pyperformance; ARGS="--programs richards --detail"
 	@$(PYTHON) -m benchmarks.run --json benchmarks/results/run.json $(ARGS)
+
+bench-generators: build ## Those of generators, coroutines and asynchronous generators, and memory per suspended generator
+	@$(PYTHON) -m benchmarks.run --suite generators --json benchmarks/results/generators.json $(ARGS)
+	@$(PYTHON) -m benchmarks.suspended
 
 bench-micro: build ## Micro kernels by feature, the slowest last; ARGS="calls" picks some
 	@$(PYTHON) -m benchmarks.micro $(ARGS)

@@ -102,9 +102,50 @@ def _regexes(program: Namespace) -> Any:
     return [(regex.pattern, regex.flags, regex.groups, dict(regex.groupindex)) for regex in compiled]
 
 
+def _finished(coroutine: Any) -> Any:
+    """What a coroutine that waits for nothing returns."""
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+
+
+async def _collected(iterable: Any) -> list[Any]:
+    return [item async for item in iterable]
+
+
+def _async_tree(program: Namespace) -> Any:
+    import asyncio
+
+    found = []
+
+    async def leaf() -> None:
+        found.append(len(found))
+
+    tree = program["NoneAsyncTree"]()
+    tree.workload_func = leaf
+    asyncio.run(tree.recurse_with_gather(3))
+    return found, program["async_tree"].cache
+
+
+def _tokeniser(program: Namespace) -> Any:
+    text = "the quick brown fox jumps over the lazy dog, and the dog over the fox; " * 4
+    encoding = program["SimpleBytePairEncoding"].train(text, vocab_size=280, pat_str=r" ?[a-z]+|[^a-z]+")
+    tokens = encoding.encode(text)
+    return tokens, encoding.decode(tokens) == text, encoding.mergeable_ranks
+
+
 CHECKS: dict[str, Callable[[Namespace], Any]] = {
+    "async_generators": lambda program: _finished(_collected(program["tree"](range(1000)))),
+    **dict.fromkeys(
+        ("async_tree_none", "async_tree_io", "async_tree_memoization", "async_tree_cpu_io_mixed"), _async_tree
+    ),
+    "bpe_tokeniser": _tokeniser,
     "comprehensions": lambda program: program["WidgetTray"](1, program["make_some_widgets"]()).sorted_widgets,
+    "coroutines": lambda program: [_finished(program["fibonacci"](n)) for n in range(18)],
     "deepcopy": _deepcopy,
+    "generators": lambda program: list(program["tree"](range(1000))),
     "nbody": lambda program: (program["report_energy"](), program["SYSTEM"]),
     "raytrace": _raytrace,
     "regex_compile": _regexes,

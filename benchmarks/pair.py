@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.measure import Timing, geomean
-from benchmarks.programs import package_folder, program_file
+from benchmarks.programs import package_folder, program_arguments, program_file
 from benchmarks.stats import Counters
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,8 +103,9 @@ class Worker:
         self._timeout = settings.timeout
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close())
         self._timed_out = False
+        program = [name, str(program_file(name)), *program_arguments(name)]
         self._process = subprocess.Popen(
-            [settings.python, "-X", "faulthandler", "-m", "benchmarks.worker", side, name, str(program_file(name))],
+            [settings.python, "-X", "faulthandler", "-m", "benchmarks.worker", side, *program],
             cwd=ROOT,
             env=settings.environment(),
             stdin=subprocess.PIPE,

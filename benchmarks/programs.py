@@ -37,6 +37,26 @@ PROGRAMS = (
 )
 
 
+# Those whose time goes into generators, coroutines and asynchronous generators.
+GENERATORS = (
+    "generators",
+    "coroutines",
+    "async_generators",
+    "async_tree_none",
+    "async_tree_io",
+    "async_tree_memoization",
+    "async_tree_cpu_io_mixed",
+    "bpe_tokeniser",
+)
+
+SUITES = {"programs": PROGRAMS, "generators": GENERATORS}
+
+# Programs that the suite runs more than once, with different arguments.
+_VARIANTS = {
+    f"async_tree_{workload}": ("async_tree", workload) for workload in ("none", "io", "memoization", "cpu_io_mixed")
+}
+
+
 def package_folder(name: str) -> Path:
     """The folder that an installed package is in, without importing it."""
     spec = importlib.util.find_spec(name)
@@ -45,9 +65,14 @@ def package_folder(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+def program_arguments(name: str) -> list[str]:
+    """The arguments that one of the suite's programs is run with."""
+    return list(_VARIANTS.get(name, ())[1:])
+
+
 def program_file(name: str) -> Path:
     """The file of one of the suite's programs."""
-    folder = package_folder("pyperformance") / "data-files" / "benchmarks" / f"bm_{name}"
+    folder = package_folder("pyperformance") / "data-files" / "benchmarks" / f"bm_{_VARIANTS.get(name, (name,))[0]}"
     path = folder / "run_benchmark.py"
     if not path.exists():
         known = ", ".join(sorted(other.name.removeprefix("bm_") for other in folder.parent.glob("bm_*")))

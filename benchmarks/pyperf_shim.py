@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 # Called with a benchmark's name and a function that runs it: loops → (seconds, the last value where there is one).
@@ -17,8 +17,8 @@ Turn = Callable[[int], tuple[float, Any]]
 Serve = Callable[[str, Turn], None]
 
 
-def make(serve: Serve) -> types.ModuleType:
-    """A module to be put in `sys.modules` as `pyperf`."""
+def make(serve: Serve, arguments: Sequence[str] = ()) -> types.ModuleType:
+    """A module to be put in `sys.modules` as `pyperf`; `arguments` are what a program finds on its command line."""
     module = types.ModuleType("pyperf")
 
     class Runner:
@@ -30,7 +30,7 @@ def make(serve: Serve) -> types.ModuleType:
             self.args: argparse.Namespace | None = None
 
         def parse_args(self, args: list[str] | None = None) -> argparse.Namespace:
-            self.args = self.argparser.parse_args([] if args is None else args)
+            self.args = self.argparser.parse_args(list(arguments) if args is None else args)
             return self.args
 
         def bench_func(self, name: str, function: Callable[..., Any], *args: Any, **_kwargs: Any) -> None:

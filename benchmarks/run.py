@@ -1,6 +1,7 @@
 """Programs of the pyperformance suite, interpreter against justjit with every function compiled, side by side.
 
     python -m benchmarks.run                                       # all programs
+    python -m benchmarks.run --suite generators                    # those of generators and coroutines
     python -m benchmarks.run --programs richards,nbody --repeat 9
     python -m benchmarks.run --python /path/to/another/python3.13  # the same build under another CPython 3.13
 
@@ -25,7 +26,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--programs", help="names separated by commas (default: all of the list in programs.py)")
+    parser.add_argument(
+        "--suite", choices=programs.SUITES, default="programs", help="which list in programs.py (default: programs)"
+    )
+    parser.add_argument("--programs", help="names separated by commas (default: all of the suite)")
     parser.add_argument(
         "--python", default=sys.executable, help="the interpreter to run both sides (default: this one)"
     )
@@ -40,7 +44,7 @@ def main() -> None:
     parser.add_argument("--json", help="write the raw results to this file")
     arguments = parser.parse_args()
 
-    names = arguments.programs.split(",") if arguments.programs else list(programs.PROGRAMS)
+    names = arguments.programs.split(",") if arguments.programs else list(programs.SUITES[arguments.suite])
     settings = Settings(arguments.python, arguments.repeat, arguments.min_time, arguments.timeout)
     results = [run_program(name, settings) for name in report.progress(names, "programs")]
     show(results, settings, arguments.detail)

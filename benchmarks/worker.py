@@ -1,8 +1,8 @@
 """One side of one program: runs it in this process, and times a turn whenever the harness says so.
 
-Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE`. It needs nothing but
-the standard library (and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a line of JSON
-each way: the worker tells `{"benchmark": name}`, and gets any number of `{"loops": n}`, each answered with
+Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE ARGUMENTS…`. It needs
+nothing but the standard library (and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a
+line of JSON each way: the worker tells `{"benchmark": name}`, and gets any number of `{"loops": n}`, each answered with
 `{"seconds": s}`, then `{"next": true}`; at the end it tells `{"done": …}`.
 """
 
@@ -48,7 +48,7 @@ class Channel:
 
 
 def main() -> None:
-    side, name, path = sys.argv[1:4]
+    side, name, path, *arguments = sys.argv[1:]
     channel = Channel()
     values: list[str] = []
     started = stats = None
@@ -77,7 +77,7 @@ def main() -> None:
     module = types.ModuleType("__main__")
     module.__file__ = path
     sys.modules["__main__"] = module
-    sys.modules["pyperf"] = pyperf_shim.make(serve)
+    sys.modules["pyperf"] = pyperf_shim.make(serve, arguments)
     sys.path.insert(0, os.path.dirname(path))
     sys.argv = [path]
     with open(path, "rb") as source:
