@@ -269,7 +269,8 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
-        let body = self.load(version, offset_of!(Version, successor) as i32);
+        let successor = self.load(version, offset_of!(Version, successor) as i32);
+        let body = self.load(successor, offset_of!(Version, body) as i32);
         let header = self.block_at(instruction.target.expect("a jump"));
         let entry = self.int(self.entry_number(header));
         let args = [self.thread, self.frame, entry];
@@ -282,13 +283,11 @@ impl<B: Builder> Emitter<'_, B> {
         verdict
     }
 
-    /// The number by which a body is entered at a loop header: 1 and up, in the order of offsets.
-    pub fn entry_number(&self, block: u32) -> i64 {
-        let before = &self.function.blocks[..=block as usize];
-        before
-            .iter()
-            .filter(|block| block.is_loop_header && block.entry_depth.is_some())
-            .count() as i64
+    /// The number by which a body is entered at a loop header. The successor of a version does not only profile.
+    fn entry_number(&self, block: u32) -> i64 {
+        let entries = crate::entry_blocks(self.function, false);
+        let index = entries.iter().position(|&entry| entry == block);
+        1 + index.expect("a back edge leads to a loop header") as i64
     }
 
     fn begin_cold(&mut self, block: B::Block, instruction: Instruction, stack: Vec<Item<B::Value>>, located: bool) {

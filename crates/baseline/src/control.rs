@@ -34,7 +34,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Jumps where `condition` says: to the instruction's target, or on.
-    fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
+    pub fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
         self.flush();
         let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
         let next = self.machine_block(self.block_at(self.at.next));
@@ -186,7 +186,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.switch_to(general);
         let feedback = self.feedback();
         self.set_instruction_pointer();
-        let next = self.b.call_value(&FOR_ITER, &[iterator, feedback]);
+        let next = self.b.call_value(&FOR_ITER, &[self.thread, iterator, feedback]);
         let some = self.b.compare_const(IntCond::UnsignedGt, next, 1);
         let none = self.b.create_block();
         self.b.branch(some, (join, &[next]), (none, &[]));

@@ -112,7 +112,14 @@ impl<'a, B: Builder> Emitter<'a, B> {
         let leave = b.create_block();
         let leave_value = b.block_param(leave, Type::I64);
         let mut predecessors = vec![0; function.blocks.len()];
-        for block in function.blocks.iter().filter(|block| block.entry_depth.is_some()) {
+        for (number, block) in function.blocks.iter().enumerate() {
+            if block.entry_depth.is_none() {
+                continue;
+            }
+            if block.is_resume_point {
+                // Never falls through to a place where a suspended frame goes on.
+                predecessors[number] += 2;
+            }
             for &successor in &block.successors {
                 predecessors[successor as usize] += 1;
             }
@@ -125,8 +132,10 @@ impl<'a, B: Builder> Emitter<'a, B> {
             *first += 1;
         }
         let mut blocks = Vec::with_capacity(function.blocks.len());
-        for block in &function.blocks {
-            blocks.push(block.entry_depth.map(|_| {
+        for (number, block) in function.blocks.iter().enumerate() {
+            // What makes a generator is done by the runtime.
+            let emitted = block.entry_depth.filter(|_| number > 0 || !function.is_resumable());
+            blocks.push(emitted.map(|_| {
                 let machine = b.create_block();
                 if block.is_handler {
                     b.set_cold(machine);

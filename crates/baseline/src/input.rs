@@ -1,12 +1,12 @@
 //! What a compilation starts from.
 
-use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
+use justjit_bytecode::{Function, Instruction, specialized_name};
 use justjit_runtime::attributes::AttributeSite;
 use justjit_runtime::call::CallSite;
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
-use justjit_runtime::version::Version;
+use justjit_runtime::version::{ResumePoint, Version};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 
@@ -101,6 +101,20 @@ impl Input<'_> {
     pub fn feedback(&self, index: usize) -> *mut u8 {
         // SAFETY: the version has a byte for each instruction.
         unsafe { (&raw mut (*self.version).feedback[0]).add(index) }
+    }
+
+    /// The resume point at a basic block.
+    pub fn resume_point(&self, block: u32) -> *const ResumePoint {
+        let start = self.function.instructions[self.function.blocks[block as usize].start].start;
+        // SAFETY: the code is live, and the version has a resume point for each place where a frame is resumed.
+        unsafe {
+            let instr_ptr = Code::instructions(self.code).add(start as usize / 2);
+            let points = &(*self.version).resume_points;
+            points
+                .iter()
+                .find(|point| point.instr_ptr == instr_ptr)
+                .expect("a frame is resumed behind a yield")
+        }
     }
 
     pub fn constant(&self, index: u32) -> *mut PyObject {
@@ -198,27 +212,9 @@ fn hint_bits(hint: &str) -> u8 {
         _ if hint.ends_with("LIST_INT") || hint.ends_with("_LIST") => seen::LIST,
         _ if hint.ends_with("TUPLE_INT") || hint.ends_with("_TUPLE") => seen::TUPLE,
         "FOR_ITER_RANGE" => seen::RANGE,
+        "FOR_ITER_GEN" | "SEND_GEN" => seen::GENERATOR,
         "BINARY_SUBSCR_DICT" | "STORE_SUBSCR_DICT" => seen::DICT,
         "BINARY_OP_ADD_INT" | "BINARY_OP_SUBTRACT_INT" | "BINARY_OP_MULTIPLY_INT" | "COMPARE_OP_INT" => seen::INT,
         _ => seen::OTHER,
     }
-}
-
-/// Whether an opcode belongs to generators and coroutines, which are declined.
-pub fn is_generator_opcode(opcode: Opcode) -> bool {
-    use Opcode::*;
-    matches!(
-        opcode,
-        ReturnGenerator
-            | YieldValue
-            | Send
-            | EndSend
-            | GetYieldFromIter
-            | GetAwaitable
-            | GetAiter
-            | GetAnext
-            | EndAsyncFor
-            | BeforeAsyncWith
-            | CleanupThrow
-    )
 }

@@ -12,16 +12,18 @@ mod containers;
 mod control;
 mod emitter;
 mod exceptions;
+mod generators;
 pub mod input;
 mod names;
 mod prologue;
 pub mod table;
 
 use emitter::Emitter;
-use input::{Input, is_generator_opcode};
+use input::Input;
 use justjit_builder::{Builder, Signature, Type};
-use justjit_bytecode::{Function, Opcode, flags};
-use justjit_runtime::version::HandOverReason;
+use justjit_bytecode::{Block, Function, Opcode};
+use justjit_runtime::generator::slots;
+use justjit_runtime::version::{GeneratorPrologue, HandOverReason};
 
 /// The type of a compiled body.
 pub const BODY: Signature = Signature {
@@ -35,32 +37,69 @@ pub const MAX_INSTRUCTIONS: usize = 20_000;
 
 /// Why a code object is not compiled, if it is not.
 pub fn decline_reason(function: &Function) -> Option<String> {
-    let kind = match function.flags {
-        bits if bits & flags::COROUTINE != 0 => Some("coroutine function"),
-        bits if bits & flags::ASYNC_GENERATOR != 0 => Some("asynchronous generator function"),
-        bits if bits & (flags::GENERATOR | flags::ITERABLE_COROUTINE) != 0 => Some("generator function"),
-        _ => None,
-    };
-    if let Some(kind) = kind {
-        return Some(kind.to_owned());
-    }
     if function.instructions.len() > MAX_INSTRUCTIONS {
         return Some(format!("more than {MAX_INSTRUCTIONS} instructions"));
     }
-    let strange = function.instructions.iter().find(|one| {
-        one.depth.is_some()
-            && (is_generator_opcode(one.opcode)
-                || matches!(one.opcode, Opcode::ExitInitCheck | Opcode::InterpreterExit))
+    if function.is_resumable() {
+        if let Err(reason) = slots::verdict() {
+            return Some(reason);
+        }
+        if generator_prologue(function).is_none() {
+            return Some("generator function that does not begin as the compiler makes it".to_owned());
+        }
+    }
+    let mut reachable = function.instructions.iter().filter(|one| one.depth.is_some());
+    let strange = reachable.find(|one| match one.opcode {
+        Opcode::ExitInitCheck | Opcode::InterpreterExit => true,
+        Opcode::ReturnGenerator => one.block != 0 || !function.is_resumable(),
+        Opcode::YieldValue => !function.is_resumable(),
+        _ => false,
     });
-    strange.map(|one| format!("instruction {} outside of a generator", one.opcode.name()))
+    strange.map(|one| format!("instruction {} in an unusual place", one.opcode.name()))
+}
+
+/// How a generator's frame is set up, where the function begins as generator functions do: `MAKE_CELL`s and
+/// `COPY_FREE_VARS`, then `RETURN_GENERATOR`.
+pub fn generator_prologue(function: &Function) -> Option<GeneratorPrologue> {
+    let (last, before) = function.block_instructions(0).split_last()?;
+    if last.opcode != Opcode::ReturnGenerator {
+        return None;
+    }
+    let mut cells = Vec::new();
+    let mut free = 0;
+    for one in before {
+        match one.opcode {
+            Opcode::MakeCell => cells.push(one.arg),
+            Opcode::CopyFreeVars if free == 0 => free = one.arg,
+            _ => return None,
+        }
+    }
+    Some(GeneratorPrologue {
+        cells: cells.into(),
+        free,
+    })
+}
+
+/// The basic blocks at which a body is entered other than at its start, by which number 1 and up: loop headers (unless
+/// the code is only there to collect feedback, where nobody comes in the middle of a loop), then resume points.
+pub fn entry_blocks(function: &Function, profiling: bool) -> Vec<u32> {
+    let reachable = |block: &&(usize, &Block)| block.1.entry_depth.is_some();
+    let blocks: Vec<_> = function.blocks.iter().enumerate().collect();
+    let headers = blocks.iter().filter(reachable).filter(|(_, block)| block.is_loop_header && !profiling);
+    let resumed = blocks.iter().filter(reachable).filter(|(_, block)| block.is_resume_point);
+    headers.chain(resumed).map(|&(number, _)| number as u32).collect()
 }
 
 /// Emits the body of a function that [`decline_reason`] has nothing against.
 pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     let mut emitter = Emitter::new(b, input);
     emitter.entries();
-    emitter.prologue();
-    emitter.jump_to_block(0);
+    if input.function.is_resumable() {
+        emitter.make_generator();
+    } else {
+        emitter.prologue();
+        emitter.jump_to_block(0);
+    }
     emitter.body();
     emitter.epilogue();
     emitter.emit_cold();

@@ -14,25 +14,20 @@ use std::mem::offset_of;
 const INLINE_DROPS: usize = 5;
 
 impl<B: Builder> Emitter<'_, B> {
-    /// Goes to where the body is entered: at its start, or at a loop header with everything in the frame's memory.
+    /// Goes to where the body is entered: at its start, or at a loop header or resume point with everything in the
+    /// frame's memory.
     pub fn entries(&mut self) {
-        if self.input.profiling {
-            // Nobody comes here in the middle.
-            return;
-        }
-        let function = self.function;
-        let headers = function
-            .blocks
-            .iter()
-            .enumerate()
-            .filter(|(_, block)| block.is_loop_header);
-        let targets: Vec<_> = headers.filter_map(|(number, _)| self.blocks[number]).collect();
+        let targets: Vec<_> = crate::entry_blocks(self.function, self.input.profiling)
+            .into_iter()
+            .map(|number| self.machine_block(number))
+            .collect();
         if targets.is_empty() {
             return;
         }
         let start = self.b.create_block();
         let dispatch = self.b.create_block();
-        self.b.set_cold(dispatch);
+        let rare = if self.function.is_resumable() { start } else { dispatch };
+        self.b.set_cold(rare);
         let entry = self.b.param(2);
         self.b.branch(entry, (dispatch, &[]), (start, &[]));
         self.b.switch_to(dispatch);
@@ -99,9 +94,10 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.store(new, version, field as i32);
     }
 
-    /// `RESUME` at a function's start: recursion limit, stack and breaker in one branch.
+    /// `RESUME`. At a function's start: recursion limit, stack and breaker in one branch.
     pub fn resume(&mut self) {
-        if self.at.arg & 3 != 0 {
+        if self.function.is_resumable() {
+            self.resume_generator();
             return;
         }
         let remaining = self.b.load(
@@ -164,7 +160,8 @@ impl<B: Builder> Emitter<'_, B> {
         let object = self.frame_field(offset_of!(Frame, frame_obj));
         let by_runtime = self.b.create_block();
         let locals = self.locals();
-        if locals > INLINE_DROPS || self.function.flags & flags::OPTIMIZED == 0 {
+        let resumable = self.function.is_resumable();
+        if resumable || locals > INLINE_DROPS || self.function.flags & flags::OPTIMIZED == 0 {
             self.b.jump(by_runtime, &[]);
         } else {
             self.b.set_cold(by_runtime);

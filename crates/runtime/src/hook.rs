@@ -388,7 +388,7 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
         if newest.is_null() {
             return;
         }
-        (*version).successor = (*newest).body;
+        (*version).successor = newest;
         // Other functions of this code come here too, at once.
         (*version).check_calls = 0;
         (*version).check_edges = 0;

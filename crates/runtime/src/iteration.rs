@@ -1,10 +1,12 @@
 //! `for` over anything: the next item without a call through Python where the iterator's kind is known.
 
 use crate::feedback::{self, seen};
+use crate::generator::{self, Sent};
 use crate::layout::offset;
 use crate::numbers::new_int;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
+use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -57,8 +59,21 @@ unsafe fn word(object: *mut PyObject, offset: i32) -> *mut isize {
 runtime_fns! {
     /// `FOR_ITER` (iterator borrowed, kept by the frame): the next item (a new reference), NULL at the end, or
     /// [`RAISED`].
-    FOR_ITER = fn for_iter(iterator: *mut PyObject, site: *mut u8) -> *mut PyObject {
+    FOR_ITER = fn for_iter(thread: *mut Thread, iterator: *mut PyObject, site: *mut u8) -> *mut PyObject {
         let tp = Py_TYPE(iterator);
+        if tp == &raw mut PyGen_Type {
+            feedback::note(site, seen::GENERATOR);
+            match generator::resume(thread, iterator.cast(), null_mut()) {
+                Some(Sent::Yielded(item)) => return item,
+                Some(Sent::Returned(value)) => {
+                    Py_DECREF(value);
+                    return null_mut();
+                }
+                Some(Sent::Raised) => return RAISED,
+                // By the slot, which does what the interpreter does.
+                None => {}
+            }
+        }
         if tp == &raw mut PyRangeIter_Type {
             feedback::note(site, seen::RANGE);
             let remaining = word(iterator, offset::RANGEITER_LEN);

@@ -1,0 +1,148 @@
+//! Generators, coroutines and asynchronous generators: suspending, and waiting for others.
+//!
+//! A body is entered by the runtime (`justjit_runtime::generator`), which has linked the frame and put what was sent on
+//! its operand stack, at the resume point where it was suspended. Everything lies in the frame's memory there.
+
+use crate::emitter::{Emitter, Item};
+use justjit_builder::{Builder, IntOp, Type};
+use justjit_runtime::generator::MAKE_GENERATOR;
+use justjit_runtime::layout::{ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
+use justjit_runtime::ops::awaiting::{
+    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND,
+};
+use justjit_runtime::version::Version;
+use std::mem::offset_of;
+
+/// Where `RESUME` stands (the lower bits of its argument): from here on, signals are not looked at.
+const RESUME_AFTER_YIELD_FROM: u32 = 2;
+
+/// Offset from the frame in a generator of one of the generator's fields.
+fn field(offset: usize) -> i32 {
+    offset as i32 - offset_of!(Generator, frame) as i32
+}
+
+impl<B: Builder> Emitter<'_, B> {
+    /// The call of a generator function: everything up to `RETURN_GENERATOR`.
+    pub fn make_generator(&mut self) {
+        let version = self.object::<Version>(self.input.version);
+        let generator = self
+            .b
+            .call_value(&MAKE_GENERATOR, &[self.thread, self.frame, version]);
+        self.b.ret(generator);
+    }
+
+    /// `RESUME`: whoever resumed the frame has looked at recursion and instrumentation.
+    pub fn resume_generator(&mut self) {
+        if self.at.arg & 3 < RESUME_AFTER_YIELD_FROM {
+            self.set_instruction_pointer();
+            self.safepoint(self.at.next, true);
+        }
+    }
+
+    /// `YIELD_VALUE`: leaves the frame as the interpreter would, and the mark by which the runtime finds the way back.
+    pub fn yield_value(&mut self) {
+        let value = self.pop_owned();
+        self.flush();
+        let resume_block = self.block_at(self.at.next);
+        let point = self.input.resume_point(resume_block);
+        let next = self.instruction_address(self.at.next);
+        self.b.store(next, self.frame, offset_of!(Frame, instr_ptr) as i32);
+        let top = self.int32((self.locals() + self.depth()) as i32);
+        self.b.store(top, self.frame, offset_of!(Frame, stacktop) as i32);
+        let state = i64::from(frame_state::SUSPENDED) + i64::from(self.at.arg);
+        let state = self.b.int(Type::I8, state);
+        self.b.store(state, self.frame, field(offset_of!(Generator, frame_state)));
+        let previous_item = offset_of!(Generator, exc_state) + offset_of!(ExceptionStackItem, previous_item);
+        let exc_info = self.load(self.frame, field(previous_item));
+        self.b
+            .store(exc_info, self.tstate, offset_of!(ThreadState, exc_info) as i32);
+        let mark = self.object(point);
+        self.b.store(mark, self.frame, field(previous_item));
+        let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, self.tstate, offset);
+        let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
+        self.b.store(remaining, self.tstate, offset);
+        let previous = self.frame_field(offset_of!(Frame, previous));
+        self.b
+            .store(previous, self.tstate, offset_of!(ThreadState, current_frame) as i32);
+        let null = self.null();
+        self.b.store(null, self.frame, offset_of!(Frame, previous) as i32);
+        self.b.ret(value);
+        self.terminated = true;
+    }
+
+    /// `SEND`: what the receiver yields, or, at the target, what it returns.
+    pub fn send(&mut self) {
+        let value = self.pop();
+        self.flush();
+        let receiver = self.peek(1);
+        let depth = self.depth();
+        let out = self.stack_address(depth);
+        let status = self.call_status(&SEND, &[self.thread, receiver, value.value, out], &[value]);
+        self.push(Item::Memory);
+        self.branch_on(status, false);
+    }
+
+    /// `END_SEND`: the receiver goes, the value stays.
+    pub fn end_send(&mut self) {
+        let value = self.pop_owned();
+        let receiver = self.pop();
+        self.release(receiver);
+        self.push_owned(value);
+    }
+
+    /// `GET_YIELD_FROM_ITER`.
+    pub fn get_yield_from_iter(&mut self) {
+        let iterable = self.pop();
+        let iterator = self.call_object(&GET_YIELD_FROM_ITER, &[iterable.value, self.frame], &[iterable]);
+        self.push_owned(iterator);
+    }
+
+    /// `GET_AWAITABLE`.
+    pub fn get_awaitable(&mut self) {
+        let object = self.pop();
+        let from = self.int32(self.at.arg as i32);
+        let iterator = self.call_object(&GET_AWAITABLE, &[object.value, from], &[object]);
+        self.push_owned(iterator);
+    }
+
+    /// `GET_AITER`.
+    pub fn get_aiter(&mut self) {
+        let object = self.pop();
+        let iterator = self.call_object(&GET_AITER, &[object.value], &[object]);
+        self.push_owned(iterator);
+    }
+
+    /// `GET_ANEXT`.
+    pub fn get_anext(&mut self) {
+        let iterator = self.peek(1);
+        let awaitable = self.call_object(&GET_ANEXT, &[iterator], &[]);
+        self.push_owned(awaitable);
+    }
+
+    /// `END_ASYNC_FOR`.
+    pub fn end_async_for(&mut self) {
+        let exception = self.pop();
+        let awaitable = self.pop();
+        self.set_instruction_pointer();
+        let ended = self.b.call_value(&END_ASYNC_FOR, &[exception.value]);
+        self.drop_all(&[awaitable, exception]);
+        let raise = self.raise_block_again();
+        self.b.branch_unless(ended, raise, &[]);
+    }
+
+    /// `CLEANUP_THROW`: a StopIteration that was thrown in is what the receiver returned.
+    pub fn cleanup_throw(&mut self) {
+        let exception = self.pop();
+        let last_sent = self.pop();
+        let receiver = self.pop();
+        self.set_instruction_pointer();
+        let value = self.b.call_value(&CLEANUP_THROW, &[exception.value]);
+        self.drop_all(&[receiver, last_sent, exception]);
+        let raise = self.raise_block_again();
+        self.b.branch_unless(value, raise, &[]);
+        let none = self.constant(self.input.objects.none.cast_mut().cast());
+        self.push(Item::Const(none));
+        self.push_owned(value);
+    }
+}

@@ -1,0 +1,194 @@
+//! The awaitables through which asynchronous generators are resumed: what `__anext__` and `asend` give.
+
+use super::slots::{method, send_by_method};
+use super::{Sent, set_stop_iteration};
+use crate::layout::{AsyncSend, AsyncWrappedValue, awaitable_state};
+use crate::ops::reference::{Owned, PyResult, Raised};
+use crate::thread::{self, Thread};
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+type Method = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+
+/// The types, which have no public name, and the interpreter's own slots.
+struct Known {
+    send_type: *mut PyTypeObject,
+    wrapped_type: *mut PyTypeObject,
+    iternext: Option<iternextfunc>,
+    send: Option<Method>,
+}
+
+static mut KNOWN: Known = Known {
+    send_type: null_mut(),
+    wrapped_type: null_mut(),
+    iternext: None,
+    send: None,
+};
+
+const SOURCE: &std::ffi::CStr = c"
+async def asynchronous():
+    yield
+generator = asynchronous()
+marker = object()
+awaitable = generator.asend(marker)
+";
+
+/// Finds the types, proves the layouts on them, and puts our slots in the place of the interpreter's.
+///
+/// # Safety
+/// The GIL is held; called once.
+pub(super) unsafe fn initialize() -> PyResult<()> {
+    // SAFETY: reads of fields inside live objects; the types are static objects whose slots are writable data.
+    unsafe {
+        let namespace = Owned::from_result(PyDict_New())?;
+        drop(Owned::from_result(PyRun_String(
+            SOURCE.as_ptr(),
+            Py_file_input,
+            namespace.as_ptr(),
+            namespace.as_ptr(),
+        ))?);
+        let get = |name: &std::ffi::CStr| PyDict_GetItemString(namespace.as_ptr(), name.as_ptr());
+        let awaitable = get(c"awaitable").cast::<AsyncSend>();
+        let fresh = (*awaitable).generator.cast() == get(c"generator")
+            && (*awaitable).value == get(c"marker")
+            && (*awaitable).state == awaitable_state::INIT;
+        drop(Owned::from_result(PyObject_CallMethod(
+            awaitable.cast(),
+            c"close".as_ptr(),
+            std::ptr::null(),
+        ))?);
+        let wrapped = Owned::from_result(crate::ops::intrinsics::wrap_by_interpreter(get(c"marker")))?;
+        let holds = (*wrapped.as_ptr().cast::<AsyncWrappedValue>()).value == get(c"marker");
+        if !fresh || !holds || (*awaitable).state != awaitable_state::CLOSED {
+            PyErr_SetString(
+                PyExc_SystemError,
+                c"this interpreter lays out asynchronous generators otherwise".as_ptr(),
+            );
+            return Err(Raised);
+        }
+        let ty = Py_TYPE(awaitable.cast());
+        let definition = method(ty, c"send")?;
+        let known = &raw mut KNOWN;
+        (*known).send_type = ty;
+        (*known).wrapped_type = Py_TYPE(wrapped.as_ptr());
+        (*known).iternext = (*ty).tp_iternext;
+        (*known).send = Some((*definition).ml_meth.PyCFunction);
+        (*ty).tp_iternext = Some(iternext);
+        (*definition).ml_meth.PyCFunction = send;
+        Ok(())
+    }
+}
+
+/// Whether an object is what `__anext__` or `asend` gave.
+///
+/// # Safety
+/// A live object.
+#[inline]
+pub unsafe fn is_async_send(object: *mut PyObject) -> bool {
+    // SAFETY: written once, at import.
+    unsafe { Py_TYPE(object) == KNOWN.send_type }
+}
+
+/// A value on its way out of an asynchronous generator's `yield` (borrowed), wrapped.
+///
+/// # Safety
+/// The GIL is held; a live value.
+pub unsafe fn wrap(value: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the type has been proved to have the field.
+    unsafe {
+        let wrapped = PyType_GenericAlloc(KNOWN.wrapped_type, 0);
+        if !wrapped.is_null() {
+            (*wrapped.cast::<AsyncWrappedValue>()).value = Py_NewRef(value);
+        }
+        wrapped
+    }
+}
+
+/// Resumes the generator behind an awaitable; `value` (borrowed) is what is sent, NULL for nothing. `None` where the
+/// interpreter has to say what is wrong.
+///
+/// # Safety
+/// The GIL is held; an awaitable of the type.
+unsafe fn resume_behind(thread: *mut Thread, awaitable: *mut AsyncSend, value: *mut PyObject) -> Option<Sent> {
+    // SAFETY: see the contract; the awaitable holds the generator.
+    unsafe {
+        let generator = (*awaitable).generator;
+        let mut value = value;
+        match (*awaitable).state {
+            awaitable_state::INIT if (*generator).running_async == 0 => {
+                if value.is_null() || value == Py_None() {
+                    value = (*awaitable).value;
+                }
+                (*awaitable).state = awaitable_state::ITER;
+            }
+            awaitable_state::ITER => {}
+            _ => return None,
+        }
+        (*generator).running_async = 1;
+        let result = send_by_method(thread, generator, value);
+        if result.is_null() {
+            let ends = [PyExc_StopAsyncIteration, PyExc_GeneratorExit];
+            if ends.into_iter().any(|end| PyErr_ExceptionMatches(end) != 0) {
+                (*generator).closed = 1;
+            }
+            (*generator).running_async = 0;
+            (*awaitable).state = awaitable_state::CLOSED;
+            return Some(Sent::Raised);
+        }
+        if Py_TYPE(result) != KNOWN.wrapped_type {
+            // Somebody further in is awaited.
+            return Some(Sent::Yielded(result));
+        }
+        let value = Py_NewRef((*result.cast::<AsyncWrappedValue>()).value);
+        Py_DECREF(result);
+        (*generator).running_async = 0;
+        (*awaitable).state = awaitable_state::CLOSED;
+        Some(Sent::Returned(value))
+    }
+}
+
+/// Sends a value to what `__anext__` or `asend` gave.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn send_to(thread: *mut Thread, object: *mut PyObject, value: *mut PyObject) -> Option<Sent> {
+    // SAFETY: see the contract.
+    unsafe { resume_behind(thread, object.cast(), value) }
+}
+
+/// The result as a method gives it: a value that is yielded, or NULL with an exception.
+unsafe fn as_method(sent: Sent) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe {
+        match sent {
+            Sent::Yielded(value) => value,
+            Sent::Raised => null_mut(),
+            Sent::Returned(value) => {
+                set_stop_iteration(value);
+                null_mut()
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called by the interpreter as the slot.
+    unsafe {
+        match (resume_behind(thread::current(), object.cast(), null_mut()), KNOWN.iternext) {
+            (Some(sent), _) => as_method(sent),
+            (None, Some(original)) => original(object),
+            (None, None) => null_mut(),
+        }
+    }
+}
+
+unsafe extern "C" fn send(object: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called by the interpreter as the method, which has checked the type.
+    unsafe {
+        match (resume_behind(thread::current(), object.cast(), value), KNOWN.send) {
+            (Some(sent), _) => as_method(sent),
+            (None, Some(original)) => original(object, value),
+            (None, None) => null_mut(),
+        }
+    }
+}
