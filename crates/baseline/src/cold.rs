@@ -283,13 +283,6 @@ impl<B: Builder> Emitter<'_, B> {
         verdict
     }
 
-    /// The number by which a body is entered at a loop header. The successor of a version does not only profile.
-    fn entry_number(&self, block: u32) -> i64 {
-        let entries = crate::entry_blocks(self.function, false);
-        let index = entries.iter().position(|&entry| entry == block);
-        1 + index.expect("a back edge leads to a loop header") as i64
-    }
-
     fn begin_cold(&mut self, block: B::Block, instruction: Instruction, stack: Vec<Item<B::Value>>, located: bool) {
         self.b.switch_to(block);
         self.at = instruction;

@@ -5,6 +5,7 @@
 //! when the interpreter takes over.
 
 use crate::cold::{Cold, LastRaise, Stop, Way};
+use crate::entries::entered_when_returned;
 use crate::input::Input;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_bytecode::{Function, Instruction};
@@ -127,6 +128,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
                 // Never falls through to a handler.
                 predecessors[handler as usize] += 2;
             }
+        }
+        for number in entered_when_returned(function) {
+            predecessors[number as usize] += 2;
         }
         if let Some(first) = predecessors.first_mut() {
             *first += 1;

@@ -11,6 +11,7 @@ mod cold;
 mod containers;
 mod control;
 mod emitter;
+mod entries;
 mod exceptions;
 mod generators;
 pub mod input;
@@ -19,9 +20,10 @@ mod prologue;
 pub mod table;
 
 use emitter::Emitter;
+pub use entries::resume_points;
 use input::Input;
 use justjit_builder::{Builder, Signature, Type};
-use justjit_bytecode::{Block, Function, Opcode};
+use justjit_bytecode::{Function, Opcode};
 use justjit_runtime::generator::slots;
 use justjit_runtime::version::{GeneratorPrologue, HandOverReason};
 
@@ -80,20 +82,10 @@ pub fn generator_prologue(function: &Function) -> Option<GeneratorPrologue> {
     })
 }
 
-/// The basic blocks at which a body is entered other than at its start, by which number 1 and up: loop headers (unless
-/// the code is only there to collect feedback, where nobody comes in the middle of a loop), then resume points.
-pub fn entry_blocks(function: &Function, profiling: bool) -> Vec<u32> {
-    let reachable = |block: &&(usize, &Block)| block.1.entry_depth.is_some();
-    let blocks: Vec<_> = function.blocks.iter().enumerate().collect();
-    let headers = blocks.iter().filter(reachable).filter(|(_, block)| block.is_loop_header && !profiling);
-    let resumed = blocks.iter().filter(reachable).filter(|(_, block)| block.is_resume_point);
-    headers.chain(resumed).map(|&(number, _)| number as u32).collect()
-}
-
 /// Emits the body of a function that [`decline_reason`] has nothing against.
 pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     let mut emitter = Emitter::new(b, input);
-    emitter.entries();
+    let raising = emitter.entries();
     if input.function.is_resumable() {
         emitter.make_generator();
     } else {
@@ -102,6 +94,7 @@ pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     }
     emitter.body();
     emitter.epilogue();
+    emitter.raising_entries(raising);
     emitter.emit_cold();
 }
 

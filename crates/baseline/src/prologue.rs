@@ -14,29 +14,6 @@ use std::mem::offset_of;
 const INLINE_DROPS: usize = 5;
 
 impl<B: Builder> Emitter<'_, B> {
-    /// Goes to where the body is entered: at its start, or at a loop header or resume point with everything in the
-    /// frame's memory.
-    pub fn entries(&mut self) {
-        let targets: Vec<_> = crate::entry_blocks(self.function, self.input.profiling)
-            .into_iter()
-            .map(|number| self.machine_block(number))
-            .collect();
-        if targets.is_empty() {
-            return;
-        }
-        let start = self.b.create_block();
-        let dispatch = self.b.create_block();
-        let rare = if self.function.is_resumable() { start } else { dispatch };
-        self.b.set_cold(rare);
-        let entry = self.b.param(2);
-        self.b.branch(entry, (dispatch, &[]), (start, &[]));
-        self.b.switch_to(dispatch);
-        let index = self.b.int_op_const(IntOp::Sub, entry, 1);
-        let index = self.b.truncate(Type::I32, index);
-        self.b.jump_table(index, start, &targets);
-        self.b.switch_to(start);
-    }
-
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
     pub fn prologue(&mut self) {
         let input = self.input;

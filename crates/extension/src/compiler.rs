@@ -2,14 +2,14 @@
 
 use crate::config;
 use justjit_baseline::input::{Input, Objects, Sites, interpreter_feedback};
-use justjit_baseline::{BODY, compile as emit, decline_reason, entry_blocks, generator_prologue};
+use justjit_baseline::{BODY, compile as emit, decline_reason, generator_prologue, resume_points};
 use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{CodeFields, Function as Decoded, Version as PythonVersion, decode};
 use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::version::{HandOverReason, ResumePoint, Version, code_bytes, register};
+use justjit_runtime::version::{HandOverReason, Version, code_bytes, register};
 use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
 use std::cell::RefCell;
@@ -320,28 +320,6 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         }
         Ok(version)
     }
-}
-
-/// Where a suspended frame goes on in code that is compiled this way.
-unsafe fn resume_points(
-    decoded: &Decoded,
-    profiling: bool,
-    code: *mut Code,
-    version: *mut Version,
-) -> Box<[ResumePoint]> {
-    let entries = entry_blocks(decoded, profiling).into_iter().zip(1..);
-    let points = entries.filter_map(|(number, entry)| {
-        let block = &decoded.blocks[number as usize];
-        let start = decoded.instructions[block.start].start as usize;
-        // SAFETY: decoding has checked that the offset lies in the code.
-        let instr_ptr = unsafe { Code::instructions(code).add(start / 2) };
-        block.is_resume_point.then_some(ResumePoint {
-            version,
-            instr_ptr,
-            entry,
-        })
-    });
-    points.collect()
 }
 
 unsafe fn write_perf_map(code: &MachineCode, name: &str, file: *mut PyObject) {

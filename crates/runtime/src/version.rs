@@ -48,6 +48,17 @@ pub struct ResumePoint {
     pub instr_ptr: *mut u16,
     /// The number by which the version's body is entered here.
     pub entry: i64,
+    /// For a frame that waits for another, in `yield from` or `await`.
+    pub delegation: Option<Delegation>,
+}
+
+/// How a frame goes on that waits for another one (see `generator::chain`).
+pub struct Delegation {
+    /// The `SEND` that it is at while the other one runs.
+    pub instr_ptr: *mut u16,
+    /// The numbers by which the body is entered when the other one has returned, its value pushed, and when it has raised.
+    pub returned: i64,
+    pub raised: i64,
 }
 
 /// How a generator's frame is set up before its first instruction that counts: what `MAKE_CELL` and `COPY_FREE_VARS` in

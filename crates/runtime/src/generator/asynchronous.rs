@@ -127,6 +127,10 @@ unsafe fn resume_behind(thread: *mut Thread, awaitable: *mut AsyncSend, value: *
         (*generator).running_async = 1;
         let result = send_by_method(thread, generator, value);
         if result.is_null() {
+            if PyErr_Occurred().is_null() {
+                // It had ended before.
+                PyErr_SetNone(PyExc_StopAsyncIteration);
+            }
             let ends = [PyExc_StopAsyncIteration, PyExc_GeneratorExit];
             if ends.into_iter().any(|end| PyErr_ExceptionMatches(end) != 0) {
                 (*generator).closed = 1;

@@ -10,6 +10,7 @@
 //! generator without the mark (made, or suspended last, by the interpreter) is looked up by its code object.
 
 pub mod asynchronous;
+mod chain;
 mod create;
 pub mod slots;
 
@@ -113,18 +114,28 @@ pub unsafe fn resume(thread: *mut Thread, generator: *mut Generator, value: *mut
         if point.is_null() {
             return None;
         }
-        let version = (*point).version;
-        if safepoint::is_monitored(thread, (*version).code) {
+        if safepoint::is_monitored(thread, (*(*point).version).code) {
             return None;
         }
-        let result = enter(thread, generator, value, version, (*point).entry);
-        Some(if result.is_null() {
+        Some(match &(*point).delegation {
+            Some(delegation) => chain::resume(thread, generator, value, point, delegation),
+            None => enter(thread, generator, value, point),
+        })
+    }
+}
+
+/// What a body that has run gave.
+#[inline]
+unsafe fn outcome(generator: *mut Generator, result: *mut PyObject) -> Sent {
+    // SAFETY: a live generator.
+    unsafe {
+        if result.is_null() {
             Sent::Raised
         } else if (*generator).frame_state < frame_state::EXECUTING {
             Sent::Yielded(result)
         } else {
             Sent::Returned(result)
-        })
+        }
     }
 }
 
@@ -134,11 +145,11 @@ unsafe fn enter(
     thread: *mut Thread,
     generator: *mut Generator,
     value: *mut PyObject,
-    version: *mut Version,
-    entry: i64,
-) -> *mut PyObject {
+    point: *const ResumePoint,
+) -> Sent {
     // SAFETY: the generator is suspended, so that nobody else runs it; its operand stack has room for the value.
     unsafe {
+        let version = (*point).version;
         let tstate = (*thread).tstate;
         let frame = &raw mut (*generator).frame;
         let value = if value.is_null() { Py_None() } else { value };
@@ -156,11 +167,20 @@ unsafe fn enter(
         if (remaining < 0 || stack_pointer < (*thread).stack_limit)
             && safepoint::too_deep(thread, remaining, stack_pointer)
         {
-            return refuse(thread, frame);
+            refuse(thread, frame);
+            return Sent::Raised;
         }
         // What lies on the operand stack is the running code's business, not the garbage collector's.
         (*frame).stacktop = -1;
         (*version).resumes += 1;
+        outcome(generator, run(thread, frame, version, (*point).entry))
+    }
+}
+
+#[inline]
+unsafe fn run(thread: *mut Thread, frame: *mut Frame, version: *mut Version, entry: i64) -> *mut PyObject {
+    // SAFETY: the frame is linked and belongs to the version's code.
+    unsafe {
         let body: Body = std::mem::transmute::<*const (), Body>((*version).body);
         body(thread, frame, entry)
     }
@@ -168,7 +188,7 @@ unsafe fn enter(
 
 /// The recursion is too deep: the interpreter, too, enters a generator's frame then and leaves it for good at once.
 #[cold]
-unsafe fn refuse(thread: *mut Thread, frame: *mut Frame) -> *mut PyObject {
+unsafe fn refuse(thread: *mut Thread, frame: *mut Frame) {
     // SAFETY: the frame is linked, its operand stack lies in its memory.
     unsafe {
         let raised = crate::api::PyErr_GetRaisedException();
@@ -179,7 +199,6 @@ unsafe fn refuse(thread: *mut Thread, frame: *mut Frame) -> *mut PyObject {
         }
         leave(thread, frame);
         crate::api::PyErr_SetRaisedException(raised);
-        null_mut()
     }
 }
 
