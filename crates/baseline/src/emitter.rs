@@ -61,6 +61,19 @@ pub struct Operand<V> {
     pub immortal: bool,
 }
 
+impl<V> Operand<V> {
+    /// A value that the instruction owns, of which nothing is known.
+    pub fn owned(value: V) -> Self {
+        Operand {
+            value,
+            owned: true,
+            known: Known::Nothing,
+            local: None,
+            immortal: false,
+        }
+    }
+}
+
 /// The state of a compilation.
 pub struct Emitter<'a, B: Builder> {
     pub b: &'a mut B,
@@ -356,22 +369,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
         match item {
             Item::Memory => {
                 let offset = self.stack_slot(depth);
-                let value = self.b.load(Type::I64, self.frame, offset);
-                Operand {
-                    value,
-                    owned: true,
-                    known: nothing,
-                    local: None,
-                    immortal: false,
-                }
+                Operand::owned(self.b.load(Type::I64, self.frame, offset))
             }
-            Item::Owned(value) => Operand {
-                value,
-                owned: true,
-                known: nothing,
-                local: None,
-                immortal: false,
-            },
+            Item::Owned(value) => Operand::owned(value),
             Item::Local(local) => {
                 let value = self.load_local(local);
                 Operand {

@@ -95,6 +95,8 @@ pub unsafe fn resume_points(
     let points = reachable.map(|(index, block)| ResumePoint {
         version,
         instr_ptr: address(&function.instructions[block.start]),
+        valid_at: address(&function.instructions[block.start]),
+        code,
         entry: number(Entry::Block(index as u32)),
         delegation: delegating_send(function, block).map(|send| Delegation {
             instr_ptr: address(&function.instructions[send]),

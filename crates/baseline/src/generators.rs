@@ -3,8 +3,8 @@
 //! A body is entered by the runtime (`justjit_runtime::generator`), which has linked the frame and put what was sent on
 //! its operand stack, at the resume point where it was suspended. Everything lies in the frame's memory there.
 
-use crate::emitter::{Emitter, Item};
-use justjit_builder::{Builder, IntOp, Type};
+use crate::emitter::{Emitter, Item, Operand};
+use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::generator::MAKE_GENERATOR;
 use justjit_runtime::layout::{ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use justjit_runtime::ops::awaiting::{
@@ -91,18 +91,43 @@ impl<B: Builder> Emitter<'_, B> {
         self.push_owned(value);
     }
 
-    /// `GET_YIELD_FROM_ITER`.
+    /// `GET_YIELD_FROM_ITER`: a generator is its own iterator.
     pub fn get_yield_from_iter(&mut self) {
-        let iterable = self.pop();
-        let iterator = self.call_object(&GET_YIELD_FROM_ITER, &[iterable.value, self.frame], &[iterable]);
+        let iterable = self.pop_owned();
+        let join = self.b.create_block();
+        let iterator = self.b.block_param(join, Type::I64);
+        let slow = self.b.create_block();
+        let is_generator = self.has_type(iterable, self.input.objects.generator_type);
+        self.b.branch(is_generator, (join, &[iterable]), (slow, &[]));
+        self.b.switch_to(slow);
+        let operand = Operand::owned(iterable);
+        let found = self.call_object(&GET_YIELD_FROM_ITER, &[iterable, self.frame], &[operand]);
+        self.b.jump(join, &[found]);
+        self.b.switch_to(join);
         self.push_owned(iterator);
     }
 
-    /// `GET_AWAITABLE`.
+    /// `GET_AWAITABLE`: a coroutine that nobody awaits is its own iterator.
     pub fn get_awaitable(&mut self) {
-        let object = self.pop();
+        let object = self.pop_owned();
+        let join = self.b.create_block();
+        let iterator = self.b.block_param(join, Type::I64);
+        let slow = self.b.create_block();
+        let is_coroutine = self.has_type(object, self.input.objects.coroutine_type);
+        self.b.branch_unless(is_coroutine, slow, &[]);
+        let state = self
+            .b
+            .load(Type::I8, object, offset_of!(Generator, frame_state) as i32);
+        let waits = self
+            .b
+            .compare_const(IntCond::Eq, state, frame_state::SUSPENDED_YIELD_FROM.into());
+        self.b.branch(waits, (slow, &[]), (join, &[object]));
+        self.b.switch_to(slow);
+        let operand = Operand::owned(object);
         let from = self.int32(self.at.arg as i32);
-        let iterator = self.call_object(&GET_AWAITABLE, &[object.value, from], &[object]);
+        let found = self.call_object(&GET_AWAITABLE, &[object, from], &[operand]);
+        self.b.jump(join, &[found]);
+        self.b.switch_to(join);
         self.push_owned(iterator);
     }
 

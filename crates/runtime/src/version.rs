@@ -46,6 +46,9 @@ pub struct ResumePoint {
     pub version: *mut Version,
     /// The frame's instruction pointer while it is suspended here.
     pub instr_ptr: *mut u16,
+    /// The same, or NULL once another version has replaced this one.
+    pub valid_at: *mut u16,
+    pub code: *mut Code,
     /// The number by which the version's body is entered here.
     pub entry: i64,
     /// For a frame that waits for another, in `yield from` or `await`.

@@ -36,7 +36,7 @@ unsafe fn receiver(
             return None;
         }
         let point = resume_point(receiver);
-        if point.is_null() || safepoint::is_monitored(thread, (*(*point).version).code) {
+        if point.is_null() || safepoint::is_monitored(thread, (*point).code) {
             return None;
         }
         Some((receiver, point))

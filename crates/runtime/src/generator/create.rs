@@ -1,9 +1,11 @@
 //! Making generators, coroutines and asynchronous generators.
 
-use super::mark;
+use super::{mark, pool};
 use crate::api;
 use crate::hook;
-use crate::layout::{Code, FRAME_OWNED_BY_GENERATOR, Frame, Function, Generator, frame_state};
+use crate::layout::{
+    Code, FRAME_OWNED_BY_GENERATOR, FRAME_SPECIALS_SIZE, Frame, Function, Generator, frame_state,
+};
 use crate::ops::reference::{Owned, PyResult};
 use crate::runtime_fns;
 use crate::safepoint;
@@ -11,6 +13,10 @@ use crate::thread::Thread;
 use crate::version::Version;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
+
+/// Words of an object's header, and of a generator before its locals.
+const OBJECT_WORDS: usize = 2;
+const GENERATOR_WORDS: usize = std::mem::offset_of!(Generator, frame) / 8 + FRAME_SPECIALS_SIZE;
 
 runtime_fns! {
     /// A compiled function's call makes a generator, coroutine or asynchronous generator: what the interpreter does up to
@@ -63,7 +69,8 @@ unsafe fn parameters(code: *mut Code) -> usize {
     }
 }
 
-/// An object with a frame for the version's code, all zero; NULL without memory.
+/// An object with a frame for the version's code, all zero up to the end of its locals and not known to the garbage
+/// collector yet; NULL without memory.
 unsafe fn allocate(version: *mut Version) -> *mut Generator {
     // SAFETY: a live version and code object; the types are the interpreter's own.
     unsafe {
@@ -74,8 +81,15 @@ unsafe fn allocate(version: *mut Version) -> *mut Generator {
             _ => &raw mut api::PyAsyncGen_Type,
         };
         let slots = (*code).co_nlocalsplus + (*code).co_stacksize;
+        let recycled = pool::take(slots as usize);
+        if !recycled.is_null() {
+            let words = GENERATOR_WORDS + (*code).co_nlocalsplus as usize - OBJECT_WORDS;
+            std::ptr::write_bytes(recycled.cast::<usize>().add(OBJECT_WORDS), 0, words);
+            return PyObject_Init(recycled.cast(), ty).cast();
+        }
         let generator = PyType_GenericAlloc(ty, slots as Py_ssize_t).cast::<Generator>();
         if !generator.is_null() {
+            PyObject_GC_UnTrack(generator.cast());
             // The allocator takes every variable-sized object to have its size there.
             (*generator).weakreflist = null_mut();
         }
@@ -117,6 +131,7 @@ unsafe fn fill(generator: *mut Generator, arguments: *mut Frame, function: *mut 
         }
         (*generator).exc_state.previous_item = mark(start);
         (*generator).frame_state = frame_state::CREATED;
+        PyObject_GC_Track(generator.cast());
     }
 }
 

@@ -12,9 +12,11 @@
 pub mod asynchronous;
 mod chain;
 mod create;
+mod pool;
 pub mod slots;
 
 pub use create::MAKE_GENERATOR;
+pub use pool::recycle;
 
 use crate::frame::leave;
 use crate::hook;
@@ -61,9 +63,8 @@ unsafe fn resume_point(generator: *mut Generator) -> *const ResumePoint {
     // lives as long as that (its globals live, since the frame holds its function).
     unsafe {
         let mark = (*generator).exc_state.previous_item.cast::<ResumePoint>();
-        let instr_ptr = (*generator).frame.instr_ptr;
-        // A debugger may have moved the frame to another line.
-        if !mark.is_null() && (*mark).instr_ptr == instr_ptr && (*(*mark).version).successor.is_null() {
+        // Another version may have taken over, and a debugger may have moved the frame to another line.
+        if !mark.is_null() && (*mark).valid_at == (*generator).frame.instr_ptr {
             return mark;
         }
         look_up(generator, mark)
@@ -114,7 +115,7 @@ pub unsafe fn resume(thread: *mut Thread, generator: *mut Generator, value: *mut
         if point.is_null() {
             return None;
         }
-        if safepoint::is_monitored(thread, (*(*point).version).code) {
+        if safepoint::is_monitored(thread, (*point).code) {
             return None;
         }
         Some(match &(*point).delegation {
@@ -214,14 +215,21 @@ pub fn mark(point: *const ResumePoint) -> *mut ExceptionStackItem {
 unsafe fn set_stop_iteration(value: *mut PyObject) {
     // SAFETY: see the contract.
     unsafe {
-        // Not by `PyErr_SetObject`, which takes a tuple apart.
-        let exception = if value == Py_None() {
-            PyObject_CallNoArgs(PyExc_StopIteration)
-        } else {
-            PyObject_CallOneArg(PyExc_StopIteration, value)
-        };
+        if value == Py_None() {
+            Py_DECREF(value);
+            PyErr_SetNone(PyExc_StopIteration);
+            return;
+        }
+        // Made here, since `PyErr_SetObject` would take a tuple apart.
+        let exception = PyObject_CallOneArg(PyExc_StopIteration, value);
         Py_DECREF(value);
-        if !exception.is_null() {
+        if exception.is_null() {
+            return;
+        }
+        if slots::stop_iteration_has_context() {
+            PyErr_SetObject(PyExc_StopIteration, exception);
+            Py_DECREF(exception);
+        } else {
             crate::api::PyErr_SetRaisedException(exception);
         }
     }

@@ -22,13 +22,39 @@ struct Originals {
     am_send: Option<Send>,
     /// `generator.send` and `coroutine.send`, one function.
     send: Option<Method>,
+    /// See [`stop_iteration_has_context`].
+    stop_iteration_has_context: bool,
 }
 
 static mut ORIGINALS: Originals = Originals {
     iternext: None,
     am_send: None,
     send: None,
+    stop_iteration_has_context: false,
 };
+
+/// Tells whether the StopIteration that carries a generator's result has the handled exception as its context.
+const SOURCE: &CStr = c"
+def generator():
+    yield
+    return 1
+suspended = generator()
+next(suspended)
+try:
+    raise KeyError
+except KeyError:
+    try:
+        suspended.send(None)
+    except StopIteration as end:
+        has_context = end.__context__ is not None
+";
+
+/// Whether the StopIteration that carries a generator's result gets the handled exception as its context, as in the first
+/// releases of CPython 3.13 and not in later ones.
+pub(super) fn stop_iteration_has_context() -> bool {
+    // SAFETY: written once, at import.
+    unsafe { ORIGINALS.stop_iteration_has_context }
+}
 
 /// `PyWrapperDescrObject` (`cpython/descrobject.h`).
 #[repr(C)]
@@ -91,6 +117,16 @@ unsafe fn install() -> PyResult<()> {
         (*originals).am_send = (*(*generator).tp_as_async).am_send;
         let definitions = [method(generator, c"send")?, method(coroutine, c"send")?];
         (*originals).send = Some((*definitions[0]).ml_meth.PyCFunction);
+        let namespace = Owned::from_result(PyDict_New())?;
+        PyDict_SetItemString(namespace.as_ptr(), c"__builtins__".as_ptr(), PyEval_GetBuiltins());
+        drop(Owned::from_result(PyRun_String(
+            SOURCE.as_ptr(),
+            Py_file_input,
+            namespace.as_ptr(),
+            namespace.as_ptr(),
+        ))?);
+        let has_context = PyDict_GetItemString(namespace.as_ptr(), c"has_context".as_ptr());
+        (*originals).stop_iteration_has_context = has_context == Py_True();
         let next = wrapper(generator, c"__next__")?;
         if (*originals).iternext.is_none() || (*originals).am_send.is_none() {
             PyErr_SetString(PyExc_SystemError, c"this interpreter's generators have no slots to resume them".as_ptr());
