@@ -180,6 +180,9 @@ impl<B: Builder> Emitter<'_, B> {
         } else if self.inlines(seen::RANGE) {
             self.b.set_cold(general);
             self.next_of_range(iterator, general, exhausted, join);
+        } else if self.inlines(seen::GENERATOR) {
+            self.b.set_cold(general);
+            self.next_of_generator(iterator, general, exhausted, join);
         } else {
             self.b.jump(general, &[]);
         }

@@ -3,23 +3,23 @@
 //! A body is entered by the runtime (`justjit_runtime::generator`), which has linked the frame and put what was sent on
 //! its operand stack, at the resume point where it was suspended. Everything lies in the frame's memory there.
 
-use crate::emitter::{Emitter, Item, Operand};
+use crate::emitter::{Emitter, Item, Operand, slot_offset};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::generator::MAKE_GENERATOR;
-use justjit_runtime::layout::{ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
+use justjit_runtime::layout::{Code, ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use justjit_runtime::ops::awaiting::{
     CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND,
 };
-use justjit_runtime::version::Version;
+use justjit_runtime::thread::Thread;
+use justjit_runtime::version::{ResumePoint, Version};
 use std::mem::offset_of;
 
 /// Where `RESUME` stands (the lower bits of its argument): from here on, signals are not looked at.
 const RESUME_AFTER_YIELD_FROM: u32 = 2;
 
-/// Offset from the frame in a generator of one of the generator's fields.
-fn field(offset: usize) -> i32 {
-    offset as i32 - offset_of!(Generator, frame) as i32
-}
+/// Where a generator keeps what was handled before it was resumed; while it is suspended, its mark.
+const PREVIOUS_ITEM: i32 =
+    (offset_of!(Generator, exc_state) + offset_of!(ExceptionStackItem, previous_item)) as i32;
 
 impl<B: Builder> Emitter<'_, B> {
     /// The call of a generator function: everything up to `RETURN_GENERATOR`.
@@ -39,6 +39,93 @@ impl<B: Builder> Emitter<'_, B> {
         }
     }
 
+    /// The next item of a generator that compiled code has suspended at a plain `yield`, without a call of the runtime: what
+    /// its `resume` does, in machine code. All else goes to `general`.
+    pub fn next_of_generator(&mut self, generator: B::Value, general: B::Block, exhausted: B::Block, join: B::Block) {
+        let is_generator = self.has_type(generator, self.input.objects.generator_type);
+        self.b.branch_unless(is_generator, general, &[]);
+        let state = self.frame_state(generator);
+        let suspended = self
+            .b
+            .compare_const(IntCond::Eq, state, frame_state::SUSPENDED.into());
+        self.b.branch_unless(suspended, general, &[]);
+        let point = self.load(generator, PREVIOUS_ITEM);
+        self.b.branch_unless(point, general, &[]);
+        let valid_at = self.load(point, offset_of!(ResumePoint, valid_at) as i32);
+        let frame_offset = offset_of!(Generator, frame);
+        let instr_ptr = self.load(generator, (frame_offset + offset_of!(Frame, instr_ptr)) as i32);
+        let valid = self.b.compare(IntCond::Eq, valid_at, instr_ptr);
+        // Nobody wants anything, and nobody watches.
+        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
+        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
+        let quiet = self.b.compare(IntCond::Eq, breaker, expected);
+        let code = self.load(point, offset_of!(ResumePoint, code) as i32);
+        let monitoring = self.load(code, offset_of!(Code, co_monitoring) as i32);
+        let unwatched = self.b.compare_const(IntCond::Eq, monitoring, 0);
+        let remaining_offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
+        let shallow = self.b.compare_const(IntCond::SignedGt, remaining, 0);
+        let stack_pointer = self.b.stack_pointer();
+        let limit = self.load(self.thread, offset_of!(Thread, stack_limit) as i32);
+        let room = self.b.compare(IntCond::UnsignedGt, stack_pointer, limit);
+        let mut suits = valid;
+        for condition in [quiet, unwatched, shallow, room] {
+            suits = self.b.int_op(IntOp::And, suits, condition);
+        }
+        self.b.branch_unless(suits, general, &[]);
+
+        self.set_instruction_pointer();
+        let frame = self.b.int_op_const(IntOp::Add, generator, frame_offset as i64);
+        let top = self.b.load(Type::I32, frame, offset_of!(Frame, stacktop) as i32);
+        let top = self.b.zero_extend(Type::I64, top);
+        let scaled = self.b.int_op_const(IntOp::Shl, top, 3);
+        let slot = self.b.int_op(IntOp::Add, frame, scaled);
+        let none = self.object(self.input.objects.none);
+        self.b.store(none, slot, slot_offset(0));
+        let top = self.int32(-1);
+        self.b.store(top, frame, offset_of!(Frame, stacktop) as i32);
+        let exc_info = self.load(self.tstate, offset_of!(ThreadState, exc_info) as i32);
+        self.b.store(exc_info, generator, PREVIOUS_ITEM);
+        let exc_state = self
+            .b
+            .int_op_const(IntOp::Add, generator, offset_of!(Generator, exc_state) as i64);
+        self.b
+            .store(exc_state, self.tstate, offset_of!(ThreadState, exc_info) as i32);
+        let executing = self.b.int(Type::I8, frame_state::EXECUTING.into());
+        self.b
+            .store(executing, generator, offset_of!(Generator, frame_state) as i32);
+        // This function's frame is the current one.
+        self.b.store(self.frame, frame, offset_of!(Frame, previous) as i32);
+        self.b
+            .store(frame, self.tstate, offset_of!(ThreadState, current_frame) as i32);
+        let remaining = self.b.int_op_const(IntOp::Sub, remaining, 1);
+        self.b.store(remaining, self.tstate, remaining_offset);
+        let version = self.load(point, offset_of!(ResumePoint, version) as i32);
+        let resumes = self.load(version, offset_of!(Version, resumes) as i32);
+        let resumes = self.b.int_op_const(IntOp::Add, resumes, 1);
+        self.b.store(resumes, version, offset_of!(Version, resumes) as i32);
+        let body = self.load(version, offset_of!(Version, body) as i32);
+        let entry = self.load(point, offset_of!(ResumePoint, entry) as i32);
+        let item = self
+            .b
+            .call_indirect(&crate::BODY, body, &[self.thread, frame, entry])
+            .expect("a body has a result");
+        let raise = self.raise_block();
+        self.b.branch_unless(item, raise, &[]);
+        let state = self.frame_state(generator);
+        let yielded = self.b.compare_const(IntCond::SignedLt, state, 0);
+        let returned = self.b.create_block();
+        self.b.branch(yielded, (join, &[item]), (returned, &[]));
+        self.b.switch_to(returned);
+        self.decref(item);
+        self.b.jump(exhausted, &[]);
+    }
+
+    fn frame_state(&mut self, generator: B::Value) -> B::Value {
+        self.b
+            .load(Type::I8, generator, offset_of!(Generator, frame_state) as i32)
+    }
+
     /// `YIELD_VALUE`: leaves the frame as the interpreter would, and the mark by which the runtime finds the way back.
     pub fn yield_value(&mut self) {
         let value = self.pop_owned();
@@ -51,13 +138,14 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.store(top, self.frame, offset_of!(Frame, stacktop) as i32);
         let state = i64::from(frame_state::SUSPENDED) + i64::from(self.at.arg);
         let state = self.b.int(Type::I8, state);
-        self.b.store(state, self.frame, field(offset_of!(Generator, frame_state)));
-        let previous_item = offset_of!(Generator, exc_state) + offset_of!(ExceptionStackItem, previous_item);
-        let exc_info = self.load(self.frame, field(previous_item));
+        let field = offset_of!(Generator, frame_state) as i32 - offset_of!(Generator, frame) as i32;
+        self.b.store(state, self.frame, field);
+        let previous_item = PREVIOUS_ITEM - offset_of!(Generator, frame) as i32;
+        let exc_info = self.load(self.frame, previous_item);
         self.b
             .store(exc_info, self.tstate, offset_of!(ThreadState, exc_info) as i32);
         let mark = self.object(point);
-        self.b.store(mark, self.frame, field(previous_item));
+        self.b.store(mark, self.frame, previous_item);
         let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
         let remaining = self.b.load(Type::I32, self.tstate, offset);
         let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
@@ -115,9 +203,7 @@ impl<B: Builder> Emitter<'_, B> {
         let slow = self.b.create_block();
         let is_coroutine = self.has_type(object, self.input.objects.coroutine_type);
         self.b.branch_unless(is_coroutine, slow, &[]);
-        let state = self
-            .b
-            .load(Type::I8, object, offset_of!(Generator, frame_state) as i32);
+        let state = self.frame_state(object);
         let waits = self
             .b
             .compare_const(IntCond::Eq, state, frame_state::SUSPENDED_YIELD_FROM.into());
