@@ -5,11 +5,14 @@
 
 use crate::emitter::{Emitter, Item, Operand, slot_offset};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
+use justjit_bytecode::Opcode;
 use justjit_runtime::generator::MAKE_GENERATOR;
+use justjit_runtime::generator::asynchronous::WRAP_YIELDED;
 use justjit_runtime::layout::{Code, ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use justjit_runtime::ops::awaiting::{
-    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND,
+    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_ANEXT_TO_SEND, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND,
 };
+use justjit_runtime::ops::intrinsics::{CALL_INTRINSIC_1, unary};
 use justjit_runtime::thread::Thread;
 use justjit_runtime::version::{ResumePoint, Version};
 use std::mem::offset_of;
@@ -163,10 +166,9 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn send(&mut self) {
         let value = self.pop();
         self.flush();
-        let receiver = self.peek(1);
         let depth = self.depth();
         let out = self.stack_address(depth);
-        let status = self.call_status(&SEND, &[self.thread, receiver, value.value, out], &[value]);
+        let status = self.call_status(&SEND, &[self.thread, value.value, out], &[value]);
         self.push(Item::Memory);
         self.branch_on(status, false);
     }
@@ -227,8 +229,32 @@ impl<B: Builder> Emitter<'_, B> {
     /// `GET_ANEXT`.
     pub fn get_anext(&mut self) {
         let iterator = self.peek(1);
-        let awaitable = self.call_object(&GET_ANEXT, &[iterator], &[]);
+        // Where nobody can look at the operand stack before the `SEND`, the awaitable may be done without.
+        let at_once = self.is_followed_by(&[Opcode::LoadConst, Opcode::Send]);
+        let get = if at_once { &GET_ANEXT_TO_SEND } else { &GET_ANEXT };
+        let awaitable = self.call_object(get, &[iterator], &[]);
         self.push_owned(awaitable);
+    }
+
+    /// Whether these instructions come next, one after the other, and none of them hands over.
+    fn is_followed_by(&self, opcodes: &[Opcode]) -> bool {
+        let next = &self.function.instructions[self.index + 1..];
+        next.len() >= opcodes.len()
+            && next.iter().zip(opcodes).all(|(instruction, &opcode)| {
+                instruction.opcode == opcode && !self.input.handover_points.contains(&instruction.offset)
+            })
+    }
+
+    /// The intrinsic for a value that an asynchronous generator yields.
+    pub fn wrap_yielded(&mut self) {
+        let value = self.pop();
+        let wrapped = if self.is_followed_by(&[Opcode::YieldValue]) {
+            self.call_object(&WRAP_YIELDED, &[self.thread, self.frame, value.value], &[value])
+        } else {
+            let which = self.int32(unary::ASYNC_GEN_WRAP as i32);
+            self.call_object(&CALL_INTRINSIC_1, &[which, value.value], &[value])
+        };
+        self.push_owned(wrapped);
     }
 
     /// `END_ASYNC_FOR`.

@@ -331,6 +331,10 @@ impl<B: Builder> Emitter<'_, B> {
             self.push(Item::Const(none));
             return;
         }
+        if which == unary::ASYNC_GEN_WRAP {
+            self.wrap_yielded();
+            return;
+        }
         if which == unary::STOPITERATION_ERROR {
             let exception = self.pop();
             let flags = self.int32(self.function.flags as i32);

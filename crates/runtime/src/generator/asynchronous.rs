@@ -2,8 +2,10 @@
 
 use super::slots::{method, send_by_method};
 use super::{Sent, set_stop_iteration};
-use crate::layout::{AsyncSend, AsyncWrappedValue, awaitable_state};
+use crate::api;
+use crate::layout::{AsyncSend, AsyncWrappedValue, Frame, Generator, awaitable_state, frame_state};
 use crate::ops::reference::{Owned, PyResult, Raised};
+use crate::runtime_fns;
 use crate::thread::{self, Thread};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -104,14 +106,71 @@ pub unsafe fn wrap(value: *mut PyObject) -> *mut PyObject {
     }
 }
 
-/// Resumes the generator behind an awaitable; `value` (borrowed) is what is sent, NULL for nothing. `None` where the
-/// interpreter has to say what is wrong.
+/// What [`Thread::unwrapped`] is once the generator has left its value unwrapped.
+fn taken(generator: *mut Generator) -> usize {
+    generator as usize | 1
+}
+
+runtime_fns! {
+    /// `ASYNC_GEN_WRAP` (borrowed) right before a `yield`: the value as it is where who resumed the running generator has said
+    /// that it need not be wrapped.
+    WRAP_YIELDED = fn wrap_yielded(thread: *mut Thread, frame: *mut Frame, value: *mut PyObject) -> *mut PyObject {
+        let generator = Generator::of(frame);
+        if (*thread).unwrapped == generator as usize {
+            (*thread).unwrapped = taken(generator);
+            return Py_NewRef(value);
+        }
+        wrap(value)
+    }
+}
+
+/// Resumes an asynchronous generator; `value` (borrowed) is what is sent, NULL for nothing. It gives what it yields as
+/// [`Sent::Returned`], and as [`Sent::Yielded`] what those yield that it awaits.
+///
+/// # Safety
+/// The GIL is held; a live asynchronous generator that does not run.
+unsafe fn advance(thread: *mut Thread, generator: *mut Generator, value: *mut PyObject) -> Sent {
+    // SAFETY: see the contract; who calls holds the generator.
+    unsafe {
+        (*generator).running_async = 1;
+        let before = std::mem::replace(&mut (*thread).unwrapped, generator as usize);
+        let result = send_by_method(thread, generator, value);
+        let is_unwrapped = std::mem::replace(&mut (*thread).unwrapped, before) == taken(generator);
+        if result.is_null() {
+            if PyErr_Occurred().is_null() {
+                // It had ended before.
+                PyErr_SetNone(PyExc_StopAsyncIteration);
+            }
+            let ends = [PyExc_StopAsyncIteration, PyExc_GeneratorExit];
+            if ends.into_iter().any(|end| PyErr_ExceptionMatches(end) != 0) {
+                (*generator).closed = 1;
+            }
+            (*generator).running_async = 0;
+            return Sent::Raised;
+        }
+        let value = if is_unwrapped {
+            result
+        } else if Py_TYPE(result) == KNOWN.wrapped_type {
+            let value = Py_NewRef((*result.cast::<AsyncWrappedValue>()).value);
+            Py_DECREF(result);
+            value
+        } else {
+            return Sent::Yielded(result);
+        };
+        (*generator).running_async = 0;
+        Sent::Returned(value)
+    }
+}
+
+/// Sends a value (borrowed; NULL for nothing) to what `__anext__` or `asend` gave. `None` where the interpreter has to say
+/// what is wrong.
 ///
 /// # Safety
 /// The GIL is held; an awaitable of the type.
-unsafe fn resume_behind(thread: *mut Thread, awaitable: *mut AsyncSend, value: *mut PyObject) -> Option<Sent> {
+pub unsafe fn send_to(thread: *mut Thread, awaitable: *mut PyObject, value: *mut PyObject) -> Option<Sent> {
     // SAFETY: see the contract; the awaitable holds the generator.
     unsafe {
+        let awaitable = awaitable.cast::<AsyncSend>();
         let generator = (*awaitable).generator;
         let mut value = value;
         match (*awaitable).state {
@@ -124,40 +183,54 @@ unsafe fn resume_behind(thread: *mut Thread, awaitable: *mut AsyncSend, value: *
             awaitable_state::ITER => {}
             _ => return None,
         }
-        (*generator).running_async = 1;
-        let result = send_by_method(thread, generator, value);
-        if result.is_null() {
-            if PyErr_Occurred().is_null() {
-                // It had ended before.
-                PyErr_SetNone(PyExc_StopAsyncIteration);
-            }
-            let ends = [PyExc_StopAsyncIteration, PyExc_GeneratorExit];
-            if ends.into_iter().any(|end| PyErr_ExceptionMatches(end) != 0) {
-                (*generator).closed = 1;
-            }
-            (*generator).running_async = 0;
+        let sent = advance(thread, generator, value);
+        if !matches!(sent, Sent::Yielded(_)) {
             (*awaitable).state = awaitable_state::CLOSED;
-            return Some(Sent::Raised);
         }
-        if Py_TYPE(result) != KNOWN.wrapped_type {
-            // Somebody further in is awaited.
-            return Some(Sent::Yielded(result));
-        }
-        let value = Py_NewRef((*result.cast::<AsyncWrappedValue>()).value);
-        Py_DECREF(result);
-        (*generator).running_async = 0;
-        (*awaitable).state = awaitable_state::CLOSED;
-        Some(Sent::Returned(value))
+        Some(sent)
     }
 }
 
-/// Sends a value to what `__anext__` or `asend` gave.
+/// Whether `async for` over this object may do without the awaitable of `__anext__` for the next item.
 ///
 /// # Safety
-/// The GIL is held; live objects.
-pub unsafe fn send_to(thread: *mut Thread, object: *mut PyObject, value: *mut PyObject) -> Option<Sent> {
+/// The GIL is held; a live object.
+#[inline]
+pub unsafe fn stands_for_its_next(object: *mut PyObject) -> bool {
     // SAFETY: see the contract.
-    unsafe { resume_behind(thread, object.cast(), value) }
+    unsafe {
+        if Py_TYPE(object) != &raw mut api::PyAsyncGen_Type {
+            return false;
+        }
+        let generator = object.cast::<Generator>();
+        (*generator).hooks_inited != 0
+            && (*generator).running_async == 0
+            && (*generator).frame_state < frame_state::EXECUTING
+    }
+}
+
+/// Sends None to an asynchronous generator that stands in the frame's `slot` for the awaitable of its next item. Where that
+/// leads to a suspension, the awaitable takes its place: the frame is then what the interpreter would have left.
+///
+/// # Safety
+/// The GIL is held; the slot holds an owned reference to one for which [`stands_for_its_next`] was true a moment ago.
+pub unsafe fn send_to_next(thread: *mut Thread, slot: *mut *mut PyObject) -> Sent {
+    // SAFETY: see the contract.
+    unsafe {
+        let object = slot.read();
+        let sent = advance(thread, object.cast(), null_mut());
+        let Sent::Yielded(value) = sent else { return sent };
+        let next = (*(*Py_TYPE(object)).tp_as_async).am_anext;
+        let awaitable = next.map_or(null_mut(), |next| next(object));
+        if awaitable.is_null() {
+            Py_DECREF(value);
+            return Sent::Raised;
+        }
+        (*awaitable.cast::<AsyncSend>()).state = awaitable_state::ITER;
+        slot.write(awaitable);
+        Py_DECREF(object);
+        sent
+    }
 }
 
 /// The result as a method gives it: a value that is yielded, or NULL with an exception.
@@ -178,7 +251,7 @@ unsafe fn as_method(sent: Sent) -> *mut PyObject {
 unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by the interpreter as the slot.
     unsafe {
-        match (resume_behind(thread::current(), object.cast(), null_mut()), KNOWN.iternext) {
+        match (send_to(thread::current(), object, null_mut()), KNOWN.iternext) {
             (Some(sent), _) => as_method(sent),
             (None, Some(original)) => original(object),
             (None, None) => null_mut(),
@@ -189,7 +262,7 @@ unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
 unsafe extern "C" fn send(object: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by the interpreter as the method, which has checked the type.
     unsafe {
-        match (resume_behind(thread::current(), object.cast(), value), KNOWN.send) {
+        match (send_to(thread::current(), object, value), KNOWN.send) {
             (Some(sent), _) => as_method(sent),
             (None, Some(original)) => original(object, value),
             (None, None) => null_mut(),

@@ -191,12 +191,17 @@ unsafe fn stop_iteration_value() -> PyResult<*mut PyObject> {
     }
 }
 
-unsafe fn send_to(thread: *mut Thread, receiver: *mut PyObject, value: *mut PyObject) -> Sent {
+/// Sends to what lies in the slot of the operand stack.
+unsafe fn send_to(thread: *mut Thread, slot: *mut *mut PyObject, value: *mut PyObject) -> Sent {
     // SAFETY: live objects; the GIL is held.
     unsafe {
+        let receiver = slot.read();
         let ty = Py_TYPE(receiver);
         if ty == &raw mut PyCoro_Type || ty == &raw mut PyGen_Type {
             return slots::send_to(thread, receiver, value);
+        }
+        if ty == &raw mut api::PyAsyncGen_Type {
+            return asynchronous::send_to_next(thread, slot);
         }
         if asynchronous::is_async_send(receiver)
             && let Some(sent) = asynchronous::send_to(thread, receiver, value)
@@ -215,10 +220,10 @@ unsafe fn send_to(thread: *mut Thread, receiver: *mut PyObject, value: *mut PyOb
 }
 
 runtime_fns! {
-    /// `SEND`: sends `value` to `receiver` (both borrowed), and stores what it yields or returns (a new reference) in `out`;
-    /// one of [`sent`].
-    SEND = fn send(thread: *mut Thread, receiver: *mut PyObject, value: *mut PyObject, out: *mut *mut PyObject) -> i32 {
-        match send_to(thread, receiver, value) {
+    /// `SEND`: sends `value` (borrowed) to what lies in the frame's slot before `out`, and stores what it yields or returns (a
+    /// new reference) in `out`; one of [`sent`].
+    SEND = fn send(thread: *mut Thread, value: *mut PyObject, out: *mut *mut PyObject) -> i32 {
+        match send_to(thread, out.sub(1), value) {
             Sent::Yielded(value) => {
                 out.write(value);
                 sent::YIELDED
@@ -245,6 +250,14 @@ runtime_fns! {
 
     /// `GET_ANEXT`: the awaitable of the iterator's (borrowed) next item.
     GET_ANEXT = fn get_anext(iterator: *mut PyObject) -> *mut PyObject {
+        to_object(next_awaitable(iterator))
+    }
+
+    /// `GET_ANEXT` where a `SEND` of None follows at once: an asynchronous generator may stand for the awaitable.
+    GET_ANEXT_TO_SEND = fn get_anext_to_send(iterator: *mut PyObject) -> *mut PyObject {
+        if asynchronous::stands_for_its_next(iterator) {
+            return Py_NewRef(iterator);
+        }
         to_object(next_awaitable(iterator))
     }
 
