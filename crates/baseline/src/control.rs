@@ -157,7 +157,7 @@ impl<B: Builder> Emitter<'_, B> {
     /// `GET_ITER`.
     pub fn get_iter(&mut self) {
         let operand = self.pop();
-        let result = self.call_object(&GET_ITER, &[operand.value], &[operand]);
+        let result = self.call_object(&GET_ITER, &[self.thread, operand.value], &[operand]);
         self.push_owned(result);
     }
 

@@ -191,7 +191,8 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.branch(is_generator, (join, &[iterable]), (slow, &[]));
         self.b.switch_to(slow);
         let operand = Operand::owned(iterable);
-        let found = self.call_object(&GET_YIELD_FROM_ITER, &[iterable, self.frame], &[operand]);
+        let args = [self.thread, iterable, self.frame];
+        let found = self.call_object(&GET_YIELD_FROM_ITER, &args, &[operand]);
         self.b.jump(join, &[found]);
         self.b.switch_to(join);
         self.push_owned(iterator);

@@ -5,7 +5,7 @@
 //! until the one that they wait for returns or raises. A chain costs a few loads and stores a link, and no C stack.
 
 use super::{Sent, enter, mark, may_resume, outcome, resume_point, run};
-use crate::layout::{Frame, Generator, ThreadState, frame_state};
+use crate::layout::{ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use crate::safepoint;
 use crate::thread::Thread;
 use crate::version::{Delegation, ResumePoint};
@@ -43,35 +43,59 @@ unsafe fn receiver(
     }
 }
 
-/// Makes the frame the current one, at its `SEND`.
-#[inline]
-unsafe fn link(tstate: *mut ThreadState, generator: *mut Generator, delegation: &Delegation) {
-    // SAFETY: the generator is suspended.
-    unsafe {
-        let frame = &raw mut (*generator).frame;
-        (*generator).exc_state.previous_item = (*tstate).exc_info;
-        (*tstate).exc_info = &raw mut (*generator).exc_state;
-        (*generator).frame_state = frame_state::EXECUTING;
-        (*frame).previous = (*tstate).current_frame;
-        (*frame).instr_ptr = delegation.instr_ptr;
-        (*tstate).current_frame = frame;
-        (*tstate).py_recursion_remaining -= 1;
-    }
+/// The frames that one activation has linked, and the thread's state that follows from them: that is written once, not
+/// with each link.
+struct Links {
+    points: [MaybeUninit<*const ResumePoint>; LINKS],
+    count: usize,
 }
 
-/// Suspends the frame again where it was.
-#[inline]
-unsafe fn unlink(tstate: *mut ThreadState, generator: *mut Generator, point: *const ResumePoint) {
-    // SAFETY: the generator's frame is the current one, and was linked.
-    unsafe {
-        let frame = &raw mut (*generator).frame;
-        (*generator).frame_state = frame_state::SUSPENDED_YIELD_FROM;
-        (*tstate).exc_info = (*generator).exc_state.previous_item;
-        (*generator).exc_state.previous_item = mark(point);
-        (*tstate).current_frame = (*frame).previous;
-        (*frame).previous = null_mut();
-        (*frame).instr_ptr = (*point).instr_ptr;
-        (*tstate).py_recursion_remaining += 1;
+impl Links {
+    /// Makes the frame the current one, at its `SEND`; `frame` and `exc_info` are those of the thread, and become its own.
+    #[inline]
+    unsafe fn link(
+        &mut self,
+        generator: *mut Generator,
+        point: *const ResumePoint,
+        delegation: &Delegation,
+        current: &mut *mut Frame,
+        exc_info: &mut *mut ExceptionStackItem,
+    ) {
+        // SAFETY: the generator is suspended; there is room for another link.
+        unsafe {
+            let frame = &raw mut (*generator).frame;
+            (*generator).exc_state.previous_item = *exc_info;
+            *exc_info = &raw mut (*generator).exc_state;
+            (*generator).frame_state = frame_state::EXECUTING;
+            (*frame).previous = *current;
+            (*frame).instr_ptr = delegation.instr_ptr;
+            *current = frame;
+            self.points.get_unchecked_mut(self.count).write(point);
+            self.count += 1;
+        }
+    }
+
+    /// Suspends all frames again, each where it was.
+    #[inline]
+    unsafe fn unlink_all(&mut self, tstate: *mut ThreadState) {
+        // SAFETY: the frames that were linked are the current one and those before it.
+        unsafe {
+            let mut frame = (*tstate).current_frame;
+            let mut exc_info = (*tstate).exc_info;
+            (*tstate).py_recursion_remaining += self.count as i32;
+            while self.count > 0 {
+                self.count -= 1;
+                let point = self.points.get_unchecked(self.count).assume_init();
+                let generator = Generator::of(frame);
+                (*generator).frame_state = frame_state::SUSPENDED_YIELD_FROM;
+                exc_info = (*generator).exc_state.previous_item;
+                (*generator).exc_state.previous_item = mark(point);
+                (*frame).instr_ptr = (*point).instr_ptr;
+                frame = std::mem::replace(&mut (*frame).previous, null_mut());
+            }
+            (*tstate).current_frame = frame;
+            (*tstate).exc_info = exc_info;
+        }
     }
 }
 
@@ -89,42 +113,46 @@ pub(super) unsafe fn resume(
     // SAFETY: see the contract.
     unsafe {
         let tstate = (*thread).tstate;
-        let mut links = [const { MaybeUninit::<*const ResumePoint>::uninit() }; LINKS];
-        let mut count = 0;
+        let mut links = Links {
+            points: [const { MaybeUninit::uninit() }; LINKS],
+            count: 0,
+        };
         let (mut innermost, mut point, mut delegation) = (outermost, point, Some(delegation));
+        let (mut current, mut exc_info) = ((*tstate).current_frame, (*tstate).exc_info);
+        let room = usize::try_from((*tstate).py_recursion_remaining).unwrap_or(0).min(LINKS);
         while let Some(here) = delegation
-            && count < LINKS
-            && (*tstate).py_recursion_remaining > 0
+            && links.count < room
             && let Some((inner, next)) = receiver(thread, innermost, value)
         {
-            link(tstate, innermost, here);
-            links[count].write(point);
-            count += 1;
+            links.link(innermost, point, here, &mut current, &mut exc_info);
             (innermost, point, delegation) = (inner, next, (*next).delegation.as_ref());
         }
+        (*tstate).current_frame = current;
+        (*tstate).exc_info = exc_info;
+        (*tstate).py_recursion_remaining -= links.count as i32;
         let mut sent = match delegation {
-            Some(delegation) if count == LINKS => resume(thread, innermost, value, point, delegation),
+            Some(delegation) if links.count == LINKS => resume(thread, innermost, value, point, delegation),
             _ => enter(thread, innermost, value, point),
         };
-        while count > 0 {
-            count -= 1;
-            let point = links[count].assume_init();
-            let frame = (*tstate).current_frame;
-            let generator = Generator::of(frame);
-            if let Sent::Yielded(_) = sent {
-                unlink(tstate, generator, point);
-                continue;
-            }
-            let Some(delegation) = &(*point).delegation else { continue };
-            let entry = match sent {
-                Sent::Returned(result) => {
-                    Frame::slot(frame, (*frame).stacktop as usize).write(result);
-                    delegation.returned
+        while links.count > 0 {
+            let entry_of: fn(&Delegation) -> i64 = match sent {
+                Sent::Yielded(_) => {
+                    links.unlink_all(tstate);
+                    return sent;
                 }
-                _ => delegation.raised,
+                Sent::Returned(_) => |delegation| delegation.returned,
+                Sent::Raised => |delegation| delegation.raised,
             };
+            links.count -= 1;
+            let point = links.points[links.count].assume_init();
+            let Some(delegation) = &(*point).delegation else { continue };
+            let frame = (*tstate).current_frame;
+            if let Sent::Returned(result) = sent {
+                Frame::slot(frame, (*frame).stacktop as usize).write(result);
+            }
             (*frame).stacktop = -1;
-            sent = outcome(generator, run(thread, frame, (*point).version, entry));
+            let result = run(thread, frame, (*point).version, entry_of(delegation));
+            sent = outcome(Generator::of(frame), result);
         }
         sent
     }

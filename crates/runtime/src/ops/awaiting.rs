@@ -3,6 +3,7 @@
 use super::reference::{Owned, PyResult, interned, raise, to_object, type_name};
 use crate::api;
 use crate::generator::{Sent, asynchronous, slots};
+use crate::iteration::iterator_of;
 use crate::layout::{Code, Frame, Generator, frame_state};
 use crate::runtime_fns;
 use crate::thread::Thread;
@@ -156,7 +157,7 @@ unsafe fn next_awaitable(iterator: *mut PyObject) -> PyResult<Owned> {
     }
 }
 
-unsafe fn delegate(iterable: *mut PyObject, frame: *mut Frame) -> PyResult<Owned> {
+unsafe fn delegate(thread: *mut Thread, iterable: *mut PyObject, frame: *mut Frame) -> PyResult<Owned> {
     // SAFETY: live objects; the frame holds its code object.
     unsafe {
         if Py_TYPE(iterable) == &raw mut PyCoro_Type {
@@ -172,7 +173,7 @@ unsafe fn delegate(iterable: *mut PyObject, frame: *mut Frame) -> PyResult<Owned
         if Py_TYPE(iterable) == &raw mut PyGen_Type {
             return Ok(Owned::new_ref(iterable));
         }
-        Owned::from_result(PyObject_GetIter(iterable))
+        Owned::from_result(iterator_of(thread, iterable))
     }
 }
 
@@ -262,9 +263,9 @@ runtime_fns! {
     }
 
     /// `GET_YIELD_FROM_ITER` (borrowed).
-    GET_YIELD_FROM_ITER = fn get_yield_from_iter(iterable: *mut PyObject, frame: *mut Frame) -> *mut PyObject {
+    GET_YIELD_FROM_ITER = fn get_yield_from_iter(thread: *mut Thread, iterable: *mut PyObject, frame: *mut Frame) -> *mut PyObject {
         let _iterable = Owned::new_ref(iterable);
-        to_object(delegate(iterable, frame))
+        to_object(delegate(thread, iterable, frame))
     }
 
     /// `END_ASYNC_FOR`: 1 where `exception` (borrowed) ends the loop, 0 where it has been set again.
