@@ -186,7 +186,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.hand_over_at(address, depth, reason);
     }
 
-    fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
+    pub fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
         let depth = self.int32(depth as i32);
         let reason = self.int32(reason as i32);
         let throw = self.int32(0);

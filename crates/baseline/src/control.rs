@@ -192,13 +192,23 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.b.call_value(&FOR_ITER, &[self.thread, iterator, feedback]);
         let some = self.b.compare_const(IntCond::UnsignedGt, next, 1);
         let none = self.b.create_block();
-        self.b.branch(some, (join, &[next]), (none, &[]));
+        self.b.branch_unless(some, none, &[]);
+        // What ran may have made somebody watch.
+        self.push_owned(next);
+        self.safepoint(self.at.next, true);
+        self.stack.pop();
+        self.b.jump(join, &[next]);
         self.b.switch_to(none);
         let raise = self.raise_block();
         self.b.branch(next, (raise, &[]), (exhausted, &[]));
 
         self.b.switch_to(exhausted);
         self.decref(iterator);
+        if !self.inlines(seen::LIST | seen::TUPLE | seen::RANGE) {
+            self.stack.pop();
+            self.safepoint(exit, true);
+            self.stack.push(Item::Memory);
+        }
         self.b.jump(exit_block, &[]);
 
         self.b.switch_to(join);

@@ -100,6 +100,8 @@ pub unsafe fn resume_points(
         entry: number(Entry::Block(index as u32)),
         delegation: delegating_send(function, block).map(|send| Delegation {
             instr_ptr: address(&function.instructions[send]),
+            suspends: address(&function.instructions[send + 1]),
+            ends: address(&function.instructions[function.blocks[end_of(function, send) as usize].start]),
             returned: number(Entry::Block(end_of(function, send))),
             raised: number(Entry::Raise(send)),
         }),

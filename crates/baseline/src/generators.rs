@@ -10,11 +10,11 @@ use justjit_runtime::generator::MAKE_GENERATOR;
 use justjit_runtime::generator::asynchronous::WRAP_YIELDED;
 use justjit_runtime::layout::{Code, ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use justjit_runtime::ops::awaiting::{
-    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_ANEXT_TO_SEND, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND,
+    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_ANEXT_TO_SEND, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND, sent,
 };
 use justjit_runtime::ops::intrinsics::{CALL_INTRINSIC_1, unary};
 use justjit_runtime::thread::Thread;
-use justjit_runtime::version::{ResumePoint, Version};
+use justjit_runtime::version::{HandOverReason, ResumePoint, Version};
 use std::mem::offset_of;
 
 /// Where `RESUME` stands (the lower bits of its argument): from here on, signals are not looked at.
@@ -118,7 +118,12 @@ impl<B: Builder> Emitter<'_, B> {
         let state = self.frame_state(generator);
         let yielded = self.b.compare_const(IntCond::SignedLt, state, 0);
         let returned = self.b.create_block();
-        self.b.branch(yielded, (join, &[item]), (returned, &[]));
+        self.b.branch_unless(yielded, returned, &[]);
+        // Somebody may have begun to watch meanwhile.
+        self.push_owned(item);
+        self.safepoint(self.at.next, true);
+        self.stack.pop();
+        self.b.jump(join, &[item]);
         self.b.switch_to(returned);
         self.decref(item);
         self.b.jump(exhausted, &[]);
@@ -170,7 +175,20 @@ impl<B: Builder> Emitter<'_, B> {
         let out = self.stack_address(depth);
         let status = self.call_status(&SEND, &[self.thread, value.value, out], &[value]);
         self.push(Item::Memory);
+        let watched = self.b.create_block();
+        self.b.set_cold(watched);
+        let over = self
+            .b
+            .compare_const(IntCond::SignedGe, status, sent::WATCHED.into());
+        self.b.branch_if(over, watched, &[]);
         self.branch_on(status, false);
+
+        self.b.switch_to(watched);
+        let yielded = self.b.int_op_const(IntOp::And, status, sent::YIELDED.into());
+        let next = self.instruction_address(self.at.next);
+        let end = self.instruction_address(self.at.target.expect("SEND has a target"));
+        let address = self.b.select(yielded, next, end);
+        self.hand_over_at(address, self.depth(), HandOverReason::Instrumentation);
     }
 
     /// `END_SEND`: the receiver goes, the value stays.

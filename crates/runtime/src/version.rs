@@ -57,8 +57,11 @@ pub struct ResumePoint {
 
 /// How a frame goes on that waits for another one (see `generator::chain`).
 pub struct Delegation {
-    /// The `SEND` that it is at while the other one runs.
+    /// The `SEND` that it is at while the other one runs, the `YIELD_VALUE` that passes on what that yields, and where it
+    /// goes on when that has returned.
     pub instr_ptr: *mut u16,
+    pub suspends: *mut u16,
+    pub ends: *mut u16,
     /// The numbers by which the body is entered when the other one has returned, its value pushed, and when it has raised.
     pub returned: i64,
     pub raised: i64,

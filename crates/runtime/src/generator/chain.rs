@@ -5,10 +5,11 @@
 //! until the one that they wait for returns or raises. A chain costs a few loads and stores a link, and no C stack.
 
 use super::{Sent, enter, mark, may_resume, outcome, resume_point, run};
+use crate::frame::continue_in_interpreter;
 use crate::layout::{ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use crate::safepoint;
 use crate::thread::Thread;
-use crate::version::{Delegation, ResumePoint};
+use crate::version::{Delegation, HandOverReason, ResumePoint};
 use pyo3_ffi::*;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
@@ -99,6 +100,26 @@ impl Links {
     }
 }
 
+/// Somebody has begun to watch what runs: the interpreter goes on with the current frame, which has got `value` from whom
+/// it waited for (taken over), at `instr_ptr`.
+#[cold]
+unsafe fn leave_to_interpreter(
+    thread: *mut Thread,
+    point: *const ResumePoint,
+    instr_ptr: *mut u16,
+    value: *mut PyObject,
+) -> Sent {
+    // SAFETY: the frame was linked, so that its operand stack lies in its memory, and has room for the value.
+    unsafe {
+        let frame = (*(*thread).tstate).current_frame;
+        let generator = Generator::of(frame);
+        Frame::slot(frame, (*frame).stacktop as usize).write(value);
+        let depth = (*frame).stacktop + 1 - (*(*point).code).co_nlocalsplus;
+        (*(*point).version).handovers[HandOverReason::Instrumentation as usize] += 1;
+        outcome(generator, continue_in_interpreter(thread, frame, instr_ptr, depth, 0))
+    }
+}
+
 /// Resumes a generator that is suspended in a delegation at `point`.
 ///
 /// # Safety
@@ -135,23 +156,34 @@ pub(super) unsafe fn resume(
             _ => enter(thread, innermost, value, point),
         };
         while links.count > 0 {
-            let entry_of: fn(&Delegation) -> i64 = match sent {
-                Sent::Yielded(_) => {
-                    links.unlink_all(tstate);
-                    return sent;
-                }
-                Sent::Returned(_) => |delegation| delegation.returned,
-                Sent::Raised => |delegation| delegation.raised,
-            };
+            let watched = safepoint::is_watched(thread);
+            if let Sent::Yielded(_) = sent
+                && !watched
+            {
+                links.unlink_all(tstate);
+                return sent;
+            }
             links.count -= 1;
             let point = links.points[links.count].assume_init();
             let Some(delegation) = &(*point).delegation else { continue };
             let frame = (*tstate).current_frame;
-            if let Sent::Returned(result) = sent {
-                Frame::slot(frame, (*frame).stacktop as usize).write(result);
-            }
+            let entry = match sent {
+                Sent::Yielded(value) => {
+                    sent = leave_to_interpreter(thread, point, delegation.suspends, value);
+                    continue;
+                }
+                Sent::Returned(value) if watched => {
+                    sent = leave_to_interpreter(thread, point, delegation.ends, value);
+                    continue;
+                }
+                Sent::Returned(value) => {
+                    Frame::slot(frame, (*frame).stacktop as usize).write(value);
+                    delegation.returned
+                }
+                Sent::Raised => delegation.raised,
+            };
             (*frame).stacktop = -1;
-            let result = run(thread, frame, (*point).version, entry_of(delegation));
+            let result = run(thread, frame, (*point).version, entry);
             sent = outcome(Generator::of(frame), result);
         }
         sent

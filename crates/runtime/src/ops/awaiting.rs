@@ -6,6 +6,7 @@ use crate::generator::{Sent, asynchronous, slots};
 use crate::iteration::iterator_of;
 use crate::layout::{Code, Frame, Generator, frame_state};
 use crate::runtime_fns;
+use crate::safepoint;
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -15,6 +16,8 @@ pub mod sent {
     pub const RAISED: i32 = -1;
     pub const RETURNED: i32 = 0;
     pub const YIELDED: i32 = 1;
+    /// Added where somebody has begun to watch meanwhile: the interpreter has to go on.
+    pub const WATCHED: i32 = 2;
 }
 
 /// A coroutine, or a generator that `types.coroutine` has made one.
@@ -224,17 +227,13 @@ runtime_fns! {
     /// `SEND`: sends `value` (borrowed) to what lies in the frame's slot before `out`, and stores what it yields or returns (a
     /// new reference) in `out`; one of [`sent`].
     SEND = fn send(thread: *mut Thread, value: *mut PyObject, out: *mut *mut PyObject) -> i32 {
-        match send_to(thread, out.sub(1), value) {
-            Sent::Yielded(value) => {
-                out.write(value);
-                sent::YIELDED
-            }
-            Sent::Returned(value) => {
-                out.write(value);
-                sent::RETURNED
-            }
-            Sent::Raised => sent::RAISED,
-        }
+        let (value, status) = match send_to(thread, out.sub(1), value) {
+            Sent::Yielded(value) => (value, sent::YIELDED),
+            Sent::Returned(value) => (value, sent::RETURNED),
+            Sent::Raised => return sent::RAISED,
+        };
+        out.write(value);
+        if safepoint::is_watched(thread) { status + sent::WATCHED } else { status }
     }
 
     /// `GET_AWAITABLE` (borrowed); `from` is the instruction's argument.
