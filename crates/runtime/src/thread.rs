@@ -19,6 +19,8 @@ pub struct Thread {
     pub instrumented: bool,
     /// The running asynchronous generator whose next value need not be wrapped; see `generator::asynchronous`.
     pub unwrapped: usize,
+    /// What the frames count for against the stack's bounds that are linked without running; see `generator::chain`.
+    pub linked_bytes: usize,
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
 }
@@ -151,6 +153,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 checked_version: usize::MAX,
                 instrumented: false,
                 unwrapped: 0,
+                linked_bytes: 0,
                 spare_chunk: std::ptr::null_mut(),
             })
         });

@@ -17,6 +17,10 @@ use std::ptr::null_mut;
 /// Links that one activation keeps; longer chains take another.
 const LINKS: usize = 32;
 
+/// Bytes of stack that a link is counted as. It takes none, but an exception that leaves a chain of any length drags a
+/// traceback of that length along, whose end takes stack for each entry.
+const LINK_BYTES: usize = 64;
+
 /// Whom a suspended frame waits for, if compiled code can resume that, and where.
 #[inline]
 unsafe fn receiver(
@@ -151,6 +155,7 @@ pub(super) unsafe fn resume(
         (*tstate).current_frame = current;
         (*tstate).exc_info = exc_info;
         (*tstate).py_recursion_remaining -= links.count as i32;
+        (*thread).linked_bytes += links.count * LINK_BYTES;
         let mut sent = match delegation {
             Some(delegation) if links.count == LINKS => resume(thread, innermost, value, point, delegation),
             _ => enter(thread, innermost, value, point),
@@ -160,10 +165,12 @@ pub(super) unsafe fn resume(
             if let Sent::Yielded(_) = sent
                 && !watched
             {
+                (*thread).linked_bytes -= links.count * LINK_BYTES;
                 links.unlink_all(tstate);
                 return sent;
             }
             links.count -= 1;
+            (*thread).linked_bytes -= LINK_BYTES;
             let point = links.points[links.count].assume_init();
             let Some(delegation) = &(*point).delegation else { continue };
             let frame = (*tstate).current_frame;

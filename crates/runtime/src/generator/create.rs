@@ -87,7 +87,8 @@ unsafe fn allocate(version: *mut Version) -> *mut Generator {
             std::ptr::write_bytes(recycled.cast::<usize>().add(OBJECT_WORDS), 0, words);
             return PyObject_Init(recycled.cast(), ty).cast();
         }
-        let generator = PyType_GenericAlloc(ty, slots as Py_ssize_t).cast::<Generator>();
+        // The allocator adds room for one more item; a generator always has an operand stack.
+        let generator = PyType_GenericAlloc(ty, slots as Py_ssize_t - 1).cast::<Generator>();
         if !generator.is_null() {
             PyObject_GC_UnTrack(generator.cast());
             // The allocator takes every variable-sized object to have its size there.

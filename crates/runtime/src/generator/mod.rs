@@ -164,7 +164,7 @@ unsafe fn enter(
         let remaining = (*tstate).py_recursion_remaining - 1;
         (*tstate).py_recursion_remaining = remaining;
         let here = 0u8;
-        let stack_pointer = &raw const here as usize;
+        let stack_pointer = (&raw const here as usize).saturating_sub((*thread).linked_bytes);
         if (remaining < 0 || stack_pointer < (*thread).stack_limit)
             && safepoint::too_deep(thread, remaining, stack_pointer)
         {
