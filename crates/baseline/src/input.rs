@@ -2,10 +2,10 @@
 
 use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
 use justjit_runtime::attributes::AttributeSite;
-use justjit_runtime::call::CallSite;
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
+use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::Version;
 use pyo3_ffi::*;
 use std::cell::RefCell;
@@ -23,6 +23,9 @@ pub struct Objects {
     pub unicode_type: *const (),
     pub dict_type: *const (),
     pub function_type: *const (),
+    pub type_type: *const (),
+    pub builtin_type: *const (),
+    pub method_descriptor_type: *const (),
     pub range_iterator_type: *const (),
     pub list_iterator_type: *const (),
     pub tuple_iterator_type: *const (),
@@ -53,6 +56,9 @@ impl Objects {
                 unicode_type: (&raw const PyUnicode_Type).cast(),
                 dict_type: (&raw const PyDict_Type).cast(),
                 function_type: (&raw const PyFunction_Type).cast(),
+                type_type: (&raw const PyType_Type).cast(),
+                builtin_type: (&raw const PyCFunction_Type).cast(),
+                method_descriptor_type: (&raw const PyMethodDescr_Type).cast(),
                 range_iterator_type: (&raw const PyRangeIter_Type).cast(),
                 list_iterator_type: iterator_type(PyList_New(0)),
                 tuple_iterator_type: iterator_type(PyTuple_New(0)),
@@ -70,6 +76,8 @@ pub struct Input<'a> {
     pub builtins: *mut PyObject,
     pub objects: Objects,
     pub version: *mut Version,
+    /// The version that this one is to replace, or NULL.
+    pub older: *const Version,
     /// Instruction offsets (bytes) at which the interpreter takes over, for tests.
     pub handover_points: &'a [u32],
     /// Nothing is known yet: the code calls the runtime, which notes what it sees.
@@ -124,10 +132,21 @@ impl Input<'_> {
         unsafe { index as i32 >= (*self.code).co_nlocalsplus - (*self.code).co_nfreevars }
     }
 
-    pub fn call_site(&self, index: usize) -> *const CallSite {
+    /// What the call instruction is to do by itself, by what the version before has met there.
+    pub fn callee(&self, index: usize) -> Option<&Callee> {
+        // SAFETY: the older version lives as long as the code object.
+        let older = unsafe { self.older.as_ref() }?;
+        let at = older.call_sites.binary_search_by_key(&index, |site| site.index).ok()?;
+        older.call_sites[at].lesson()
+    }
+
+    /// A cache for the call instruction, whose code calls `inlined` by itself.
+    pub fn call_site(&self, index: usize, inlined: Option<&Callee>) -> *const CallSite {
         let mut site = Box::new(CallSite::new());
         site.feedback = self.feedback(index);
         site.owner = self.version;
+        site.index = index;
+        site.inlined = inlined.cloned();
         let address: *const CallSite = &raw const *site;
         self.sites.borrow_mut().calls.push(site);
         address
@@ -186,9 +205,7 @@ pub unsafe fn interpreter_feedback(code: *mut Code, instruction: &Instruction) -
 fn hint_bits(hint: &str) -> u8 {
     match hint {
         "" => 0,
-        "CALL_PY_EXACT_ARGS" | "CALL_PY_GENERAL" | "CALL_BOUND_METHOD_EXACT_ARGS" | "CALL_BOUND_METHOD_GENERAL" => {
-            seen::PYTHON
-        }
+        "CALL_PY_EXACT_ARGS" | "CALL_BOUND_METHOD_EXACT_ARGS" => seen::PYTHON,
         "LOAD_ATTR_INSTANCE_VALUE" | "LOAD_ATTR_SLOT" | "STORE_ATTR_INSTANCE_VALUE" | "STORE_ATTR_SLOT" => seen::VALUE,
         "LOAD_ATTR_MODULE" | "LOAD_ATTR_CLASS" => seen::ONE_OBJECT,
         "TO_BOOL_BOOL" | "TO_BOOL_NONE" => seen::BOOL,

@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod attributes;
+mod c_calls;
 mod calls;
 mod cold;
 mod containers;

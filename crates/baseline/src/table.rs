@@ -57,11 +57,11 @@ table! {
     BuildSlice: Runtime, "";
     BuildString: Runtime, "";
     BuildTuple: Runtime, "";
-    Call: FastPath, "compiled Python functions are entered directly; builtin functions, methods of builtin types and classes with a Python `__init__` without their vectorcall";
+    Call: FastPath, "compiled Python functions, and `__init__` of classes, are entered directly, with their defaults; functions and methods in C are called by their own signature; `len`, `isinstance`, `list.append` and `type` are machine code";
     CallFunctionEx: Runtime, "";
     CallIntrinsic1: Runtime, "";
     CallIntrinsic2: Runtime, "";
-    CallKw: Runtime, "compiled Python functions bind their keywords without a dictionary";
+    CallKw: FastPath, "compiled Python functions, and `__init__` of classes, are entered directly: which keyword is which parameter is settled at the first calls";
     CheckEgMatch: Runtime, "";
     CheckExcMatch: Runtime, "";
     CleanupThrow: Declined, "";
@@ -98,7 +98,7 @@ table! {
     JumpBackward: Inline, "a back edge: counted, and compared with the breaker";
     JumpBackwardNoInterrupt: Inline, "";
     JumpForward: Inline, "";
-    ListAppend: Runtime, "";
+    ListAppend: FastPath, "no call while the list has room";
     ListExtend: Runtime, "";
     LoadAssertionError: Inline, "";
     LoadAttr: FastPath, "inline values and slots; methods without a bound method object; class attributes, modules, properties in the runtime's entries";
@@ -237,7 +237,7 @@ impl<B: Builder> Emitter<'_, B> {
             BuildMap => self.build(&ops::BUILD_MAP, 2 * count, count),
             BuildConstKeyMap => self.build_const_key_map(),
             BuildSlice => self.build_slice(),
-            ListAppend => self.extend(&ops::LIST_APPEND),
+            ListAppend => self.list_append(),
             ListExtend => self.extend(&ops::LIST_EXTEND),
             SetAdd => self.extend(&ops::SET_ADD),
             SetUpdate => self.extend(&ops::SET_UPDATE),

@@ -20,8 +20,11 @@ pub mod seen {
     pub const VALUE: u8 = 1;
     pub const METHOD: u8 = 2;
     pub const ONE_OBJECT: u8 = 4;
-    /// Callee: a compiled Python function whose parameters the arguments fill as they are.
+    /// Callee: a compiled Python function, a class with such an `__init__`, something written in C. The call's site
+    /// says more.
     pub const PYTHON: u8 = 1;
+    pub const CLASS: u8 = 2;
+    pub const C: u8 = 4;
     pub const OTHER: u8 = 128;
 }
 

@@ -264,6 +264,7 @@ pub mod offset {
     pub const LONG_DIGIT: i32 = 24;
     pub const FLOAT_VALUE: i32 = 16;
     pub const LIST_ITEMS: i32 = 24;
+    pub const LIST_ALLOCATED: i32 = 32;
     pub const TUPLE_ITEMS: i32 = 24;
     pub const CELL_REF: i32 = 16;
     /// Iterators over lists and tuples: index and sequence.
