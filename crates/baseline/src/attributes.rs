@@ -4,7 +4,9 @@ use crate::emitter::{Emitter, Item, Operand};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::attributes::{AttributeSite, DELETE_ATTR, LOAD_ATTR, LOAD_METHOD, STORE_ATTR};
 use justjit_runtime::feedback::seen;
-use justjit_runtime::layout::{offset, type_object};
+use justjit_runtime::layout::{
+    DICT_KEYS_UNICODE, DictKeys, DictObject, DictUnicodeEntry, DictValues, MANAGED_DICT_OFFSET, offset, type_object,
+};
 use justjit_runtime::ops::functions::LOAD_SUPER_ATTR;
 use std::mem::offset_of;
 
@@ -53,16 +55,34 @@ impl<B: Builder> Emitter<'_, B> {
             let value = self.value_of_one_object(object.value, site, slow);
             self.release(object);
             self.b.jump(join, &[value]);
-        } else if !self.inlines(seen::VALUE) {
+        } else if !self.inlines(seen::VALUE | seen::HINT) {
             self.b.jump(slow, &[]);
         } else {
             self.b.set_cold(slow);
-            self.check_version(object.value, site, offset_of!(AttributeSite, value_version), slow);
-            self.check_guard(object.value, site, offset_of!(AttributeSite, value_guard), slow);
-            let at = self.load(site, offset_of!(AttributeSite, value_offset) as i32);
-            let at = self.b.int_op(IntOp::Add, object.value, at);
-            let value = self.load(at, 0);
-            self.b.branch_unless(value, slow, &[]);
+            let found = self.b.create_block();
+            let value = self.b.block_param(found, Type::I64);
+            let hinted = self.inlines(seen::HINT).then(|| self.b.create_block());
+            if self.inlines(seen::VALUE) {
+                self.check_version(object.value, site, offset_of!(AttributeSite, value_version), slow);
+                // Values that are not inline any more are in a dictionary.
+                let otherwise = hinted.unwrap_or(slow);
+                self.check_guard(object.value, site, offset_of!(AttributeSite, value_guard), otherwise);
+                let at = self.load(site, offset_of!(AttributeSite, value_offset) as i32);
+                let at = self.b.int_op(IntOp::Add, object.value, at);
+                let inline = self.load(at, 0);
+                self.b.branch_unless(inline, slow, &[]);
+                self.b.jump(found, &[inline]);
+            } else if let Some(hinted) = hinted {
+                let field = offset_of!(AttributeSite, dictionary_version);
+                self.check_version(object.value, site, field, slow);
+                self.b.jump(hinted, &[]);
+            }
+            if let Some(hinted) = hinted {
+                self.b.switch_to(hinted);
+                let inside = self.hinted_value(object.value, name, site, slow);
+                self.b.jump(found, &[inside]);
+            }
+            self.b.switch_to(found);
             self.incref(value);
             self.count_hit(site);
             self.release(object);
@@ -73,6 +93,47 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.jump(join, &[value]);
         self.b.switch_to(join);
         self.push_owned(result);
+    }
+
+    /// What the object's own dictionary has of that name where the site has found it the last time, borrowed; what is
+    /// not there goes to `otherwise`. The object's type has a managed dictionary.
+    fn hinted_value(
+        &mut self,
+        object: B::Value,
+        name: *mut pyo3_ffi::PyObject,
+        site: B::Value,
+        otherwise: B::Block,
+    ) -> B::Value {
+        let dict = self.load(object, MANAGED_DICT_OFFSET as i32);
+        self.b.branch_unless(dict, otherwise, &[]);
+        let values = self.load(dict, offset_of!(DictObject, ma_values) as i32);
+        self.b.branch_if(values, otherwise, &[]);
+        let keys = self.load(dict, offset_of!(DictObject, ma_keys) as i32);
+        let kind = self.b.load(Type::I8, keys, offset_of!(DictKeys, dk_kind) as i32);
+        let strings = self.b.compare_const(IntCond::Eq, kind, DICT_KEYS_UNICODE.into());
+        self.b.branch_unless(strings, otherwise, &[]);
+        let hint = self.load(site, offset_of!(AttributeSite, hint) as i32);
+        let count = self.load(keys, offset_of!(DictKeys, dk_nentries) as i32);
+        let inside = self.b.compare(IntCond::UnsignedLt, hint, count);
+        self.b.branch_unless(inside, otherwise, &[]);
+        let bytes = self
+            .b
+            .load(Type::I8, keys, offset_of!(DictKeys, dk_log2_index_bytes) as i32);
+        let bytes = self.b.zero_extend(Type::I64, bytes);
+        let one = self.int(1);
+        let indices = self.b.int_op(IntOp::Shl, one, bytes);
+        let entries = self.b.int_op(IntOp::Add, keys, indices);
+        let scaled = self.b.int_op_const(IntOp::Shl, hint, 4);
+        let entry = self.b.int_op(IntOp::Add, entries, scaled);
+        // The entries lie behind the index table, and that behind the head.
+        let head = size_of::<DictKeys>();
+        let key = self.load(entry, (head + offset_of!(DictUnicodeEntry, me_key)) as i32);
+        let expected = self.object(name);
+        let same = self.b.compare(IntCond::Eq, key, expected);
+        self.b.branch_unless(same, otherwise, &[]);
+        let value = self.load(entry, (head + offset_of!(DictUnicodeEntry, me_value)) as i32);
+        self.b.branch_unless(value, otherwise, &[]);
+        value
     }
 
     /// The attribute of the very module or class that the site knows, owned; other objects go to `otherwise`.
@@ -183,11 +244,19 @@ impl<B: Builder> Emitter<'_, B> {
         let at = self.load(site, offset_of!(AttributeSite, value_offset) as i32);
         let at = self.b.int_op(IntOp::Add, object.value, at);
         let old = self.load(at, 0);
-        self.b.branch_unless(old, slow, &[]);
         let new = self.own(value);
         self.b.store(new, at, 0);
         self.count_hit(site);
+        let replaced = self.b.create_block();
+        let added = self.b.create_block();
+        let stored = self.b.create_block();
+        self.b.branch(old, (replaced, &[]), (added, &[]));
+        self.b.switch_to(added);
+        self.note_new_value(object.value, site, stored);
+        self.b.switch_to(replaced);
         self.decref(old);
+        self.b.jump(stored, &[]);
+        self.b.switch_to(stored);
         self.release(object);
         self.b.jump(join, &[]);
 
@@ -195,6 +264,28 @@ impl<B: Builder> Emitter<'_, B> {
         self.call_status(&STORE_ATTR, &[site, object.value, value.value], &[value, object]);
         self.b.jump(join, &[]);
         self.b.switch_to(join);
+    }
+
+    /// A new inline value is added to the order of insertion, which lies behind the values; goes to `done`.
+    fn note_new_value(&mut self, object: B::Value, site: B::Value, done: B::Block) {
+        let index = self.load(site, offset_of!(AttributeSite, store_index) as i32);
+        let is_slot = self.b.compare_const(IntCond::SignedLt, index, 0);
+        self.b.branch_if(is_slot, done, &[]);
+        let guard = self.load(site, offset_of!(AttributeSite, value_guard) as i32);
+        let valid = self.b.int_op(IntOp::Add, object, guard);
+        let at = |field: usize| field as i32 - offset_of!(DictValues, valid) as i32;
+        let capacity = self.b.load(Type::I8, valid, at(offset_of!(DictValues, capacity)));
+        let capacity = self.b.zero_extend(Type::I64, capacity);
+        let size = self.b.load(Type::I8, valid, at(offset_of!(DictValues, size)));
+        let more = self.b.int_op_const(IntOp::Add, size, 1);
+        self.b.store(more, valid, at(offset_of!(DictValues, size)));
+        let size = self.b.zero_extend(Type::I64, size);
+        let values = self.b.int_op_const(IntOp::Shl, capacity, 3);
+        let order = self.b.int_op(IntOp::Add, valid, values);
+        let place = self.b.int_op(IntOp::Add, order, size);
+        let index = self.b.truncate(Type::I8, index);
+        self.b.store(index, place, at(offset_of!(DictValues, values)));
+        self.b.jump(done, &[]);
     }
 
     /// `DELETE_ATTR`.

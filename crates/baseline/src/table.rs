@@ -101,7 +101,7 @@ table! {
     ListAppend: FastPath, "no call while the list has room";
     ListExtend: Runtime, "";
     LoadAssertionError: Inline, "";
-    LoadAttr: FastPath, "inline values and slots; methods without a bound method object; class attributes, modules, properties in the runtime's entries";
+    LoadAttr: FastPath, "inline values, slots, and what instances' dictionaries have where they had it last; methods without a bound method object; class attributes, modules, properties in the runtime's entries";
     LoadBuildClass: Runtime, "";
     LoadConst: Inline, "deferred: no code until it is used";
     LoadDeref: Inline, "";
@@ -142,7 +142,7 @@ table! {
     SetFunctionAttribute: Runtime, "";
     SetUpdate: Runtime, "";
     SetupAnnotations: Runtime, "";
-    StoreAttr: FastPath, "inline values and slots; new inline values in the runtime's entries";
+    StoreAttr: FastPath, "inline values and slots, new ones too";
     StoreDeref: Inline, "";
     StoreFast: Inline, "";
     StoreFastLoadFast: Inline, "";

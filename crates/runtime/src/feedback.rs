@@ -16,10 +16,12 @@ pub mod seen {
     pub const RANGE: u8 = 64;
     /// Truth of a bool or None.
     pub const BOOL: u8 = 64;
-    /// Attributes: an inline value or slot, a method of the class, an attribute of one module or class.
+    /// Attributes: an inline value or slot, a method of the class, an attribute of one module or class, what lies in an
+    /// instance's own dictionary.
     pub const VALUE: u8 = 1;
     pub const METHOD: u8 = 2;
     pub const ONE_OBJECT: u8 = 4;
+    pub const HINT: u8 = 8;
     /// Callee: a compiled Python function, a class with such an `__init__`, something written in C. The call's site
     /// says more.
     pub const PYTHON: u8 = 1;

@@ -215,6 +215,8 @@ pub struct DictObject {
 
 /// `DICT_KEYS_UNICODE`: all keys are strings, and the values lie beside them.
 pub const DICT_KEYS_UNICODE: u8 = 1;
+/// `DKIX_EMPTY`: a place of the index table that no key was ever at.
+pub const DICT_INDEX_EMPTY: i8 = -1;
 /// `DICT_KEYS_SPLIT`: the keys are shared by the instances of a class.
 pub const DICT_KEYS_SPLIT: u8 = 2;
 

@@ -18,6 +18,7 @@ use crate::runtime_fns;
 use crate::types::class_attribute;
 use analysis::*;
 use apply::*;
+pub use apply::certainly_lacks;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -94,9 +95,14 @@ pub struct AttributeSite {
     pub value_offset: i64,
     /// Offset of a byte that must not be zero.
     pub value_guard: i64,
+    /// Type version of the fast entry for what lies in instances' own dictionaries, and where those had it last.
+    pub dictionary_version: u32,
+    pub hint: usize,
     /// Stores only: this word of the object, masked, must be zero.
     pub store_word: i64,
     pub store_mask: i64,
+    /// Stores only: the index of an inline value, which a new one notes in the order of insertion; -1 for slots.
+    pub store_index: i64,
     pub method: *mut PyObject,
     pub method_guard: i64,
     /// The fast entry for one very object, a module or class: what it is, its type (which can be assigned to), a number
@@ -116,8 +122,6 @@ pub struct AttributeSite {
     entries: Vec<Entry>,
     overflow: u32,
     feedback: *mut u8,
-    /// Where an instance's dictionary had the name the last time.
-    hint: usize,
 }
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
@@ -143,8 +147,11 @@ impl AttributeSite {
             method_version: NO_VERSION,
             value_offset: 0,
             value_guard: 0,
+            dictionary_version: NO_VERSION,
+            hint: 0,
             store_word: 0,
             store_mask: 0,
+            store_index: -1,
             method: null_mut(),
             method_guard: 0,
             identity: null_mut(),
@@ -162,7 +169,6 @@ impl AttributeSite {
             entries: Vec::new(),
             overflow: 0,
             feedback,
-            hint: 0,
         }
     }
 
@@ -180,12 +186,13 @@ impl AttributeSite {
     fn promote(&mut self, index: usize, tp: *mut PyTypeObject) {
         let entry = &self.entries[index];
         match entry.kind {
-            Kind::Inline { offset, guard, .. } => {
+            Kind::Inline { offset, guard, index } => {
                 self.value_version = entry.version;
                 self.value_offset = offset;
                 self.value_guard = guard;
                 self.store_word = MANAGED_DICT_OFFSET as i64;
                 self.store_mask = -1;
+                self.store_index = index.into();
             }
             Kind::Slot { offset } => {
                 self.value_version = entry.version;
@@ -193,6 +200,15 @@ impl AttributeSite {
                 self.value_guard = nonzero_type_byte(tp);
                 self.store_word = 0;
                 self.store_mask = 0;
+                self.store_index = -1;
+            }
+            // What hides the class's value must not be a matter of what the value's type becomes.
+            // SAFETY: a live type.
+            Kind::Dictionary { class_value, .. }
+                if unsafe { flags(tp) } & TPFLAGS_MANAGED_DICT != 0
+                    && (class_value.is_null() || is_immutable_instance(class_value)) =>
+            {
+                self.dictionary_version = entry.version;
             }
             Kind::Method { function, shadow } => {
                 self.method_version = entry.version;
