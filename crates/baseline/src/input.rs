@@ -1,7 +1,7 @@
 //! What a compilation starts from.
 
 use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
-use justjit_runtime::attributes::AttributeSite;
+use justjit_runtime::attributes::{AttributeSite, Shape};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
@@ -152,8 +152,19 @@ impl Input<'_> {
         address
     }
 
+    /// What the attribute instruction is to do by itself, by what the version before has met there.
+    pub fn shapes(&self, index: usize) -> Vec<Shape> {
+        // SAFETY: the older version lives as long as the code object.
+        let Some(older) = unsafe { self.older.as_ref() }.filter(|_| !self.profiling) else {
+            return Vec::new();
+        };
+        let at = older.attribute_sites.binary_search_by_key(&index, |site| site.index);
+        at.map_or_else(|_| Vec::new(), |at| older.attribute_sites[at].inlinable())
+    }
+
     pub fn attribute_site(&self, name: *mut PyObject, index: usize) -> *const AttributeSite {
-        let site = Box::new(AttributeSite::new(name, self.feedback(index)));
+        let mut site = Box::new(AttributeSite::new(name, self.feedback(index)));
+        site.index = index;
         let address: *const AttributeSite = &raw const *site;
         self.sites.borrow_mut().attributes.push(site);
         address

@@ -133,7 +133,7 @@ table! {
     PushNull: Inline, "";
     RaiseVarargs: Runtime, "";
     Reraise: Runtime, "";
-    Resume: Inline, "recursion limit, stack and breaker in one branch";
+    Resume: Inline, "breaker, recursion limit and stack are compared";
     ReturnConst: Inline, "";
     ReturnGenerator: Declined, "";
     ReturnValue: Inline, "";

@@ -22,6 +22,8 @@ pub mod seen {
     pub const METHOD: u8 = 2;
     pub const ONE_OBJECT: u8 = 4;
     pub const HINT: u8 = 8;
+    /// Attributes of more than one shape.
+    pub const MORE: u8 = 16;
     /// Callee: a compiled Python function, a class with such an `__init__`, something written in C. The call's site
     /// says more.
     pub const PYTHON: u8 = 1;

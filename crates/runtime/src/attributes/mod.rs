@@ -101,8 +101,6 @@ pub struct AttributeSite {
     /// Stores only: this word of the object, masked, must be zero.
     pub store_word: i64,
     pub store_mask: i64,
-    /// Stores only: the index of an inline value, which a new one notes in the order of insertion; -1 for slots.
-    pub store_index: i64,
     pub method: *mut PyObject,
     pub method_guard: i64,
     /// The fast entry for one very object, a module or class: what it is, its type (which can be assigned to), a number
@@ -122,6 +120,31 @@ pub struct AttributeSite {
     entries: Vec<Entry>,
     overflow: u32,
     feedback: *mut u8,
+    /// The instruction's index.
+    pub index: usize,
+}
+
+/// What a site has met and code can do by itself, for objects whose type has the version tag.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub version: u32,
+    /// Offset of a byte that must not be zero.
+    pub guard: Option<i64>,
+    pub finds: Finds,
+}
+
+/// What a [`Shape`] finds.
+#[derive(Clone, Copy)]
+pub enum Finds {
+    /// A value at this offset; its index among inline values, for stores.
+    Value { offset: i64, index: Option<u8> },
+    /// Something of the class, while there are so many shared keys.
+    OfClass {
+        object: *mut PyObject,
+        is_method: bool,
+        /// Where to look, and the number.
+        keys: Option<(*const isize, isize)>,
+    },
 }
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
@@ -151,7 +174,6 @@ impl AttributeSite {
             hint: 0,
             store_word: 0,
             store_mask: 0,
-            store_index: -1,
             method: null_mut(),
             method_guard: 0,
             identity: null_mut(),
@@ -169,7 +191,50 @@ impl AttributeSite {
             entries: Vec::new(),
             overflow: 0,
             feedback,
+            index: 0,
         }
+    }
+
+    /// What code that is made now can do by itself at this site; nothing where it has met too much.
+    pub fn inlinable(&self) -> Vec<Shape> {
+        if self.overflow > 0 {
+            return Vec::new();
+        }
+        let mut shapes = Vec::new();
+        for &Entry { version, kind } in &self.entries {
+            let of_class = |object, is_method, shadow: Shadow| {
+                // A byte of the type pointer is never zero.
+                let guard = (shadow.guard >= i64::from(offset::OB_TYPE) + 8).then_some(shadow.guard);
+                let finds = Finds::OfClass {
+                    object,
+                    is_method,
+                    keys: (shadow.keys_count != &raw const NO_KEYS)
+                        .then_some((shadow.keys_count, shadow.keys_expected)),
+                };
+                Shape { version, guard, finds }
+            };
+            shapes.push(match kind {
+                Kind::Inline { offset, guard, index } => Shape {
+                    version,
+                    guard: Some(guard),
+                    finds: Finds::Value {
+                        offset,
+                        index: Some(index),
+                    },
+                },
+                Kind::Slot { offset } => Shape {
+                    version,
+                    guard: None,
+                    finds: Finds::Value { offset, index: None },
+                },
+                Kind::Method { function, shadow } => of_class(function, true, shadow),
+                Kind::ClassValue { value, shadow, .. } if is_immutable_instance(value) => {
+                    of_class(value, false, shadow)
+                }
+                _ => continue,
+            });
+        }
+        shapes
     }
 
     /// Whether the site has seen more shapes than it keeps.
@@ -186,13 +251,12 @@ impl AttributeSite {
     fn promote(&mut self, index: usize, tp: *mut PyTypeObject) {
         let entry = &self.entries[index];
         match entry.kind {
-            Kind::Inline { offset, guard, index } => {
+            Kind::Inline { offset, guard, .. } => {
                 self.value_version = entry.version;
                 self.value_offset = offset;
                 self.value_guard = guard;
                 self.store_word = MANAGED_DICT_OFFSET as i64;
                 self.store_mask = -1;
-                self.store_index = index.into();
             }
             Kind::Slot { offset } => {
                 self.value_version = entry.version;
@@ -200,7 +264,6 @@ impl AttributeSite {
                 self.value_guard = nonzero_type_byte(tp);
                 self.store_word = 0;
                 self.store_mask = 0;
-                self.store_index = -1;
             }
             // What hides the class's value must not be a matter of what the value's type becomes.
             // SAFETY: a live type.
@@ -261,8 +324,10 @@ impl AttributeSite {
             Kind::Module { .. } | Kind::OfClass { .. } => seen::ONE_OBJECT,
             _ => seen::OTHER,
         };
+        // Code that knows one shape only is made again when there are more.
+        let more = if self.entries.is_empty() { 0 } else { seen::MORE };
         // SAFETY: the feedback is the version's, as the site is.
-        unsafe { feedback::note(self.feedback, bit) };
+        unsafe { feedback::note(self.feedback, bit | more) };
         self.entries.push(Entry { version, kind });
         let index = self.entries.len() - 1;
         self.promote(index, tp);
