@@ -135,6 +135,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.set_instruction_pointer();
         let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
         let stack_pointer = self.b.stack_pointer();
+        let version = self.object::<Version>(self.input.version);
         let outcome = self.b.call_value(
             &ENTRY_CHECK,
             &[self.thread, self.frame, remaining, stack_pointer, version],
