@@ -1,6 +1,7 @@
 //! Attribute loads and stores through inline caches.
 
 use crate::emitter::{Emitter, Item, Operand};
+use crate::numbers::Arg;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::attributes::{
     AttributeSite, DELETE_ATTR, Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape,
@@ -318,11 +319,12 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn store_attr(&mut self) {
         let name = self.input.name(self.at.arg);
         let object = self.pop();
-        let value = self.pop();
+        let value = self.pop_arg();
         let address = self.input.attribute_site(name, self.index);
         let site = self.object(address);
         let shapes = self.input.shapes(self.index);
         if shapes.is_empty() && !self.inlines(seen::VALUE) {
+            let value = self.arg_object(value);
             self.call_status(&STORE_ATTR, &[site, object.value, value.value], &[value, object]);
             return;
         }
@@ -342,7 +344,10 @@ impl<B: Builder> Emitter<'_, B> {
             let at = self.b.int_op(IntOp::Add, object.value, at);
             let old = self.load(at, 0);
             self.b.branch_unless(old, slow, &[]);
-            let new = self.own(value);
+            let new = match value {
+                Arg::Object(operand) => self.own(operand),
+                Arg::Number(number) => self.number_object(number),
+            };
             self.b.store(new, at, 0);
             self.count_hit(site);
             self.decref(old);
@@ -352,6 +357,7 @@ impl<B: Builder> Emitter<'_, B> {
             self.store_by_shape(object, value, site, &shapes, slow, join);
         }
         self.b.switch_to(slow);
+        let value = self.arg_object(value);
         self.call_status(&STORE_ATTR, &[site, object.value, value.value], &[value, object]);
         self.b.jump(join, &[]);
         self.b.switch_to(join);
@@ -361,7 +367,7 @@ impl<B: Builder> Emitter<'_, B> {
     fn store_by_shape(
         &mut self,
         object: Operand<B::Value>,
-        value: Operand<B::Value>,
+        value: Arg<B::Value>,
         site: B::Value,
         shapes: &[Shape],
         slow: B::Block,
@@ -370,6 +376,7 @@ impl<B: Builder> Emitter<'_, B> {
         let blocks = self.shape_blocks(object.value, shapes, slow);
         let stored = self.b.create_block();
         let old = self.b.block_param(stored, Type::I64);
+        let finished = self.b.create_block();
         for (shape, block) in shapes.iter().zip(blocks) {
             self.b.switch_to(block);
             let Finds::Value { offset, index } = shape.finds else {
@@ -382,7 +389,10 @@ impl<B: Builder> Emitter<'_, B> {
                 self.b.branch_if(dict, slow, &[]);
             }
             let old = self.load(object.value, offset as i32);
-            let new = self.own(value);
+            let new = match value {
+                Arg::Object(operand) => self.own(operand),
+                Arg::Number(number) => self.number_over(number, old, true, finished),
+            };
             self.b.store(new, object.value, offset as i32);
             if let (Some(index), Some(guard)) = (index, shape.guard) {
                 let added = self.b.create_block();
@@ -393,8 +403,10 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.jump(stored, &[old]);
         }
         self.b.switch_to(stored);
-        self.count_hit(site);
         self.xdecref(old);
+        self.b.jump(finished, &[]);
+        self.b.switch_to(finished);
+        self.count_hit(site);
         self.release(object);
         self.b.jump(done, &[]);
     }

@@ -2,11 +2,10 @@
 //! runtime, and a few that are common are machine code.
 
 use crate::calls::CallForm;
-use crate::emitter::{Emitter, Item, Operand};
+use crate::emitter::{Emitter, Item, Number, Operand};
 use justjit_builder::{Builder, IntCond, IntOp, Signature, Type};
 use justjit_runtime::builtins::{IS_INSTANCE, MethodDescriptor, known};
 use justjit_runtime::layout::offset;
-use justjit_runtime::numbers::BOX_INT;
 use justjit_runtime::ops::containers::LIST_APPEND;
 use justjit_runtime::site::Callee;
 use pyo3_ffi::{METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, PyCFunctionObject, PyMethodDef};
@@ -27,6 +26,9 @@ const FAST_KEYWORDS: Signature = Signature {
     params: &[Type::I64, Type::I64, Type::I64, Type::I64],
     result: Some(Type::I64),
 };
+
+/// Bits that the size of a container in memory takes at most.
+const SIZE_BITS: u8 = 60;
 
 const FAST_WITH_KEYWORDS: i32 = METH_FASTCALL | METH_KEYWORDS;
 
@@ -157,6 +159,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.set_cold(slow);
         let join = self.b.create_block();
         let result = self.b.block_param(join, Type::I64);
+        let size = (*callee == Callee::Len).then(|| self.b.block_param(join, Type::I64));
         match callee {
             Callee::Type => {
                 let expected = self.object(self.input.objects.type_type);
@@ -194,11 +197,10 @@ impl<B: Builder> Emitter<'_, B> {
             }
             Callee::Len => {
                 let size = self.size_of(operands[2].value, slow);
-                let value = self.b.call_value(&BOX_INT, &[size]);
-                self.b.branch_unless(value, slow, &[]);
                 self.release(operands[2]);
                 self.release(callable);
-                self.b.jump(join, &[value]);
+                let null = self.null();
+                self.b.jump(join, &[null, size]);
             }
             Callee::Append => {
                 let right = self.has_type(receiver.value, self.input.objects.list_type);
@@ -226,9 +228,20 @@ impl<B: Builder> Emitter<'_, B> {
             .call_value(&justjit_runtime::call::CALL, &[self.thread, form.site, items, count]);
         self.finish_call(form, value);
         self.stack.pop();
-        self.b.jump(join, &[value]);
+        let Some(size) = size else {
+            self.b.jump(join, &[value]);
+            self.b.switch_to(join);
+            self.push_owned(result);
+            return;
+        };
+        let nothing = self.int(0);
+        self.b.jump(join, &[value, nothing]);
         self.b.switch_to(join);
-        self.push_owned(result);
+        self.push(Item::Number(Number {
+            value: size,
+            bits: Some(SIZE_BITS),
+            object: Some(result),
+        }));
     }
 
     /// The size of a list, tuple, str or dict; other objects go to `otherwise`.

@@ -15,6 +15,7 @@ mod emitter;
 mod exceptions;
 pub mod input;
 mod names;
+mod numbers;
 mod prologue;
 pub mod table;
 

@@ -47,9 +47,9 @@ macro_rules! table {
 table! {
     BeforeAsyncWith: Declined, "";
     BeforeWith: Runtime, "";
-    BinaryOp: FastPath, "`+ - * & | ^` on ints of one digit, `+ - * /` on floats; the result takes the place of an operand that nobody else holds";
+    BinaryOp: FastPath, "`+ - * // % << >> & | ^ /` on ints of one digit, `+ - * /` on floats; the result stays a number in a register until an object is wanted";
     BinarySlice: Runtime, "lists, tuples and strings without a slice object";
-    BinarySubscr: FastPath, "list or tuple with a non-negative int; dict by string or int in the runtime";
+    BinarySubscr: FastPath, "list or tuple with an int; dict by string or int in the runtime";
     BuildConstKeyMap: Runtime, "";
     BuildList: Runtime, "";
     BuildMap: Runtime, "";
@@ -144,17 +144,17 @@ table! {
     SetupAnnotations: Runtime, "";
     StoreAttr: FastPath, "inline values and slots, new ones too";
     StoreDeref: Inline, "";
-    StoreFast: Inline, "";
+    StoreFast: Inline, "a number is written over the one that the local has if nobody else has it";
     StoreFastLoadFast: Inline, "";
     StoreFastStoreFast: Inline, "";
     StoreGlobal: Runtime, "";
     StoreName: Runtime, "";
     StoreSlice: Runtime, "";
-    StoreSubscr: FastPath, "list with a non-negative int; dict by string in the runtime";
+    StoreSubscr: FastPath, "list with an int, a number written over the one that was there if nobody else has it; dict by string in the runtime";
     Swap: Inline, "";
     ToBool: FastPath, "True, False, None; ints, strings, lists, tuples and dicts in the runtime";
     UnaryInvert: Runtime, "";
-    UnaryNegative: Runtime, "";
+    UnaryNegative: FastPath, "numbers in registers";
     UnaryNot: Inline, "";
     UnpackEx: Runtime, "";
     UnpackSequence: FastPath, "tuples and lists of up to 16 items";
@@ -208,10 +208,7 @@ impl<B: Builder> Emitter<'_, B> {
             LoadBuildClass => self.load_build_class(),
             LoadAssertionError => self.load_assertion_error(),
 
-            PopTop | EndFor => {
-                let operand = self.pop();
-                self.release(operand);
-            }
+            PopTop | EndFor => self.pop_top(),
             PushNull => self.push(Item::Null),
             Copy => self.copy(),
             Swap => self.swap(),
@@ -297,16 +294,32 @@ impl<B: Builder> Emitter<'_, B> {
         }
     }
 
+    /// `POP_TOP`.
+    fn pop_top(&mut self) {
+        if let Some(&Item::Number(number)) = self.stack.last() {
+            self.stack.pop();
+            if let Some(object) = number.object {
+                self.xdecref(object);
+            }
+            return;
+        }
+        let operand = self.pop();
+        self.release(operand);
+    }
+
     /// `COPY`.
     fn copy(&mut self) {
         let depth = self.depth() - self.at.arg as usize;
+        if matches!(self.stack[depth], Item::Number(_)) {
+            self.own_at(depth);
+        }
         match self.stack[depth] {
             item @ (Item::Local(_) | Item::Const(_) | Item::Null | Item::Bool(_)) => self.push(item),
             Item::Owned(value) => {
                 self.incref(value);
                 self.push_owned(value);
             }
-            Item::Memory => {
+            Item::Memory | Item::Number(_) => {
                 let value = self.peek(self.at.arg as usize);
                 self.incref(value);
                 self.push_owned(value);
