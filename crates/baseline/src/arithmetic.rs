@@ -3,10 +3,9 @@
 use crate::emitter::{Emitter, Item, Known, Number};
 use crate::numbers::{ANY_BITS, Arg, EXACT_BITS};
 use justjit_builder::{Builder, FloatCond, FloatOp, IntCond, IntOp, RuntimeFn, Type};
-use justjit_runtime::fast::ADD_TO_LOCAL;
+use justjit_runtime::fast::{ADD_TO_LOCAL, IS_IN};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::numbers::{BINARY, COMPARE_OBJECT, COMPARE_TEST};
-use justjit_runtime::ops::containers::CONTAINS;
 use justjit_runtime::ops::numbers::{UNARY_INVERT, UNARY_NEGATIVE};
 
 /// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
@@ -268,7 +267,7 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn contains_op(&mut self) {
         let container = self.pop();
         let item = self.pop();
-        let status = self.call_status(&CONTAINS, &[container.value, item.value], &[item, container]);
+        let status = self.call_status(&IS_IN, &[container.value, item.value], &[item, container]);
         let mut result = self.b.truncate(Type::I8, status);
         if self.at.arg != 0 {
             result = self.b.int_op_const(IntOp::Xor, result, 1);

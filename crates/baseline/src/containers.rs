@@ -5,7 +5,7 @@ use crate::numbers::Arg;
 use justjit_builder::Type;
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn};
 use justjit_bytecode::Opcode;
-use justjit_runtime::fast::{SET_SUBSCR, SLICE, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
+use justjit_runtime::fast::{SET_SLICE, SET_SUBSCR, SLICE, STRIDE, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
@@ -51,6 +51,17 @@ impl<B: Builder> Emitter<'_, B> {
         let step = (self.at.arg == 3).then(|| self.pop());
         let stop = self.pop();
         let start = self.pop();
+        if let Some(step) = step
+            && self.indexes_next()
+        {
+            self.skip += 1;
+            self.at = self.function.instructions[self.index + 1];
+            let container = self.pop();
+            let args = [container.value, start.value, stop.value, step.value];
+            let result = self.call_object(&STRIDE, &args, &[container, start, stop, step]);
+            self.push_owned(result);
+            return;
+        }
         let step_value = match step {
             Some(step) => step.value,
             None => self.null(),
@@ -59,6 +70,15 @@ impl<B: Builder> Emitter<'_, B> {
         operands.extend(step);
         let result = self.call_object(&ops::BUILD_SLICE, &[start.value, stop.value, step_value], &operands);
         self.push_owned(result);
+    }
+
+    /// Whether the next instruction is a `BINARY_SUBSCR` that can be done along with the present one.
+    fn indexes_next(&self) -> bool {
+        let block = &self.function.blocks[self.at.block as usize];
+        let next = self.index + 1;
+        next < block.end
+            && self.function.instructions[next].opcode == Opcode::BinarySubscr
+            && !self.input.handover_points.contains(&self.function.instructions[next].offset)
     }
 
     /// An instruction that puts the top item into a container `arg` items below it.
@@ -228,7 +248,7 @@ impl<B: Builder> Emitter<'_, B> {
         let container = self.pop();
         let value = self.pop();
         let args = [container.value, start.value, stop.value, value.value];
-        self.call_status(&ops::STORE_SLICE, &args, &[value, container, start, stop]);
+        self.call_status(&SET_SLICE, &args, &[value, container, start, stop]);
     }
 
     /// `UNPACK_SEQUENCE`: the first item comes to lie on top.

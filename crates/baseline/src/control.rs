@@ -126,6 +126,10 @@ impl<B: Builder> Emitter<'_, B> {
     /// The truth of an operand as an `I8`; gives it up.
     fn truth(&mut self, operand: Operand<B::Value>) -> B::Value {
         let feedback = self.feedback();
+        let sized = seen::LIST | seen::TUPLE | seen::STR | seen::DICT;
+        if self.inlines(seen::INT | sized) && !self.inlines(seen::BOOL) {
+            return self.truth_of_size(operand);
+        }
         if !self.inlines(seen::BOOL) {
             let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
             return self.b.truncate(Type::I8, status);
@@ -145,6 +149,40 @@ impl<B: Builder> Emitter<'_, B> {
         // What is known this way is immortal.
         self.b.branch(known, (join, &[is_true]), (slow, &[]));
         self.b.switch_to(slow);
+        let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
+        let status = self.b.truncate(Type::I8, status);
+        self.b.jump(join, &[status]);
+        self.b.switch_to(join);
+        result
+    }
+
+    /// The truth of what is an int, or of one type that has a size, in the usual case.
+    fn truth_of_size(&mut self, operand: Operand<B::Value>) -> B::Value {
+        let objects = self.input.objects;
+        let (ty, is_int) = match self.seen() {
+            bits if bits & seen::INT != 0 => (objects.long_type, true),
+            bits if bits & seen::LIST != 0 => (objects.list_type, false),
+            bits if bits & seen::STR != 0 => (objects.unicode_type, false),
+            bits if bits & seen::TUPLE != 0 => (objects.tuple_type, false),
+            _ => (objects.dict_type, false),
+        };
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Type::I8);
+        let right = self.has_type(operand.value, ty);
+        self.b.branch_unless(right, slow, &[]);
+        // All of them have their size at one place; that of an int stands above three bits of its tag.
+        let size = self.load(operand.value, offset::OB_SIZE);
+        let truth = if is_int {
+            self.b.compare_const(IntCond::UnsignedGe, size, 8)
+        } else {
+            self.b.compare_const(IntCond::Ne, size, 0)
+        };
+        self.release(operand);
+        self.b.jump(join, &[truth]);
+        self.b.switch_to(slow);
+        let feedback = self.feedback();
         let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
         let status = self.b.truncate(Type::I8, status);
         self.b.jump(join, &[status]);

@@ -220,6 +220,7 @@ fn hint_bits(hint: &str) -> u8 {
         "LOAD_ATTR_INSTANCE_VALUE" | "LOAD_ATTR_SLOT" | "STORE_ATTR_INSTANCE_VALUE" | "STORE_ATTR_SLOT" => seen::VALUE,
         "LOAD_ATTR_MODULE" | "LOAD_ATTR_CLASS" => seen::ONE_OBJECT,
         "TO_BOOL_BOOL" | "TO_BOOL_NONE" => seen::BOOL,
+        "TO_BOOL_INT" => seen::INT,
         _ if hint.starts_with("LOAD_ATTR_METHOD") => seen::METHOD,
         _ if hint.ends_with("_FLOAT") => seen::FLOAT,
         _ if hint.ends_with("UNICODE") || hint.ends_with("_STR") || hint.ends_with("STR_INT") => seen::STR,

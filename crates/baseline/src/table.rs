@@ -54,7 +54,7 @@ table! {
     BuildList: Runtime, "";
     BuildMap: Runtime, "";
     BuildSet: Runtime, "";
-    BuildSlice: Runtime, "";
+    BuildSlice: Runtime, "done along with a `BINARY_SUBSCR` that follows; lists without a slice object";
     BuildString: Runtime, "";
     BuildTuple: Runtime, "";
     Call: FastPath, "compiled Python functions, and `__init__` of classes, are entered directly, with their defaults; functions and methods in C are called by their own signature; `len`, `isinstance`, `list.append` and `type` are machine code";
@@ -66,7 +66,7 @@ table! {
     CheckExcMatch: Runtime, "";
     CleanupThrow: Declined, "";
     CompareOp: FastPath, "ints of one digit, floats; the test that follows needs no bool object";
-    ContainsOp: Runtime, "";
+    ContainsOp: Runtime, "ints and strings in lists and tuples without rich comparisons";
     ConvertValue: Runtime, "";
     Copy: Inline, "";
     CopyFreeVars: Runtime, "";
@@ -149,10 +149,10 @@ table! {
     StoreFastStoreFast: Inline, "";
     StoreGlobal: Runtime, "";
     StoreName: Runtime, "";
-    StoreSlice: Runtime, "";
+    StoreSlice: Runtime, "lists without a slice object";
     StoreSubscr: FastPath, "list with an int, a number written over the one that was there if nobody else has it; dict by string in the runtime";
     Swap: Inline, "";
-    ToBool: FastPath, "True, False, None; ints, strings, lists, tuples and dicts in the runtime";
+    ToBool: FastPath, "True, False, None, ints, strings, lists, tuples and dicts";
     UnaryInvert: Runtime, "";
     UnaryNegative: FastPath, "numbers in registers";
     UnaryNot: Inline, "";
