@@ -86,6 +86,10 @@ impl<B: Builder> Emitter<'_, B> {
         };
         let target = local(left).filter(|&local| self.stored_next() == Some(local) && plain == nb::ADD);
         let target = target.filter(|&target| local(right) != Some(target) && !self.stack.contains(&Item::Local(target)));
+        if inlined == Inlined::Nothing && self.meets_others(seen::INT | seen::FLOAT | seen::STR) {
+            self.binary_special(left, right);
+            return;
+        }
         if inlined == Inlined::Nothing {
             let result = self.binary_anything(target, left, right);
             self.push_owned(result);

@@ -4,7 +4,7 @@ use crate::emitter::{Emitter, Item, Operand};
 use crate::numbers::Arg;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_runtime::attributes::{
-    AttributeSite, DELETE_ATTR, Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape,
+    AttributeSite, DELETE_ATTR, Finds, LOAD_ATTR, LOAD_METHOD, LOAD_PROPERTY, STORE_ATTR, Shape,
 };
 use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::{
@@ -53,6 +53,10 @@ impl<B: Builder> Emitter<'_, B> {
         let mut shapes = self.input.shapes(self.index);
         // A method that is not called is bound, which is the runtime's.
         shapes.retain(|shape| !matches!(shape.finds, Finds::OfClass { is_method: true, .. }));
+        let has_property = shapes
+            .iter()
+            .any(|shape| matches!(shape.finds, Finds::Property { .. }));
+        self.getter_site = has_property.then(|| self.special_site());
         let join = self.b.create_block();
         let result = self.b.block_param(join, Type::I64);
         let slow = self.b.create_block();
@@ -69,7 +73,7 @@ impl<B: Builder> Emitter<'_, B> {
             let value = self.b.block_param(found, Type::I64);
             let hinted = self.inlines(seen::HINT).then(|| self.b.create_block());
             if !shapes.is_empty() {
-                self.load_by_shape(object.value, &shapes, hinted.unwrap_or(slow), slow, found);
+                self.load_by_shape(object, &shapes, (hinted.unwrap_or(slow), slow), found, join);
             } else if self.inlines(seen::VALUE) {
                 self.check_version(object.value, site, offset_of!(AttributeSite, value_version), slow);
                 // Values that are not inline any more are in a dictionary.
@@ -97,7 +101,13 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.jump(join, &[value]);
         }
         self.b.switch_to(slow);
-        let value = self.call_object(&LOAD_ATTR, &[site, object.value], &[object]);
+        let value = match self.getter_site {
+            Some(call) => {
+                let args = [site, object.value, self.thread, call];
+                self.call_object(&LOAD_PROPERTY, &args, &[object])
+            }
+            None => self.call_object(&LOAD_ATTR, &[site, object.value], &[object]),
+        };
         self.b.jump(join, &[value]);
         self.b.switch_to(join);
         self.push_owned(result);
@@ -146,19 +156,33 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Loads an attribute of objects of known shapes, borrowed, and goes to `found` with it; with values that are not
-    /// inline any more to `elsewhere`.
+    /// inline any more to `elsewhere`; with a property's value, owned, to `given`, where the object is given up.
     fn load_by_shape(
         &mut self,
-        object: B::Value,
+        operand: Operand<B::Value>,
         shapes: &[Shape],
-        elsewhere: B::Block,
-        slow: B::Block,
+        (elsewhere, slow): (B::Block, B::Block),
         found: B::Block,
+        given: B::Block,
     ) {
+        let object = operand.value;
         let blocks = self.shape_blocks(object, shapes, slow);
         for (shape, block) in shapes.iter().zip(blocks) {
             self.b.switch_to(block);
             match shape.finds {
+                Finds::Property { field, getter } => {
+                    let Some(call) = self.getter_site else {
+                        self.b.jump(slow, &[]);
+                        continue;
+                    };
+                    let field = self.object(field);
+                    let actual = self.load(field, 0);
+                    let getter = self.object(getter.cast_const());
+                    let same = self.b.compare(IntCond::Eq, actual, getter);
+                    self.b.branch_unless(same, slow, &[]);
+                    let value = self.enter_getter(call, getter, operand, slow);
+                    self.b.jump(given, &[value]);
+                }
                 Finds::Value { offset, .. } => {
                     self.check_shape(object, shape, elsewhere);
                     let value = self.load(object, offset as i32);
@@ -266,7 +290,7 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.set_cold(slow);
             let found = self.b.create_block();
             let function = self.b.block_param(found, Type::I64);
-            self.load_by_shape(object.value, &shapes, slow, slow, found);
+            self.load_by_shape(object, &shapes, (slow, slow), found, slow);
             self.b.switch_to(found);
             self.incref(function);
             self.count_hit(site);

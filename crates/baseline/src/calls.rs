@@ -123,7 +123,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Goes on when the function has the entry that the site knows.
-    fn check_entry(&mut self, function: B::Value, site: B::Value, otherwise: B::Block) {
+    pub fn check_entry(&mut self, function: B::Value, site: B::Value, otherwise: B::Block) {
         let entry = self.load(function, offset_of!(Function, vectorcall) as i32);
         let expected = self.load(site, offset_of!(CallSite, vectorcall) as i32);
         let same = self.b.compare(IntCond::Eq, entry, expected);
@@ -142,7 +142,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Where the callee's frame begins; goes to `otherwise` when the data stack's chunk has no room for it.
-    fn new_frame(&mut self, site: B::Value, otherwise: B::Block) -> B::Value {
+    pub fn new_frame(&mut self, site: B::Value, otherwise: B::Block) -> B::Value {
         let new = self.load(self.tstate, offset_of!(ThreadState, datastack_top) as i32);
         let bytes = self.load(site, offset_of!(CallSite, frame_bytes) as i32);
         let end = self.b.int_op(IntOp::Add, new, bytes);
@@ -153,7 +153,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Fills the new frame's parameters and runs the callee's body. `args` are the plan's arguments.
-    fn enter(
+    pub fn enter(
         &mut self,
         site: B::Value,
         function: B::Value,

@@ -164,6 +164,10 @@ impl<B: Builder> Emitter<'_, B> {
         let tuple = self.seen() & seen::LIST == 0;
         if !self.inlines(seen::LIST | seen::TUPLE) {
             let key = self.arg_object(key);
+            if self.meets_others(seen::DICT | seen::STR) {
+                self.subscr_special(container, key);
+                return;
+            }
             let feedback = self.feedback();
             let result = self.call_object(&SUBSCR, &[container.value, key.value, feedback], &[container, key]);
             self.push_owned(result);
@@ -193,6 +197,12 @@ impl<B: Builder> Emitter<'_, B> {
         let key = self.pop_arg();
         let container = self.pop();
         let value = self.pop_arg();
+        if self.meets_others(seen::LIST | seen::DICT) {
+            let value = self.arg_object(value);
+            let key = self.arg_object(key);
+            self.set_subscr_special(container, key, value);
+            return;
+        }
         let slow = self.b.create_block();
         let join = self.b.create_block();
         if !self.inlines(seen::LIST) {

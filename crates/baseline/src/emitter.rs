@@ -95,6 +95,8 @@ pub struct Emitter<'a, B: Builder> {
     pub index: usize,
     /// Instructions behind the present one that it has done already.
     pub skip: usize,
+    /// The call site of the present attribute instruction, if it enters properties' getters.
+    pub getter_site: Option<B::Value>,
     /// Stack depths whose item is NULL in the usual case: there is no self for the call.
     pub likely_null: Vec<usize>,
     /// The code behind the present point cannot be reached.
@@ -164,6 +166,7 @@ impl<'a, B: Builder> Emitter<'a, B> {
             at: function.instructions[0],
             index: 0,
             skip: 0,
+            getter_site: None,
             likely_null: Vec::new(),
             terminated: false,
             carry: None,

@@ -30,6 +30,7 @@ pub struct Objects {
     pub list_iterator_type: *const (),
     pub tuple_iterator_type: *const (),
     pub assertion_error: *const (),
+    pub not_implemented: *const (),
 }
 
 impl Objects {
@@ -62,6 +63,7 @@ impl Objects {
                 range_iterator_type: (&raw const PyRangeIter_Type).cast(),
                 list_iterator_type: iterator_type(PyList_New(0)),
                 tuple_iterator_type: iterator_type(PyTuple_New(0)),
+                not_implemented: Py_NotImplemented().cast_const().cast(),
                 assertion_error: PyExc_AssertionError.cast_const().cast(),
             }
         }

@@ -17,6 +17,7 @@ pub mod input;
 mod names;
 mod numbers;
 mod prologue;
+mod special;
 pub mod table;
 
 use emitter::Emitter;

@@ -2,7 +2,9 @@
 
 use crate::binding::Plan;
 use crate::feedback::{self, seen};
+use crate::hook;
 use crate::layout::Function;
+use crate::thread::Thread;
 use crate::version::{Version, keep};
 use pyo3_ffi::*;
 use std::ptr::{null, null_mut};
@@ -45,6 +47,8 @@ pub struct CallSite {
     pub hits: u64,
     /// The version tag of the class that is called, and its `__init__`.
     pub class_tag: u32,
+    /// Where an operator is called: the version tag of the right operand's type.
+    pub right_tag: u32,
     pub init: *mut PyObject,
     pub version: *mut Version,
     pub owner: *mut Version,
@@ -80,6 +84,7 @@ impl CallSite {
             frame_bytes: 0,
             hits: 0,
             class_tag: NO_CLASS,
+            right_tag: NO_CLASS,
             init: null_mut(),
             version: null_mut(),
             owner: null_mut(),
@@ -204,6 +209,41 @@ impl CallSite {
                 self.class_tag = self.class.version;
                 self.init = init;
             }
+        }
+    }
+
+    /// Whether the site still looks closely at what it meets; counts that it does.
+    #[inline]
+    pub(crate) fn takes_lesson(&mut self) -> bool {
+        let takes = self.lessons < LESSONS;
+        self.lessons += u32::from(takes);
+        takes
+    }
+
+    /// Caches a special method for the machine code, which calls it with `nargs` operands as they are, by the version
+    /// tag of its receiver's type (and of the right operand's).
+    ///
+    /// # Safety
+    /// The GIL is held; a live function, which the class with that tag holds.
+    pub(crate) unsafe fn remember_special(
+        &mut self,
+        thread: *mut Thread,
+        function: *mut PyObject,
+        nargs: usize,
+        tag: u32,
+        right_tag: u32,
+    ) {
+        // SAFETY: see the contract.
+        unsafe {
+            let version = hook::version_for_call(thread, function);
+            if version.is_null() || !(*version).simple || (*version).argcount as usize != nargs {
+                return;
+            }
+            self.misses += 1;
+            self.set_direct(version);
+            self.class_tag = tag;
+            self.right_tag = right_tag;
+            self.init = function;
         }
     }
 

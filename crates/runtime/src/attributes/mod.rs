@@ -15,6 +15,8 @@ use crate::feedback::{self, seen};
 use crate::globals::{self, GlobalCell};
 use crate::layout::*;
 use crate::runtime_fns;
+use crate::site::CallSite;
+use crate::thread::Thread;
 use crate::types::class_attribute;
 use analysis::*;
 use apply::*;
@@ -145,6 +147,11 @@ pub enum Finds {
         /// Where to look, and the number.
         keys: Option<(*const isize, isize)>,
     },
+    /// A property, and its getter as long as the property's field has that.
+    Property {
+        field: *const *mut PyObject,
+        getter: *mut PyObject,
+    },
 }
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
@@ -228,6 +235,15 @@ impl AttributeSite {
                     finds: Finds::Value { offset, index: None },
                 },
                 Kind::Method { function, shadow } => of_class(function, true, shadow),
+                Kind::Property { property, getter } => Shape {
+                    version,
+                    guard: None,
+                    finds: Finds::Property {
+                        // SAFETY: a property that is read only for objects whose type has the version and holds it.
+                        field: unsafe { &raw const (*property.cast::<Property>()).prop_get },
+                        getter,
+                    },
+                },
                 Kind::ClassValue { value, shadow, .. } if is_immutable_instance(value) => {
                     of_class(value, false, shadow)
                 }
@@ -417,6 +433,21 @@ runtime_fns! {
         };
         Py_DECREF(object);
         value
+    }
+
+    /// `LOAD_ATTR` (object borrowed) at a site whose code enters properties' getters: makes that know the getter.
+    LOAD_PROPERTY = fn load_property(site: *mut AttributeSite, object: *mut PyObject, thread: *mut Thread, call: *mut CallSite) -> *mut PyObject {
+        if (*call).takes_lesson() {
+            let tag = version_tag(Py_TYPE(object));
+            let found = (*site).entries.iter().find_map(|entry| match entry.kind {
+                Kind::Property { getter, .. } if entry.version == tag => Some(getter),
+                _ => None,
+            });
+            if let Some(getter) = found {
+                (*call).remember_special(thread, getter, 1, tag, 0);
+            }
+        }
+        load(site, object)
     }
 
     /// `LOAD_ATTR` of a method that is called (object borrowed): the callable (a new reference, or NULL with an
