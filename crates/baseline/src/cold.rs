@@ -17,12 +17,11 @@ use std::mem::offset_of;
 
 /// What is emitted after the function's own code.
 pub enum Cold<V, B> {
-    /// An exception is set at an instruction, whose address the frame has if `located`.
+    /// An exception is set at an instruction, whose address the frame has.
     Raise {
         block: B,
         instruction: Instruction,
         stack: Vec<Item<V>>,
-        located: bool,
         traceback: bool,
     },
     /// A reference count became zero.
@@ -60,23 +59,18 @@ impl<B: Builder> Emitter<'_, B> {
         let block = if self.stack.iter().all(|item| *item == Item::Memory) {
             self.shared_raise((self.at.handler, self.stack.len(), true))
         } else {
-            self.put_off_raise(true, true)
+            self.put_off_raise(true)
         };
         self.last_raise = Some((self.at.offset, self.stack.clone(), block));
         block
     }
 
-    /// As [`Emitter::raise_block`], where the frame does not have the instruction's address yet.
-    pub fn raise_block_unlocated(&mut self) -> B::Block {
-        self.put_off_raise(false, true)
-    }
-
     /// As [`Emitter::raise_block`], for an exception that keeps its traceback.
     pub fn raise_block_again(&mut self) -> B::Block {
-        self.put_off_raise(true, false)
+        self.put_off_raise(false)
     }
 
-    fn put_off_raise(&mut self, located: bool, traceback: bool) -> B::Block {
+    fn put_off_raise(&mut self, traceback: bool) -> B::Block {
         let block = self.b.create_block();
         self.b.set_cold(block);
         let (instruction, stack) = (self.at, self.stack.clone());
@@ -84,7 +78,6 @@ impl<B: Builder> Emitter<'_, B> {
             block,
             instruction,
             stack,
-            located,
             traceback,
         });
         block
@@ -198,6 +191,7 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// Emits what was put off.
     pub fn emit_cold(&mut self) {
+        self.in_cold = true;
         while let Some(cold) = self.cold.pop() {
             match cold {
                 Cold::Deallocate {
@@ -216,10 +210,9 @@ impl<B: Builder> Emitter<'_, B> {
                     block,
                     instruction,
                     stack,
-                    located,
                     traceback,
                 } => {
-                    self.begin_cold(block, instruction, stack, located);
+                    self.begin_cold(block, instruction, stack, true);
                     self.flush();
                     let shared = self.shared_raise((instruction.handler, self.stack.len(), traceback));
                     self.b.jump(shared, &[]);

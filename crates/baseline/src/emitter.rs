@@ -28,6 +28,19 @@ pub enum Item<V> {
     Null,
     /// An `I8`, 0 or 1, that stands for False or True.
     Bool(V),
+    /// A number that is no object yet.
+    Number(Number<V>),
+}
+
+/// A number in a register, for which an object is made only when somebody wants one.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Number<V> {
+    /// An `F64`, or an `I64`.
+    pub value: V,
+    /// For ints, the bits that the magnitude takes at most; `None` for floats.
+    pub bits: Option<u8>,
+    /// Where an instruction's general way may have given another object: that, owned, or NULL when the number counts.
+    pub object: Option<V>,
 }
 
 /// A constant and what is known of it.
@@ -96,6 +109,8 @@ pub struct Emitter<'a, B: Builder> {
     pub index: usize,
     /// Instructions behind the present one that it has done already.
     pub skip: usize,
+    /// The call site of the present attribute instruction, if it enters properties' getters.
+    pub getter_site: Option<B::Value>,
     /// Stack depths whose item is NULL in the usual case: there is no self for the call.
     pub likely_null: Vec<usize>,
     /// The code behind the present point cannot be reached.
@@ -103,6 +118,8 @@ pub struct Emitter<'a, B: Builder> {
     /// The stack that a conditional jump leaves in registers for the block behind it.
     pub carry: Option<Vec<Item<B::Value>>>,
     pub cold: Vec<Cold<B::Value, B::Block>>,
+    /// What is emitted now is out of line.
+    pub in_cold: bool,
     /// Shared ends of exceptions' ways.
     pub raising: Vec<(Way, B::Block)>,
     /// Shared ends of safepoints that stop; parameters: the verdict, where the interpreter goes on.
@@ -175,10 +192,12 @@ impl<'a, B: Builder> Emitter<'a, B> {
             at: function.instructions[0],
             index: 0,
             skip: 0,
+            getter_site: None,
             likely_null: Vec::new(),
             terminated: false,
             carry: None,
             cold: Vec::new(),
+            in_cold: false,
             raising: Vec::new(),
             stopping: Vec::new(),
             last_raise: None,
@@ -409,6 +428,13 @@ impl<'a, B: Builder> Emitter<'a, B> {
                     immortal: true,
                 }
             }
+            Item::Number(number) => Operand {
+                value: self.number_object(number),
+                owned: true,
+                known: nothing,
+                local: None,
+                immortal: false,
+            },
         }
     }
 
@@ -427,6 +453,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
     /// The value of the item `from_top` below the top (1 is the top), borrowed from the stack.
     pub fn peek(&mut self, from_top: usize) -> B::Value {
         let depth = self.stack.len() - from_top;
+        if matches!(self.stack[depth], Item::Number(_)) {
+            return self.own_at(depth);
+        }
         let operand = self.operand(self.stack[depth], depth);
         operand.value
     }

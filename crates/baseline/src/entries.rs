@@ -152,7 +152,6 @@ impl<B: Builder> Emitter<'_, B> {
                 block,
                 instruction,
                 stack: vec![Item::Memory; depth],
-                located: false,
                 traceback: true,
             });
         }

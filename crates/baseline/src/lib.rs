@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod attributes;
+mod c_calls;
 mod calls;
 mod cold;
 mod containers;
@@ -16,7 +17,9 @@ mod exceptions;
 mod generators;
 pub mod input;
 mod names;
+mod numbers;
 mod prologue;
+mod special;
 pub mod table;
 
 use emitter::Emitter;

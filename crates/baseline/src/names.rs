@@ -86,6 +86,16 @@ impl<B: Builder> Emitter<'_, B> {
         // Items below that stand for the local keep its old value.
         let top = self.stack.pop().expect("decoding has checked the depth");
         self.detach_local(local);
+        if let Item::Number(number) = top {
+            let old = self.load_local(local);
+            let done = self.b.create_block();
+            let object = self.number_over(number, old, true, done);
+            self.store_local(local, object);
+            self.xdecref(old);
+            self.b.jump(done, &[]);
+            self.b.switch_to(done);
+            return;
+        }
         self.stack.push(top);
         let value = self.pop_owned();
         let old = self.load_local(local);

@@ -2,7 +2,7 @@
 
 use crate::emitter::{Emitter, slot_offset};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
-use justjit_bytecode::flags;
+use justjit_bytecode::{Opcode, flags};
 use justjit_runtime::frame::LEAVE;
 use justjit_runtime::layout::{Code, Frame, ThreadState};
 use justjit_runtime::safepoint::{ENTRY_CHECK, verdict};
@@ -11,7 +11,7 @@ use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
 
 /// Locals beyond this number are dropped by a loop in the runtime.
-const INLINE_DROPS: usize = 5;
+const INLINE_DROPS: usize = 8;
 
 impl<B: Builder> Emitter<'_, B> {
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
@@ -32,8 +32,11 @@ impl<B: Builder> Emitter<'_, B> {
             store(self, null, offset_of!(Frame, f_locals));
         }
         store(self, null, offset_of!(Frame, frame_obj));
-        let first = self.instruction_address(0);
-        store(self, first, offset_of!(Frame, instr_ptr));
+        if self.function.instructions[0].opcode != Opcode::Resume {
+            // Else that instruction stores its own before anybody can look.
+            let first = self.instruction_address(0);
+            store(self, first, offset_of!(Frame, instr_ptr));
+        }
         // stacktop, return_offset, owner (FRAME_OWNED_BY_THREAD): one word.
         let word = self.int(self.function.nlocals_plus.into());
         store(self, word, offset_of!(Frame, stacktop));
@@ -71,42 +74,41 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.store(new, version, field as i32);
     }
 
-    /// `RESUME`. At a function's start: recursion limit, stack and breaker in one branch.
+    /// `RESUME`. At a function's start: breaker, recursion limit, stack, and the time to look at feedback.
     pub fn resume(&mut self) {
         if self.function.is_resumable() {
             self.resume_generator();
             return;
         }
-        let remaining = self.b.load(
-            Type::I32,
-            self.tstate,
-            offset_of!(ThreadState, py_recursion_remaining) as i32,
-        );
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
+        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
+        let quiet = self.b.compare(IntCond::Eq, breaker, expected);
+        self.b.branch_unless(quiet, slow, &[]);
+        let remaining_offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
         let too_deep = self.b.compare_const(IntCond::SignedLt, remaining, 0);
+        self.b.branch_if(too_deep, slow, &[]);
         let stack_pointer = self.b.stack_pointer();
         let limit = self.load(self.thread, offset_of!(Thread, stack_limit) as i32);
         let too_low = self.b.compare(IntCond::UnsignedLt, stack_pointer, limit);
-        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
-        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
-        let unquiet = self.b.compare(IntCond::Ne, breaker, expected);
-        let any = self.b.int_op(IntOp::Or, too_deep, too_low);
+        self.b.branch_if(too_low, slow, &[]);
         let version = self.object::<Version>(self.input.version);
         let calls = self.load(version, offset_of!(Version, calls) as i32);
         let check = self.load(version, offset_of!(Version, check_calls) as i32);
         let time = self.b.compare(IntCond::UnsignedGe, calls, check);
-        let any = self.b.int_op(IntOp::Or, any, time);
-        let any = self.b.int_op(IntOp::Or, any, unquiet);
+        self.b.branch_if(time, slow, &[]);
         let code = self.object(self.input.code);
         let monitoring = self.load(code, offset_of!(Code, co_monitoring) as i32);
-        let monitored = self.b.compare_const(IntCond::Ne, monitoring, 0);
-        let any = self.b.int_op(IntOp::Or, any, monitored);
-        let slow = self.b.create_block();
-        self.b.set_cold(slow);
         let next = self.b.create_block();
-        self.b.branch(any, (slow, &[]), (next, &[]));
+        self.b.branch(monitoring, (slow, &[]), (next, &[]));
 
         self.b.switch_to(slow);
         self.set_instruction_pointer();
+        let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
+        let stack_pointer = self.b.stack_pointer();
+        let version = self.object::<Version>(self.input.version);
         let outcome = self.b.call_value(
             &ENTRY_CHECK,
             &[self.thread, self.frame, remaining, stack_pointer, version],

@@ -259,6 +259,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             builtins: (*function).func_builtins,
             objects: compiler.objects,
             version: &raw mut *version,
+            older,
             handover_points: &handover_points,
             profiling,
             count_hits: config.count_hits,

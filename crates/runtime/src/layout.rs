@@ -279,6 +279,8 @@ pub struct DictObject {
 
 /// `DICT_KEYS_UNICODE`: all keys are strings, and the values lie beside them.
 pub const DICT_KEYS_UNICODE: u8 = 1;
+/// `DKIX_EMPTY`: a place of the index table that no key was ever at.
+pub const DICT_INDEX_EMPTY: i8 = -1;
 /// `DICT_KEYS_SPLIT`: the keys are shared by the instances of a class.
 pub const DICT_KEYS_SPLIT: u8 = 2;
 
@@ -328,6 +330,7 @@ pub mod offset {
     pub const LONG_DIGIT: i32 = 24;
     pub const FLOAT_VALUE: i32 = 16;
     pub const LIST_ITEMS: i32 = 24;
+    pub const LIST_ALLOCATED: i32 = 32;
     pub const TUPLE_ITEMS: i32 = 24;
     pub const CELL_REF: i32 = 16;
     /// Iterators over lists and tuples: index and sequence.

@@ -1,7 +1,7 @@
 //! A compiled form of a code object, and what is counted about it.
 
 use crate::attributes::AttributeSite;
-use crate::call::CallSite;
+use crate::site::CallSite;
 use crate::layout::{Code, Frame};
 use crate::thread::Thread;
 use pyo3_ffi::PyObject;
