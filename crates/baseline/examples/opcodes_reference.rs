@@ -31,10 +31,7 @@ const KINDS: [(Kind, &str); 5] = [
         Kind::Runtime,
         "a call of the runtime, which may have a fast path of its own",
     ),
-    (
-        Kind::Declined,
-        "part of generators and coroutines, whose functions the interpreter runs",
-    ),
+    ("part of generators and coroutines, whose functions the interpreter runs",),
     (Kind::Absent, "never in a function's code"),
 ];
 

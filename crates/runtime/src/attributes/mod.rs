@@ -19,8 +19,8 @@ use crate::site::CallSite;
 use crate::thread::Thread;
 use crate::types::class_attribute;
 use analysis::*;
-use apply::*;
 pub use apply::certainly_lacks;
+use apply::*;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
