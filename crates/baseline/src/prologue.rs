@@ -12,7 +12,7 @@ use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
 
 /// Where more locals than this number may have a value, they are dropped by a loop in the runtime.
-const INLINE_DROPS: usize = 8;
+const INLINE_DROPS: usize = 10;
 
 impl<B: Builder> Emitter<'_, B> {
     /// Goes to where the body is entered: at its start, or at a loop header with everything in the frame's memory.
