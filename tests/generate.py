@@ -33,9 +33,10 @@ def main() -> int:
             print(f"\r{done} programs, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
 
     try:
-        for chunk, first in enumerate(range(0, options.count, CHUNK)):
-            number = options.seed + chunk
-            found = check(min(CHUNK, options.count - first), number, plain, jit, progress)
+        number = options.seed - 1
+        while done < options.count:
+            number += 1
+            found = check(min(CHUNK, options.count - done), number, plain, jit, progress)
             if found is not None:
                 print(f"\nseed {number}: differs in the mode {found.mode!r}\n{found.what}\n\n{found.source}")
                 return 1

@@ -40,7 +40,10 @@ def compare(source: str, plain: Worker, jit: Worker) -> None:
 
 
 def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = None) -> Difference | None:
-    """Run ``count`` programs grown from the seed ``number``; the smallest one that differs, if any does."""
+    """Run at most ``count`` programs grown from the seed ``number``, each once; the smallest one that differs, if any does.
+
+    Hypothesis makes some of its examples more than once, and goes on after the last one where it has discarded any.
+    """
 
     compared: set[int] = set()
     differing: dict[str, Difference] = {}
@@ -61,6 +64,8 @@ def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = N
         if source in differing:
             raise differing[source]
         if hash(source) in compared or time.monotonic() > until:
+            return
+        if len(compared) >= count and not differing:
             return
         if progress is not None and not differing:
             progress()

@@ -5,12 +5,16 @@ calls ``tick()``, which raises once the fuel is spent. That call stands outside 
 inside can keep the loop alive. Values stay small by construction: integers are multiplied modulo a constant, strings and lists cut.
 
 Each variable has a kind ("int", "float", "str", "list", "dict"), so that most operations succeed; now and then an expression of
-another kind is put in, so that many programs raise.
+another kind is put in, so that many programs raise. Since a variable may hold something of another kind, sums and products have a
+number subtracted from them or their operands: else a list that is added to itself in a loop would fill the memory.
 """
 
 from collections.abc import Callable
 
 from hypothesis import strategies as st
+
+from tests import suspending
+from tests.suspending import Definition, Suspending
 
 HEADER = """\
 FUEL = 300
@@ -63,6 +67,7 @@ class Loud:
     def __del__(self):
         LOG.append(f"del {self.name}")
 """
+HEADER += suspending.HEADER
 """What every program begins with. ``tick`` and ``log`` are compiled like all the rest."""
 
 FOOTER = """
@@ -111,11 +116,12 @@ INT_OPERATORS = ["+", "-", "+", "-", "//", "%", "&", "|", "^", "/"]
 COMPARISONS = ["<", "<=", "==", "!=", ">", ">="]
 
 
-class _Scope:
+class Scope:
     """The names that a function body may use."""
 
-    def __init__(self, outer: "_Scope | None" = None) -> None:
+    def __init__(self, outer: "Scope | None" = None, flavor: str = "") -> None:
         self.kinds: dict[str, str] = {}
+        self.flavor = flavor
         self.outer = outer
         self.loops = 0
         self.in_finally = 0
@@ -123,7 +129,7 @@ class _Scope:
         self.declared: set[str] = set()
 
 
-class _Writer:
+class _Writer(Suspending):
     """Writes one program; ``below(n)`` gives an integer from 0 to n - 1, by which Hypothesis steers and shrinks it."""
 
     def __init__(self, below: Callable[[int], int]) -> None:
@@ -132,7 +138,7 @@ class _Writer:
         self.indent = 0
         self.names = 0
         self.budget = 14 + below(30)
-        self.functions: list[tuple[str, list[str], str]] = []
+        self.functions: list[Definition] = []
         self.classes: list[str] = []
 
     # Small choices
@@ -151,15 +157,17 @@ class _Writer:
         self.names += 1
         return f"{prefix}{self.names}"
 
-    def variable(self, scope: _Scope, kind: str) -> str | None:
+    def variable(self, scope: Scope, kind: str) -> str | None:
         names = [name for name, found in scope.kinds.items() if found == kind]
         return self.one(names) if names else None
 
     # Expressions
 
-    def expression(self, scope: _Scope, kind: str, depth: int = 2) -> str:
+    def expression(self, scope: Scope, kind: str, depth: int = 2) -> str:
         if self.chance(25):
             kind = self.one(["float", "bool", "none", "str", "int"])
+        if scope.flavor and self.chance(5):
+            return self.suspension(scope, kind, depth - 1)
         if depth <= 0 or self.below(3) == 0:
             return self.atom(scope, kind)
         made = {
@@ -172,7 +180,7 @@ class _Writer:
         }.get(kind)
         return made(scope, depth - 1) if made else self.atom(scope, kind)
 
-    def atom(self, scope: _Scope, kind: str) -> str:
+    def atom(self, scope: Scope, kind: str) -> str:
         if self.below(4) and (name := self.variable(scope, kind)):
             return name
         match kind:
@@ -191,17 +199,18 @@ class _Writer:
             case _:
                 return "None"
 
-    def integer(self, scope: _Scope, depth: int) -> str:
+    def integer(self, scope: Scope, depth: int) -> str:
         def sub() -> str:
             return self.expression(scope, "int", depth)
 
         match self.below(14):
             case 0 | 1 | 2:
-                return f"({sub()} {self.one(INT_OPERATORS[:4])} {sub()})"
+                return self.sum_or_difference(sub(), self.one(INT_OPERATORS[:4]), sub())
             case 3:
-                return f"({sub()} {self.one(INT_OPERATORS)} {sub()})"
+                return self.sum_or_difference(sub(), self.one(INT_OPERATORS), sub())
             case 4:
-                return f"({self.atom(scope, 'int')} * {self.atom(scope, 'int')} % {self.one(['1000003', '2**61 - 1', '2**70'])})"
+                left, right = (f"({self.atom(scope, 'int')} - {self.below(2)})" for _ in range(2))
+                return f"({left} * {right} % {self.one(['1000003', '2**61 - 1', '2**70'])})"
             case 5:
                 return f"({sub()} {self.one(['<<', '>>'])} ({self.atom(scope, 'int')} & 63) & 0xFFFFFFFFFFFFFFFFFF)"
             case 6:
@@ -221,18 +230,24 @@ class _Writer:
             case _:
                 return f"abs({sub()})"
 
-    def floating(self, scope: _Scope, depth: int) -> str:
+    def sum_or_difference(self, left: str, operator: str, right: str, zero: str = "0") -> str:
+        """Of numbers, whatever the operands are."""
+        return f"({left} {operator} {right})" if operator != "+" else f"({left} + {right} - {zero})"
+
+    def floating(self, scope: Scope, depth: int) -> str:
         left = self.expression(scope, "float", depth)
         right = self.expression(scope, self.one(["float", "float", "int"]), depth)
         match self.below(4):
-            case 0 | 1:
-                return f"({left} {self.one(['+', '-', '*'])} {right})"
+            case 0:
+                return self.sum_or_difference(left, self.one(["+", "-"]), right, "0.0")
+            case 1:
+                return f"(({left} - 0.0) * ({right} - 0))"
             case 2:
                 return f"({left} {self.one(['/', '//', '%'])} {right})"
             case _:
                 return self.one([f"-{self.atom(scope, 'float')}", f"abs({left})", f"float({self.atom(scope, 'int')})"])
 
-    def string(self, scope: _Scope, depth: int) -> str:
+    def string(self, scope: Scope, depth: int) -> str:
         match self.below(7):
             case 0:
                 return f"({self.expression(scope, 'str', depth)} + {self.expression(scope, 'str', depth)})[:40]"
@@ -250,7 +265,7 @@ class _Writer:
             case _:
                 return f"','.join(map(str, {self.atom(scope, 'list')}))[:40]"
 
-    def sequence(self, scope: _Scope, depth: int) -> str:
+    def sequence(self, scope: Scope, depth: int) -> str:
         match self.below(7):
             case 0:
                 parts = [self.expression(scope, self.one(["int", "float", "str"]), depth) for _ in range(self.below(4))]
@@ -268,7 +283,7 @@ class _Writer:
             case _:
                 return f"list({self.atom(scope, self.one(['str', 'dict', 'list']))})[:8]"
 
-    def mapping(self, scope: _Scope, depth: int) -> str:
+    def mapping(self, scope: Scope, depth: int) -> str:
         match self.below(4):
             case 0:
                 return f"{{{self.one(KEYS)}: {self.expression(scope, 'int', depth)}, 'k': {self.atom(scope, 'str')}}}"
@@ -279,22 +294,22 @@ class _Writer:
             case _:
                 return f"dict({self.atom(scope, 'dict')}, q={self.atom(scope, 'int')})"
 
-    def slice(self, scope: _Scope) -> str:
+    def slice(self, scope: Scope) -> str:
         def bound() -> str:
             return self.one(["", "", "1", "-1", "2", "-2", self.atom(scope, "int")])
 
         return f"{bound()}:{bound()}" + (f":{self.one(['2', '-1', '-2', ''])}" if self.chance(4) else "")
 
-    def comprehension_element(self, scope: _Scope) -> str:
+    def comprehension_element(self, scope: Scope) -> str:
         return self.one(["i", "i * 3", f"i + {self.atom(scope, 'int')}", "i if i % 2 else -i", "(lambda: i)()"])
 
-    def comprehension_clause(self, scope: _Scope) -> str:
+    def comprehension_clause(self, scope: Scope) -> str:
         source = self.one(["range(4)", "range(-2, 3)", "[1, 2, 5]", "(3, 4)", self.atom(scope, "list"), "range(3)"])
         condition = self.one(["", "", " if i", " if i > 1", f" if i != {self.atom(scope, 'int')}"])
         nested = " for j in range(2)" if self.chance(6) else ""
         return f"for i in {source}{nested}{condition}"
 
-    def condition(self, scope: _Scope, depth: int = 1) -> str:
+    def condition(self, scope: Scope, depth: int = 1) -> str:
         match self.below(9):
             case 0 | 1 | 2:
                 kind = self.one(["int", "int", "float", "str"])
@@ -315,12 +330,10 @@ class _Writer:
                     f"({self.atom(scope, self.one(KINDS))} {word} {self.condition(scope, 0) if depth > 0 else 'True'})"
                 )
 
-    def user_call(self, scope: _Scope, depth: int) -> str | None:
-        if not self.functions:
-            return None
-        name, kinds, form = self.functions[self.below(len(self.functions))]
-        arguments = [self.expression(scope, kind, min(depth, 1)) for kind in kinds]
-        match form if not self.chance(20) else "wrong":
+    def call(self, scope: Scope, definition: Definition, depth: int) -> str:
+        """A call of one of the program's functions, nearly always one that binds."""
+        arguments = [self.expression(scope, kind, min(depth, 1)) for kind in definition.kinds]
+        match definition.form if not self.chance(20) else "wrong":
             case "keyword":
                 arguments[-1:] = [f"last={arguments[-1]}"]
             case "star":
@@ -331,11 +344,18 @@ class _Writer:
             case "wrong":
                 arguments.append("0")
                 arguments.append("unknown=1")
-        return f"{name}({', '.join(arguments)})"
+        return f"{definition.name}({', '.join(arguments)})"
+
+    def user_call(self, scope: Scope, depth: int) -> str | None:
+        if not self.functions:
+            return None
+        definition = self.functions[self.below(len(self.functions))]
+        call = self.call(scope, definition, depth)
+        return self.driven(call, definition.flavor) if definition.flavor else call
 
     # Statements
 
-    def block(self, scope: _Scope, depth: int, at_most: int = 4) -> None:
+    def block(self, scope: Scope, depth: int, at_most: int = 4) -> None:
         self.indent += 1
         written = len(self.lines)
         known = dict(scope.kinds)
@@ -349,24 +369,26 @@ class _Writer:
         if self.below(4):
             scope.kinds = known  # else what follows may use names that were never bound
 
-    def statement(self, scope: _Scope, depth: int) -> None:
+    def statement(self, scope: Scope, depth: int) -> None:
         self.budget -= 1
         simple = [self.assign, self.assign, self.augment, self.augment, self.store, self.call_statement, self.small]
         compound = [self.branch, self.for_loop, self.while_loop, self.try_statement, self.with_statement]
         compound += [self.match_statement, self.nested_function, self.for_loop, self.try_statement, self.except_star]
-        if depth > 0 and self.below(2):
+        if scope.flavor and self.below(4) == 0:
+            self.suspend_statement(scope, depth)
+        elif depth > 0 and self.below(2):
             compound[self.below(len(compound))](scope, depth - 1)
         else:
             simple[self.below(len(simple))](scope)
 
-    def target(self, scope: _Scope, kind: str) -> str:
+    def target(self, scope: Scope, kind: str) -> str:
         if self.below(3) and (name := self.variable(scope, kind)):
             return name
         name = self.fresh(kind[0])
         scope.kinds[name] = kind
         return name
 
-    def assign(self, scope: _Scope) -> None:
+    def assign(self, scope: Scope) -> None:
         kind = self.one(KINDS)
         match self.below(8):
             case 0:
@@ -385,7 +407,7 @@ class _Writer:
                 value = self.expression(scope, kind, 3)
                 self.emit(f"{self.target(scope, kind)} = {value}")
 
-    def augment(self, scope: _Scope) -> None:
+    def augment(self, scope: Scope) -> None:
         kind = self.one(["int", "int", "int", "float", "str", "list"])
         name = self.variable(scope, kind)
         if name is None:
@@ -394,17 +416,16 @@ class _Writer:
             case "int":
                 operator = self.one(["+", "-", "+", "-", "&", "|", "^", "//", "%", ">>"])
                 value = "3" if operator == ">>" else self.expression(scope, "int")
-                self.emit(f"{name} {operator}= {value}")
+                self.emit(f"{name} {operator}= {value} - 0" if operator == "+" else f"{name} {operator}= {value}")
             case "float":
-                self.emit(
-                    f"{name} {self.one(['+', '-', '*', '/'])}= {self.expression(scope, self.one(['float', 'int']))}"
-                )
+                value = self.expression(scope, self.one(["float", "int"]))
+                self.emit(f"{name} {self.one(['+', '-', '*', '/'])}= {value} - 0.0")
             case "str":
                 self.emit(f"{name} += {self.one(STRS)}")
             case _:
                 self.emit(f"{name} += [{self.expression(scope, 'int')}]")
 
-    def store(self, scope: _Scope) -> None:
+    def store(self, scope: Scope) -> None:
         match self.below(7):
             case 0 | 1:
                 self.emit(f"{self.atom(scope, 'dict')}[{self.one(KEYS)}] = {self.expression(scope, 'int')}")
@@ -419,8 +440,10 @@ class _Writer:
             case _:
                 self.emit(f"del {self.atom(scope, 'list')}[{self.one(['0', '-1', '1:2', self.atom(scope, 'int')])}]")
 
-    def call_statement(self, scope: _Scope) -> None:
-        match self.below(5):
+    def call_statement(self, scope: Scope) -> None:
+        match self.below(7):
+            case 5 | 6 if self.drive_statement(scope):
+                pass
             case 0:
                 self.emit(f"log({self.expression(scope, self.one(KINDS))})")
             case 1:
@@ -431,12 +454,12 @@ class _Writer:
                 call = self.user_call(scope, 1)
                 self.emit(f"{self.target(scope, 'int')} = {call}" if call else f"log({self.atom(scope, 'int')})")
 
-    def small(self, scope: _Scope) -> None:
+    def small(self, scope: Scope) -> None:
         match self.below(9):
-            case 0 if scope.loops and not scope.in_except_star:
+            case 0 if scope.loops:
                 self.emit(f"if {self.condition(scope)}: {self.one(['break', 'continue'])}")
             case 1 if not scope.in_except_star:
-                self.emit(f"if {self.condition(scope)}: return {self.expression(scope, 'int')}")
+                self.emit(f"if {self.condition(scope)}: {self.return_statement(scope)}")
             case 2:
                 message = self.expression(scope, self.one(["int", "str"]), 1)
                 self.emit(
@@ -457,7 +480,10 @@ class _Writer:
             case _:
                 self.emit("pass")
 
-    def branch(self, scope: _Scope, depth: int) -> None:
+    def return_statement(self, scope: Scope) -> str:
+        return "return" if scope.flavor == "asynchronous" else f"return {self.expression(scope, 'int')}"
+
+    def branch(self, scope: Scope, depth: int) -> None:
         self.emit(f"if {self.condition(scope)}:")
         self.block(scope, depth)
         if self.chance(3):
@@ -467,20 +493,18 @@ class _Writer:
             self.emit("else:")
             self.block(scope, depth)
 
-    def loop_body(self, scope: _Scope, depth: int) -> None:
+    def loop_body(self, scope: Scope, depth: int) -> None:
         self.indent += 1
         self.emit("tick()")
         self.indent -= 1
-        starred, scope.in_except_star = scope.in_except_star, 0
         scope.loops += 1
         self.block(scope, depth)
         scope.loops -= 1
-        scope.in_except_star = starred
         if self.chance(4):
             self.emit("else:")
             self.block(scope, depth, 2)
 
-    def for_loop(self, scope: _Scope, depth: int) -> None:
+    def for_loop(self, scope: Scope, depth: int) -> None:
         small = self.one(["3", "10", "40"])
         match self.below(7):
             case 0 | 1:
@@ -503,11 +527,11 @@ class _Writer:
         self.emit(f"for {target} in {source}:")
         self.loop_body(scope, depth)
 
-    def while_loop(self, scope: _Scope, depth: int) -> None:
+    def while_loop(self, scope: Scope, depth: int) -> None:
         self.emit(f"while {self.condition(scope)}:" if self.below(3) else "while True:")
         self.loop_body(scope, depth)
 
-    def try_statement(self, scope: _Scope, depth: int) -> None:
+    def try_statement(self, scope: Scope, depth: int) -> None:
         form = self.below(4)
         self.emit("try:")
         self.block(scope, depth)
@@ -531,7 +555,7 @@ class _Writer:
             self.emit("finally:")
             self.block(scope, depth, 3)
 
-    def except_star(self, scope: _Scope, depth: int) -> None:
+    def except_star(self, scope: Scope, depth: int) -> None:
         self.emit("try:")
         self.block(scope, depth)
         if self.below(2):
@@ -551,13 +575,13 @@ class _Writer:
         scope.loops = loops
         scope.in_except_star -= 1
 
-    def with_statement(self, scope: _Scope, depth: int) -> None:
+    def with_statement(self, scope: Scope, depth: int) -> None:
         swallow = self.one(["False", "True", self.condition(scope)])
         second = ", Manager(False)" if self.chance(4) else ""
         self.emit(f"with Manager({swallow}) as {self.fresh('m')}{second}:")
         self.block(scope, depth)
 
-    def match_statement(self, scope: _Scope, depth: int) -> None:
+    def match_statement(self, scope: Scope, depth: int) -> None:
         subject = self.one(
             [
                 self.atom(scope, self.one(KINDS)),
@@ -590,18 +614,20 @@ class _Writer:
 
     # Definitions
 
-    def nested_function(self, scope: _Scope, depth: int) -> None:
+    def nested_function(self, scope: Scope, depth: int) -> None:
         name = self.fresh("f")
-        inner = _Scope(scope)
+        flavor = self.flavor()
+        inner = Scope(scope)
         parameter = self.fresh("p")
         inner.kinds[parameter] = self.one(KINDS)
         kind = inner.kinds[parameter]
         outer = {n: k for n, k in scope.kinds.items() if n not in inner.kinds}
         if self.chance(4):
             self.emit(f"{name} = lambda {parameter}: {self.expression(inner, 'int')}")
-            self.functions.append((name, [kind], "positional"))
+            self.functions.append(Definition(name, [kind], "positional", ""))
             return
-        self.emit(f"def {name}({parameter}):")
+        inner.flavor = flavor
+        self.emit(f"{self.keyword(flavor)} {name}({parameter}):")
         self.indent += 1
         self.emit("tick()")
         taken = [n for n in outer if n.isidentifier() and self.chance(3)]
@@ -614,18 +640,36 @@ class _Writer:
             self.emit(f"log({taken[0]})")
         self.indent -= 1
         self.block(inner, depth)
-        self.indent += 1
-        self.emit(f"return {self.expression(inner, 'int')}")
-        self.indent -= 1
+        self.end(inner)
         known = len(self.functions)
-        self.functions.append((name, [kind], "positional"))
-        self.emit(f"log({name}({self.atom(scope, kind)}))")
+        self.functions.append(Definition(name, [kind], "positional", flavor))
+        call = f"{name}({self.atom(scope, kind)})"
+        self.emit(f"log({self.driven(call, flavor) if flavor else call})")
         if scope.outer is not None or self.below(2):
             del self.functions[known:]
 
+    def flavor(self) -> str:
+        return self.one(["", "generator", "coroutine", "asynchronous", "generator"]) if self.below(2) else ""
+
+    def keyword(self, flavor: str) -> str:
+        return "async def" if flavor in ("coroutine", "asynchronous") else "def"
+
+    def end(self, scope: Scope) -> None:
+        """The last statements of a function, which make it what its flavor says."""
+        self.indent += 1
+        match scope.flavor:
+            case "asynchronous":
+                self.emit(f"yield {self.expression(scope, 'int')}")
+            case "generator":
+                self.emit(f"return (yield {self.expression(scope, 'int')})")
+            case _:
+                self.emit(f"return {self.expression(scope, 'int')}")
+        self.indent -= 1
+
     def function(self) -> None:
         name = self.fresh("function")
-        scope = _Scope()
+        flavor = self.flavor()
+        scope = Scope(flavor=flavor)
         kinds = [self.one(KINDS) for _ in range(1 + self.below(3))]
         form = self.one(["positional", "keyword", "star", "default"])
         parameters = [f"{kind[0]}{index}" for index, kind in enumerate(kinds)]
@@ -638,26 +682,24 @@ class _Writer:
         elif form == "star":
             signature.append("*rest")
         elif form == "default":
-            signature[-1] += f"={self.atom(_Scope(), kinds[-1])}"
+            signature[-1] += f"={self.atom(Scope(), kinds[-1])}"
         self.emit("")
-        self.emit(f"def {name}({', '.join(signature)}):")
+        self.emit(f"{self.keyword(flavor)} {name}({', '.join(signature)}):")
         self.indent += 1
         self.emit("tick()")
         self.indent -= 1
         known = len(self.functions)
         if self.chance(4):
-            self.functions.append((name, kinds, form))  # it may call itself
+            self.functions.append(Definition(name, kinds, form, flavor))  # it may call itself
         self.block(scope, 2)
-        self.indent += 1
-        self.emit(f"return {self.expression(scope, 'int')}")
-        self.indent -= 1
+        self.end(scope)
         del self.functions[known:]
-        self.functions.append((name, kinds, form))
+        self.functions.append(Definition(name, kinds, form, flavor))
 
     def class_definition(self) -> None:
         name = self.fresh("Class")
         base = f"({self.one(self.classes)})" if self.classes and self.below(2) else ""
-        scope = _Scope()
+        scope = Scope()
         scope.kinds |= {"n": "int", "self.n": "int", "self.shared": "list"}
         scope.declared |= {"n", "self.n", "self.shared"}
         self.emit("")
@@ -676,6 +718,15 @@ class _Writer:
         value = self.expression(scope, "int")
         self.emit(f"    return {f'super().get({value})' if base and self.below(2) else value}")
         del self.functions[known:]
+        if self.chance(3):
+            self.emit("def each(self, n):")
+            self.emit("    tick()")
+            inner = Scope(flavor="generator")
+            inner.kinds |= {"n": "int", "self.n": "int", "self.shared": "list"}
+            inner.declared |= {"n", "self.n", "self.shared"}
+            self.block(inner, 1, 2)
+            self.end(inner)
+            self.functions.append(Definition(f"{name}(2).each", ["int"], "positional", "generator"))
         if self.chance(2):
             self.emit("@property")
             self.emit("def double(self):")
@@ -684,9 +735,9 @@ class _Writer:
         self.classes.append(name)
 
     def program(self) -> str:
-        for _ in range(self.below(3)):
-            self.function() if self.below(3) else self.class_definition()
-        scope = _Scope()
+        for _ in range(self.below(4)):
+            self.function() if self.below(4) else self.class_definition()
+        scope = Scope()
         scope.kinds |= {"a": "int", "b": "float", "c": "str", "d": "list"}
         self.emit("")
         self.emit("def main(a, b, c, d):")

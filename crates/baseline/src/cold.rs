@@ -179,7 +179,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.hand_over_at(address, depth, reason);
     }
 
-    fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
+    pub fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
         let depth = self.int32(depth as i32);
         let reason = self.int32(reason as i32);
         let throw = self.int32(0);
@@ -262,7 +262,8 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
-        let body = self.load(version, offset_of!(Version, successor) as i32);
+        let successor = self.load(version, offset_of!(Version, successor) as i32);
+        let body = self.load(successor, offset_of!(Version, body) as i32);
         let header = self.block_at(instruction.target.expect("a jump"));
         let entry = self.int(self.entry_number(header));
         let args = [self.thread, self.frame, entry];
@@ -273,15 +274,6 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.ret(result);
         self.b.switch_to(next);
         verdict
-    }
-
-    /// The number by which a body is entered at a loop header: 1 and up, in the order of offsets.
-    pub fn entry_number(&self, block: u32) -> i64 {
-        let before = &self.function.blocks[..=block as usize];
-        before
-            .iter()
-            .filter(|block| block.is_loop_header && block.entry_depth.is_some())
-            .count() as i64
     }
 
     fn begin_cold(&mut self, block: B::Block, instruction: Instruction, stack: Vec<Item<B::Value>>, located: bool) {

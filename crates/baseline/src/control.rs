@@ -34,7 +34,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Jumps where `condition` says: to the instruction's target, or on.
-    fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
+    pub fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
         self.flush();
         let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
         let next = self.machine_block(self.block_at(self.at.next));
@@ -236,7 +236,7 @@ impl<B: Builder> Emitter<'_, B> {
     /// `GET_ITER`.
     pub fn get_iter(&mut self) {
         let operand = self.pop();
-        let result = self.call_object(&GET_ITER, &[operand.value], &[operand]);
+        let result = self.call_object(&GET_ITER, &[self.thread, operand.value], &[operand]);
         self.push_owned(result);
     }
 
@@ -262,23 +262,36 @@ impl<B: Builder> Emitter<'_, B> {
         } else if is_range {
             self.b.set_cold(general);
             self.next_of_range(iterator, general, exhausted, join);
+        } else if self.inlines(seen::GENERATOR) {
+            self.b.set_cold(general);
+            self.next_of_generator(iterator, general, exhausted, join);
         } else {
             self.b.jump(general, &[]);
         }
         self.b.switch_to(general);
         let feedback = self.feedback();
         self.set_instruction_pointer();
-        let next = self.b.call_value(&FOR_ITER, &[iterator, feedback]);
+        let next = self.b.call_value(&FOR_ITER, &[self.thread, iterator, feedback]);
         let some = self.b.compare_const(IntCond::UnsignedGt, next, 1);
         let none = self.b.create_block();
+        self.b.branch_unless(some, none, &[]);
+        // What ran may have made somebody watch.
+        self.push_owned(next);
+        self.safepoint(self.at.next, true);
+        self.stack.pop();
         let results = if is_range { vec![next, self.null()] } else { vec![next] };
-        self.b.branch(some, (join, &results), (none, &[]));
+        self.b.jump(join, &results);
         self.b.switch_to(none);
         let raise = self.raise_block();
         self.b.branch(next, (raise, &[]), (exhausted, &[]));
 
         self.b.switch_to(exhausted);
         self.decref(iterator);
+        if !self.inlines(seen::LIST | seen::TUPLE | seen::RANGE) {
+            self.stack.pop();
+            self.safepoint(exit, true);
+            self.stack.push(Item::Memory);
+        }
         self.b.jump(exit_block, &[]);
 
         self.b.switch_to(join);

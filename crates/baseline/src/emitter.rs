@@ -6,6 +6,7 @@
 
 use crate::assigned::{Locals, at_blocks};
 use crate::cold::{Cold, LastRaise, Stop, Way};
+use crate::entries::entered_when_returned;
 use crate::input::Input;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_bytecode::{Function, Instruction};
@@ -74,6 +75,19 @@ pub struct Operand<V> {
     pub immortal: bool,
 }
 
+impl<V> Operand<V> {
+    /// A value that the instruction owns, of which nothing is known.
+    pub fn owned(value: V) -> Self {
+        Operand {
+            value,
+            owned: true,
+            known: Known::Nothing,
+            local: None,
+            immortal: false,
+        }
+    }
+}
+
 /// The state of a compilation.
 pub struct Emitter<'a, B: Builder> {
     pub b: &'a mut B,
@@ -130,7 +144,14 @@ impl<'a, B: Builder> Emitter<'a, B> {
         let frame = b.param(1);
         let tstate = b.load(Type::I64, thread, offset_of!(Thread, tstate) as i32);
         let mut predecessors = vec![0; function.blocks.len()];
-        for block in function.blocks.iter().filter(|block| block.entry_depth.is_some()) {
+        for (number, block) in function.blocks.iter().enumerate() {
+            if block.entry_depth.is_none() {
+                continue;
+            }
+            if block.is_resume_point {
+                // Never falls through to a place where a suspended frame goes on.
+                predecessors[number] += 2;
+            }
             for &successor in &block.successors {
                 predecessors[successor as usize] += 1;
             }
@@ -139,12 +160,17 @@ impl<'a, B: Builder> Emitter<'a, B> {
                 predecessors[handler as usize] += 2;
             }
         }
+        for number in entered_when_returned(function) {
+            predecessors[number as usize] += 2;
+        }
         if let Some(first) = predecessors.first_mut() {
             *first += 1;
         }
         let mut blocks = Vec::with_capacity(function.blocks.len());
-        for block in &function.blocks {
-            blocks.push(block.entry_depth.map(|_| {
+        for (number, block) in function.blocks.iter().enumerate() {
+            // What makes a generator is done by the runtime.
+            let emitted = block.entry_depth.filter(|_| number > 0 || !function.is_resumable());
+            blocks.push(emitted.map(|_| {
                 let machine = b.create_block();
                 if block.is_handler {
                     b.set_cold(machine);
@@ -364,22 +390,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
         match item {
             Item::Memory => {
                 let offset = self.stack_slot(depth);
-                let value = self.b.load(Type::I64, self.frame, offset);
-                Operand {
-                    value,
-                    owned: true,
-                    known: nothing,
-                    local: None,
-                    immortal: false,
-                }
+                Operand::owned(self.b.load(Type::I64, self.frame, offset))
             }
-            Item::Owned(value) => Operand {
-                value,
-                owned: true,
-                known: nothing,
-                local: None,
-                immortal: false,
-            },
+            Item::Owned(value) => Operand::owned(value),
             Item::Local(local) => {
                 let value = self.load_local(local);
                 Operand {

@@ -1,12 +1,12 @@
 //! What a compilation starts from.
 
-use justjit_bytecode::{Function, Instruction, Opcode, flags, specialized_name};
+use justjit_bytecode::{Function, Instruction, flags, specialized_name};
 use justjit_runtime::attributes::{AttributeSite, Shape};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
 use justjit_runtime::site::{CallSite, Callee};
-use justjit_runtime::version::Version;
+use justjit_runtime::version::{ResumePoint, Version};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 
@@ -23,6 +23,8 @@ pub struct Objects {
     pub unicode_type: *const (),
     pub dict_type: *const (),
     pub function_type: *const (),
+    pub generator_type: *const (),
+    pub coroutine_type: *const (),
     pub type_type: *const (),
     pub builtin_type: *const (),
     pub method_descriptor_type: *const (),
@@ -57,6 +59,8 @@ impl Objects {
                 unicode_type: (&raw const PyUnicode_Type).cast(),
                 dict_type: (&raw const PyDict_Type).cast(),
                 function_type: (&raw const PyFunction_Type).cast(),
+                generator_type: (&raw const PyGen_Type).cast(),
+                coroutine_type: (&raw const PyCoro_Type).cast(),
                 type_type: (&raw const PyType_Type).cast(),
                 builtin_type: (&raw const PyCFunction_Type).cast(),
                 method_descriptor_type: (&raw const PyMethodDescr_Type).cast(),
@@ -111,6 +115,20 @@ impl Input<'_> {
     pub fn feedback(&self, index: usize) -> *mut u8 {
         // SAFETY: the version has a byte for each instruction.
         unsafe { (&raw mut (*self.version).feedback[0]).add(index) }
+    }
+
+    /// The resume point at a basic block.
+    pub fn resume_point(&self, block: u32) -> *const ResumePoint {
+        let start = self.function.instructions[self.function.blocks[block as usize].start].start;
+        // SAFETY: the code is live, and the version has a resume point for each place where a frame is resumed.
+        unsafe {
+            let instr_ptr = Code::instructions(self.code).add(start as usize / 2);
+            let points = &(*self.version).resume_points;
+            points
+                .iter()
+                .find(|point| point.instr_ptr == instr_ptr)
+                .expect("a frame is resumed behind a yield")
+        }
     }
 
     pub fn constant(&self, index: u32) -> *mut PyObject {
@@ -244,27 +262,9 @@ fn hint_bits(hint: &str) -> u8 {
         _ if hint.ends_with("LIST_INT") || hint.ends_with("_LIST") => seen::LIST,
         _ if hint.ends_with("TUPLE_INT") || hint.ends_with("_TUPLE") => seen::TUPLE,
         "FOR_ITER_RANGE" => seen::RANGE,
+        "FOR_ITER_GEN" | "SEND_GEN" => seen::GENERATOR,
         "BINARY_SUBSCR_DICT" | "STORE_SUBSCR_DICT" => seen::DICT,
         "BINARY_OP_ADD_INT" | "BINARY_OP_SUBTRACT_INT" | "BINARY_OP_MULTIPLY_INT" | "COMPARE_OP_INT" => seen::INT,
         _ => seen::OTHER,
     }
-}
-
-/// Whether an opcode belongs to generators and coroutines, which are declined.
-pub fn is_generator_opcode(opcode: Opcode) -> bool {
-    use Opcode::*;
-    matches!(
-        opcode,
-        ReturnGenerator
-            | YieldValue
-            | Send
-            | EndSend
-            | GetYieldFromIter
-            | GetAwaitable
-            | GetAiter
-            | GetAnext
-            | EndAsyncFor
-            | BeforeAsyncWith
-            | CleanupThrow
-    )
 }

@@ -15,34 +15,6 @@ use std::mem::offset_of;
 const INLINE_DROPS: usize = 10;
 
 impl<B: Builder> Emitter<'_, B> {
-    /// Goes to where the body is entered: at its start, or at a loop header with everything in the frame's memory.
-    pub fn entries(&mut self) {
-        if self.input.profiling {
-            // Nobody comes here in the middle.
-            return;
-        }
-        let function = self.function;
-        let headers = function
-            .blocks
-            .iter()
-            .enumerate()
-            .filter(|(_, block)| block.is_loop_header);
-        let targets: Vec<_> = headers.filter_map(|(number, _)| self.blocks[number]).collect();
-        if targets.is_empty() {
-            return;
-        }
-        let start = self.b.create_block();
-        let dispatch = self.b.create_block();
-        self.b.set_cold(dispatch);
-        let entry = self.b.param(2);
-        self.b.branch(entry, (dispatch, &[]), (start, &[]));
-        self.b.switch_to(dispatch);
-        let index = self.b.int_op_const(IntOp::Sub, entry, 1);
-        let index = self.b.truncate(Type::I32, index);
-        self.b.jump_table(index, start, &targets);
-        self.b.switch_to(start);
-    }
-
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
     pub fn prologue(&mut self) {
         let input = self.input;
@@ -94,9 +66,10 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.store(new, version, field as i32);
     }
 
-    /// `RESUME` at a function's start: breaker, recursion limit, stack, and the time to look at feedback.
+    /// `RESUME`. At a function's start: breaker, recursion limit, stack, and the time to look at feedback.
     pub fn resume(&mut self) {
-        if self.at.arg & 3 != 0 {
+        if self.function.is_resumable() {
+            self.resume_generator();
             return;
         }
         let slow = self.b.create_block();
@@ -153,11 +126,11 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// The block, with a parameter for the result, that leaves the function from the present instruction.
     pub fn leave_block(&mut self) -> B::Block {
-        let inlined = self.assigned.len() <= INLINE_DROPS && self.function.flags & flags::OPTIMIZED != 0;
+        let inlined = self.leaves_inline(&self.assigned);
         if let Some((_, block, _)) = self
             .leaves
             .iter()
-            .find(|(locals, ..)| *locals == self.assigned || !inlined && locals.len() > INLINE_DROPS)
+            .find(|(locals, ..)| *locals == self.assigned || !inlined && !self.leaves_inline(locals))
         {
             return *block;
         }
@@ -172,7 +145,7 @@ impl<B: Builder> Emitter<'_, B> {
         for (locals, block, value) in std::mem::take(&mut self.leaves) {
             self.b.switch_to(block);
             let by_runtime = self.b.create_block();
-            if locals.len() > INLINE_DROPS || self.function.flags & flags::OPTIMIZED == 0 {
+            if !self.leaves_inline(&locals) {
                 self.b.jump(by_runtime, &[]);
             } else {
                 self.b.set_cold(by_runtime);
@@ -185,6 +158,11 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.call(&LEAVE, &[self.thread, self.frame]);
             self.b.ret(value);
         }
+    }
+
+    /// Whether a function is left in machine code where these locals may have a value.
+    fn leaves_inline(&self, locals: &Locals) -> bool {
+        locals.len() <= INLINE_DROPS && self.function.flags & flags::OPTIMIZED != 0 && !self.function.is_resumable()
     }
 
     fn leave_inline(&mut self, locals: &Locals, value: B::Value) {

@@ -4,6 +4,7 @@ use crate::emitter::{Emitter, Item};
 use justjit_builder::Builder;
 use justjit_bytecode::Opcode;
 use justjit_runtime::ops::containers as ops;
+use justjit_runtime::ops::exceptions::{BEFORE_ASYNC_WITH, BEFORE_WITH};
 use justjit_runtime::version::HandOverReason;
 
 /// How an instruction is compiled.
@@ -15,8 +16,6 @@ pub enum Kind {
     FastPath,
     /// A call of the runtime.
     Runtime,
-    /// Part of generators and coroutines, whose functions are declined.
-    Declined,
     /// Never in code that a compiler makes.
     Absent,
 }
@@ -27,7 +26,6 @@ impl Kind {
             Kind::Inline => "inline",
             Kind::FastPath => "fast path",
             Kind::Runtime => "runtime call",
-            Kind::Declined => "declined",
             Kind::Absent => "absent",
         }
     }
@@ -45,7 +43,7 @@ macro_rules! table {
 }
 
 table! {
-    BeforeAsyncWith: Declined, "";
+    BeforeAsyncWith: Runtime, "";
     BeforeWith: Runtime, "";
     BinaryOp: FastPath, "`+ - * // % << >> & | ^ /` on ints of one digit, `+ - * /` on floats; the result stays a number in a register until an object is wanted";
     BinarySlice: Runtime, "lists, tuples and strings without a slice object";
@@ -64,7 +62,7 @@ table! {
     CallKw: FastPath, "compiled Python functions, and `__init__` of classes, are entered directly: which keyword is which parameter is settled at the first calls";
     CheckEgMatch: Runtime, "";
     CheckExcMatch: Runtime, "";
-    CleanupThrow: Declined, "";
+    CleanupThrow: Runtime, "";
     CompareOp: FastPath, "ints of one digit, floats; the test that follows needs no bool object";
     ContainsOp: Runtime, "ints and strings in lists and tuples without rich comparisons";
     ConvertValue: Runtime, "";
@@ -78,19 +76,19 @@ table! {
     DeleteSubscr: Runtime, "";
     DictMerge: Runtime, "";
     DictUpdate: Runtime, "";
-    EndAsyncFor: Declined, "";
+    EndAsyncFor: Runtime, "";
     EndFor: Inline, "";
-    EndSend: Declined, "";
+    EndSend: Inline, "";
     ExitInitCheck: Absent, "";
-    ForIter: FastPath, "range, list and tuple iterators; the loop variable's int is written over when nobody else holds it";
+    ForIter: FastPath, "range, list and tuple iterators, compiled generators without a look-up; the loop variable's int is written over when nobody else holds it";
     FormatSimple: Runtime, "";
     FormatWithSpec: Runtime, "";
-    GetAiter: Declined, "";
-    GetAnext: Declined, "";
-    GetAwaitable: Declined, "";
+    GetAiter: Runtime, "";
+    GetAnext: Runtime, "";
+    GetAwaitable: Runtime, "";
     GetIter: Runtime, "";
     GetLen: Runtime, "";
-    GetYieldFromIter: Declined, "";
+    GetYieldFromIter: Runtime, "";
     ImportFrom: Runtime, "";
     ImportName: Runtime, "";
     InterpreterExit: Absent, "";
@@ -133,11 +131,11 @@ table! {
     PushNull: Inline, "";
     RaiseVarargs: Runtime, "";
     Reraise: Runtime, "";
-    Resume: Inline, "breaker, recursion limit and stack are compared";
+    Resume: Inline, "breaker, recursion limit and stack are compared; in generators the breaker only";
     ReturnConst: Inline, "";
-    ReturnGenerator: Declined, "";
+    ReturnGenerator: Runtime, "with the cells and free variables before it: the generator is made and the arguments are moved into its frame";
     ReturnValue: Inline, "";
-    Send: Declined, "";
+    Send: Runtime, "compiled generators, coroutines and asynchronous generators are resumed directly, without StopIteration objects";
     SetAdd: Runtime, "";
     SetFunctionAttribute: Runtime, "";
     SetUpdate: Runtime, "";
@@ -159,7 +157,7 @@ table! {
     UnpackEx: Runtime, "";
     UnpackSequence: FastPath, "tuples and lists of up to 16 items";
     WithExceptStart: Runtime, "";
-    YieldValue: Declined, "";
+    YieldValue: Inline, "the frame is left as the interpreter would leave it; the sent value is found on its operand stack";
 }
 
 impl<B: Builder> Emitter<'_, B> {
@@ -286,11 +284,22 @@ impl<B: Builder> Emitter<'_, B> {
             RaiseVarargs => self.raise_varargs(),
             CheckExcMatch => self.check_exc_match(),
             CheckEgMatch => self.check_eg_match(),
-            BeforeWith => self.before_with(),
+            BeforeWith => self.before_with(&BEFORE_WITH),
             WithExceptStart => self.with_except_start(),
 
+            YieldValue => self.yield_value(),
+            Send => self.send(),
+            EndSend => self.end_send(),
+            GetYieldFromIter => self.get_yield_from_iter(),
+            GetAwaitable => self.get_awaitable(),
+            GetAiter => self.get_aiter(),
+            GetAnext => self.get_anext(),
+            EndAsyncFor => self.end_async_for(),
+            BeforeAsyncWith => self.before_with(&BEFORE_ASYNC_WITH),
+            CleanupThrow => self.cleanup_throw(),
+
             // Declined before anything is emitted; should one slip through, the interpreter is right.
-            _ => self.hand_over_here(HandOverReason::Instruction),
+            ReturnGenerator | InterpreterExit | ExitInitCheck => self.hand_over_here(HandOverReason::Instruction),
         }
     }
 

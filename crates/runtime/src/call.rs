@@ -55,6 +55,34 @@ pub(crate) unsafe fn run(
     }
 }
 
+/// Calls a function that compiled code runs with positional arguments (borrowed) that fill its parameters as they are;
+/// `None`, with nothing done, for others.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn call_compiled(
+    thread: *mut Thread,
+    function: *mut PyObject,
+    args: &[*mut PyObject],
+) -> Option<*mut PyObject> {
+    // SAFETY: see the contract.
+    unsafe {
+        let version = hook::version_for_call(thread, function);
+        if version.is_null() || !(*version).simple || (*version).argcount as usize != args.len() {
+            return None;
+        }
+        Py_INCREF(function);
+        let result = run(thread, version, function, |slots| {
+            for (index, &value) in args.iter().enumerate() {
+                slots.add(index).write(Py_NewRef(value));
+            }
+            true
+        });
+        Py_DECREF(function);
+        result
+    }
+}
+
 /// `nargsf` without the flag that lets the callee use the slot before the arguments.
 fn argument_count(nargsf: usize) -> usize {
     nargsf & !PY_VECTORCALL_ARGUMENTS_OFFSET

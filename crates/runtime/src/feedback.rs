@@ -14,6 +14,8 @@ pub mod seen {
     pub const TUPLE: u8 = 16;
     pub const DICT: u8 = 32;
     pub const RANGE: u8 = 64;
+    /// Iterators and awaitables that are generators or coroutines.
+    pub const GENERATOR: u8 = 1;
     /// Truth of a bool or None.
     pub const BOOL: u8 = 64;
     /// Attributes: an inline value or slot, a method of the class, an attribute of one module or class, what lies in an

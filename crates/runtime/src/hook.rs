@@ -416,7 +416,10 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
         if newest.is_null() {
             return;
         }
-        (*version).successor = (*newest).body;
+        (*version).successor = newest;
+        for point in &mut (*version).resume_points {
+            point.valid_at = null_mut();
+        }
         // Other functions of this code come here too, at once.
         (*version).check_calls = 0;
         (*version).check_edges = 0;

@@ -2,7 +2,7 @@
 //!
 //! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
 //! it; `thread`, `frame`, `safepoint`, `call`, `site`, `binding`, `construct`, `special` and `builtins` carry calls; `globals` and `attributes` are the inline
-//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `hook` and `version` tie code objects to
+//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook` and `version` tie code objects to
 //! machine code.
 
 pub mod api;
@@ -15,6 +15,7 @@ pub mod fast;
 pub mod feedback;
 pub mod frame;
 pub mod function_table;
+pub mod generator;
 pub mod globals;
 pub mod hook;
 pub mod iteration;
@@ -49,6 +50,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         safepoint::initialize()?;
         globals::initialize()?;
         probe::initialize();
+        generator::slots::initialize();
         hook::initialize(compiler)
     }
 }

@@ -1,7 +1,8 @@
 //! Boxing of ints and floats, and arithmetic on them where compiled code's own fast path did not apply.
 //!
 //! Float objects that die in compiled code are kept on a free list and used again: a box then costs a few
-//! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise.
+//! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise, and so are
+//! finished generators (`generator::pool`).
 
 use crate::feedback;
 use crate::ops;
@@ -414,7 +415,7 @@ runtime_fns! {
                 _ => false,
             }
         } else {
-            false
+            crate::generator::recycle(object)
         };
         if !kept {
             crate::api::_Py_Dealloc(object);
