@@ -228,7 +228,8 @@ impl<B: Builder> Emitter<'_, B> {
         let value = self.pop_owned();
         // A frame object that outlives the call shows where it ended.
         self.set_instruction_pointer();
-        self.b.jump(self.leave, &[value]);
+        let leave = self.leave_block();
+        self.b.jump(leave, &[value]);
         self.terminated = true;
     }
 

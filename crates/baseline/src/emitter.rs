@@ -4,6 +4,7 @@
 //! in a register until somebody could look at it in the frame's memory: at the end of a basic block, at an exception,
 //! when the interpreter takes over.
 
+use crate::assigned::{Locals, at_blocks};
 use crate::cold::{Cold, LastRaise, Stop, Way};
 use crate::entries::entered_when_returned;
 use crate::input::Input;
@@ -100,9 +101,11 @@ pub struct Emitter<'a, B: Builder> {
     pub blocks: Vec<Option<B::Block>>,
     /// Ways into each basic block.
     pub predecessors: Vec<u32>,
-    /// Leaves the function with the block's parameter.
-    pub leave: B::Block,
-    pub leave_value: B::Value,
+    /// Blocks that leave the function with their parameter, by the locals that may have to be dropped.
+    pub leaves: Vec<(Locals, B::Block, B::Value)>,
+    /// Locals that may have a value: where each basic block begins, and at the present instruction.
+    pub assigned_at: Vec<Locals>,
+    pub assigned: Locals,
     /// The instruction that is being compiled.
     pub at: Instruction,
     /// Index of that instruction.
@@ -140,8 +143,6 @@ impl<'a, B: Builder> Emitter<'a, B> {
         let thread = b.param(0);
         let frame = b.param(1);
         let tstate = b.load(Type::I64, thread, offset_of!(Thread, tstate) as i32);
-        let leave = b.create_block();
-        let leave_value = b.block_param(leave, Type::I64);
         let mut predecessors = vec![0; function.blocks.len()];
         for (number, block) in function.blocks.iter().enumerate() {
             if block.entry_depth.is_none() {
@@ -187,8 +188,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
             frame,
             blocks,
             predecessors,
-            leave,
-            leave_value,
+            leaves: Vec::new(),
+            assigned_at: at_blocks(function, input.parameters(), input.free_variables()),
+            assigned: Locals::none(function.nlocals_plus as usize),
             at: function.instructions[0],
             index: 0,
             skip: 0,

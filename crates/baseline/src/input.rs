@@ -1,6 +1,6 @@
 //! What a compilation starts from.
 
-use justjit_bytecode::{Function, Instruction, specialized_name};
+use justjit_bytecode::{Function, Instruction, flags, specialized_name};
 use justjit_runtime::attributes::{AttributeSite, Shape};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
@@ -144,6 +144,21 @@ impl Input<'_> {
     pub fn local_name(&self, index: u32) -> *mut PyObject {
         // SAFETY: decoding has checked the index.
         unsafe { PyTuple_GET_ITEM((*self.code).co_localsplusnames, index as Py_ssize_t) }
+    }
+
+    /// Slots that the caller fills.
+    pub fn parameters(&self) -> usize {
+        // SAFETY: a live code object.
+        let code = unsafe { &*self.code };
+        let starred = self.function.flags & flags::VARARGS != 0;
+        let keywords = self.function.flags & flags::VARKEYWORDS != 0;
+        (code.co_argcount + code.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
+    }
+
+    /// Slots at the end of the locals that hold free variables.
+    pub fn free_variables(&self) -> usize {
+        // SAFETY: a live code object.
+        unsafe { (*self.code).co_nfreevars as usize }
     }
 
     /// Whether the slot holds a free variable (else a cell of this function's own).

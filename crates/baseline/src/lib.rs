@@ -5,6 +5,7 @@
 //! compilation; the other modules are families of instructions.
 
 mod arithmetic;
+mod assigned;
 mod attributes;
 mod c_calls;
 mod calls;
@@ -117,7 +118,9 @@ impl<B: Builder> Emitter<'_, B> {
                 .unwrap_or_else(|| vec![emitter::Item::Memory; depth.into()]);
             self.terminated = false;
             self.likely_null.clear();
+            self.assigned = self.assigned_at[number].clone();
             for index in block.start..block.end {
+                self.assigned.assign(&function.instructions[index]);
                 if self.skip > 0 {
                     self.skip -= 1;
                     continue;

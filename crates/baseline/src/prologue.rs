@@ -1,5 +1,6 @@
 //! Entering and leaving a function.
 
+use crate::assigned::Locals;
 use crate::emitter::{Emitter, slot_offset};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_bytecode::{Opcode, flags};
@@ -10,8 +11,8 @@ use justjit_runtime::thread::Thread;
 use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
 
-/// Locals beyond this number are dropped by a loop in the runtime.
-const INLINE_DROPS: usize = 8;
+/// Where more locals than this number may have a value, they are dropped by a loop in the runtime.
+const INLINE_DROPS: usize = 10;
 
 impl<B: Builder> Emitter<'_, B> {
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
@@ -40,7 +41,7 @@ impl<B: Builder> Emitter<'_, B> {
         // stacktop, return_offset, owner (FRAME_OWNED_BY_THREAD): one word.
         let word = self.int(self.function.nlocals_plus.into());
         store(self, word, offset_of!(Frame, stacktop));
-        for local in self.parameters()..self.locals() {
+        for local in self.input.parameters()..self.locals() {
             self.b.store(null, frame, slot_offset(local));
         }
         self.b
@@ -55,15 +56,6 @@ impl<B: Builder> Emitter<'_, B> {
         let remaining = self.b.int_op_const(IntOp::Sub, remaining, 1);
         self.b.store(remaining, thread_state, offset);
         self.count(offset_of!(Version, calls));
-    }
-
-    /// Slots that the caller fills.
-    fn parameters(&self) -> usize {
-        // SAFETY: a live code object.
-        let code = unsafe { &*self.input.code };
-        let starred = self.function.flags & flags::VARARGS != 0;
-        let keywords = self.function.flags & flags::VARKEYWORDS != 0;
-        (code.co_argcount + code.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
     }
 
     /// Adds one to a counter of the version.
@@ -132,36 +124,63 @@ impl<B: Builder> Emitter<'_, B> {
         self.set_instruction_pointer();
     }
 
-    /// The block that leaves the function: unlinks the frame, drops the locals, pops it.
+    /// The block, with a parameter for the result, that leaves the function from the present instruction.
+    pub fn leave_block(&mut self) -> B::Block {
+        let inlined = self.leaves_inline(&self.assigned);
+        if let Some((_, block, _)) = self
+            .leaves
+            .iter()
+            .find(|(locals, ..)| *locals == self.assigned || !inlined && !self.leaves_inline(locals))
+        {
+            return *block;
+        }
+        let block = self.b.create_block();
+        let value = self.b.block_param(block, Type::I64);
+        self.leaves.push((self.assigned.clone(), block, value));
+        block
+    }
+
+    /// The blocks that leave the function: unlink the frame, drop the locals, pop it.
     pub fn epilogue(&mut self) {
-        self.b.switch_to(self.leave);
-        let value = self.leave_value;
-        let object = self.frame_field(offset_of!(Frame, frame_obj));
-        let by_runtime = self.b.create_block();
-        let locals = self.locals();
-        let resumable = self.function.is_resumable();
-        if resumable || locals > INLINE_DROPS || self.function.flags & flags::OPTIMIZED == 0 {
-            self.b.jump(by_runtime, &[]);
-        } else {
-            self.b.set_cold(by_runtime);
-            self.b.branch_if(object, by_runtime, &[]);
-            let previous = self.frame_field(offset_of!(Frame, previous));
-            self.b
-                .store(previous, self.tstate, offset_of!(ThreadState, current_frame) as i32);
-            for local in 0..locals {
+        for (locals, block, value) in std::mem::take(&mut self.leaves) {
+            self.b.switch_to(block);
+            let by_runtime = self.b.create_block();
+            if !self.leaves_inline(&locals) {
+                self.b.jump(by_runtime, &[]);
+            } else {
+                self.b.set_cold(by_runtime);
+                // Who has a frame object may have assigned to any local.
+                let object = self.frame_field(offset_of!(Frame, frame_obj));
+                self.b.branch_if(object, by_runtime, &[]);
+                self.leave_inline(&locals, value);
+            }
+            self.b.switch_to(by_runtime);
+            self.b.call(&LEAVE, &[self.thread, self.frame]);
+            self.b.ret(value);
+        }
+    }
+
+    /// Whether a function is left in machine code where these locals may have a value.
+    fn leaves_inline(&self, locals: &Locals) -> bool {
+        locals.len() <= INLINE_DROPS && self.function.flags & flags::OPTIMIZED != 0 && !self.function.is_resumable()
+    }
+
+    fn leave_inline(&mut self, locals: &Locals, value: B::Value) {
+        let previous = self.frame_field(offset_of!(Frame, previous));
+        self.b
+            .store(previous, self.tstate, offset_of!(ThreadState, current_frame) as i32);
+        for local in 0..self.locals() {
+            if locals.contains(local) {
                 let old = self.load_local(local as u32);
                 self.xdecref(old);
             }
-            self.b
-                .store(self.frame, self.tstate, offset_of!(ThreadState, datastack_top) as i32);
-            let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
-            let remaining = self.b.load(Type::I32, self.tstate, offset);
-            let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
-            self.b.store(remaining, self.tstate, offset);
-            self.b.ret(value);
         }
-        self.b.switch_to(by_runtime);
-        self.b.call(&LEAVE, &[self.thread, self.frame]);
+        self.b
+            .store(self.frame, self.tstate, offset_of!(ThreadState, datastack_top) as i32);
+        let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, self.tstate, offset);
+        let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
+        self.b.store(remaining, self.tstate, offset);
         self.b.ret(value);
     }
 }

@@ -252,7 +252,7 @@ unsafe fn callee(
             return cached;
         }
         let version = hook::version_for_call(thread, function);
-        if !version.is_null() {
+        if !version.is_null() && (*site).is_settling() {
             (*site).remember(version, function, nargs, kwnames);
         }
         version

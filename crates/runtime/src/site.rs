@@ -163,6 +163,13 @@ impl CallSite {
         }
     }
 
+    /// Whether a callee that is not cached is to be: a site that has met many caches one only now and then. Counts it.
+    #[inline]
+    pub(crate) fn is_settling(&mut self) -> bool {
+        self.misses += 1;
+        self.misses < 64 || self.misses.is_multiple_of(64)
+    }
+
     /// Caches a Python callee: for the machine code if that can call it, else for the runtime.
     ///
     /// # Safety
@@ -176,7 +183,6 @@ impl CallSite {
     ) {
         // SAFETY: see the contract.
         unsafe {
-            self.misses += 1;
             if self.fits(version, function, nargs, kwnames, false) {
                 let before = self.version;
                 if !before.is_null() {

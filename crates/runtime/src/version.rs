@@ -227,6 +227,7 @@ pub fn totals() -> Totals {
 
 impl Drop for Version {
     fn drop(&mut self) {
+        crate::hook::forget_entry(self);
         let registry = registry();
         if registry.live.remove(&(&raw const *self)) {
             registry.gone.add(self);
