@@ -282,8 +282,8 @@ impl AttributeSite {
                 self.store_mask = 0;
             }
             // What hides the class's value must not be a matter of what the value's type becomes.
-            // SAFETY: a live type.
             Kind::Dictionary { class_value, .. }
+                // SAFETY: a live type.
                 if unsafe { flags(tp) } & TPFLAGS_MANAGED_DICT != 0
                     && (class_value.is_null() || is_immutable_instance(class_value)) =>
             {
