@@ -535,6 +535,15 @@ class TestExplainAndDump:
         assert "YIELD_VALUE" in justjit.dump(f, "bytecode")
         assert justjit.dump(f, "clif")
         assert "return await thing" in justjit.dump(f, "asm")
+        assert "Never resumed by compiled code so far" in text
+
+        def numbers() -> Any:
+            yield 1
+
+        g = jit(numbers, baseline_calls=0)
+        assert sum(g()) == 1
+        assert "Never resumed" not in justjit.explain(g)
+        assert "1 calls so far, 2 resumes" in justjit.explain(g)
 
     def test_explain_not_hooked_and_declined(self) -> None:
         def plain_one() -> None: ...
