@@ -166,8 +166,10 @@ unsafe fn binary_method(op: usize, left: *mut PyTypeObject, right: *mut PyTypeOb
         if op >= 13 && !binary_slot((*left).tp_as_number, op).is_null() {
             return null_mut();
         }
-        // The other operand's class may have the reflected method, and a sequence has ways of its own.
-        if left != right && !is_plain_number(right) {
+        // The other operand's class may have the reflected method, and a sequence has ways of its own; to a number a
+        // subclass of a number's type is one.
+        let is_number = || [&raw mut PyLong_Type, &raw mut PyFloat_Type].map(|ty| PyType_IsSubtype(left, ty)) != [0, 0];
+        if left != right && (!is_plain_number(right) || is_number()) {
             return null_mut();
         }
         let sequence = (*left).tp_as_sequence;
