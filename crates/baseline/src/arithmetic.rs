@@ -85,7 +85,8 @@ impl<B: Builder> Emitter<'_, B> {
             Arg::Number(_) => None,
         };
         let target = local(left).filter(|&local| self.stored_next() == Some(local) && plain == nb::ADD);
-        let target = target.filter(|&target| local(right) != Some(target) && !self.stack.contains(&Item::Local(target)));
+        let target =
+            target.filter(|&target| local(right) != Some(target) && !self.stack.contains(&Item::Local(target)));
         if inlined == Inlined::Nothing && self.meets_others(seen::INT | seen::FLOAT | seen::STR) {
             self.binary_special(left, right);
             return;
@@ -99,9 +100,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.set_cold(slow);
         let join = self.b.create_block();
         let is_int = inlined == Inlined::Int;
-        let result = self
-            .b
-            .block_param(join, if is_int { Type::I64 } else { Type::F64 });
+        let result = self.b.block_param(join, if is_int { Type::I64 } else { Type::F64 });
         let object = self.b.block_param(join, Type::I64);
         let mut bits = None;
         let value = match inlined {
@@ -304,9 +303,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.set_cold(slow);
         let join = self.b.create_block();
         let is_int = number.bits.is_some();
-        let result = self
-            .b
-            .block_param(join, if is_int { Type::I64 } else { Type::F64 });
+        let result = self.b.block_param(join, if is_int { Type::I64 } else { Type::F64 });
         let object = self.b.block_param(join, Type::I64);
         let (value, bits) = self.negate_number(number, slow);
         let null = self.null();

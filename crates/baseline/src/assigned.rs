@@ -57,7 +57,9 @@ pub fn at_blocks(function: &Function, parameters: usize, free: usize) -> Vec<Loc
     let Some(first) = before.first_mut() else {
         return before;
     };
-    (0..parameters).chain(count - free..count).for_each(|local| first.insert(local));
+    (0..parameters)
+        .chain(count - free..count)
+        .for_each(|local| first.insert(local));
     // Sets only grow, so this ends; most functions take two rounds.
     let mut changed = true;
     while changed {

@@ -53,9 +53,7 @@ impl<B: Builder> Emitter<'_, B> {
         let mut shapes = self.input.shapes(self.index);
         // A method that is not called is bound, which is the runtime's.
         shapes.retain(|shape| !matches!(shape.finds, Finds::OfClass { is_method: true, .. }));
-        let has_property = shapes
-            .iter()
-            .any(|shape| matches!(shape.finds, Finds::Property { .. }));
+        let has_property = shapes.iter().any(|shape| matches!(shape.finds, Finds::Property { .. }));
         self.getter_site = has_property.then(|| self.special_site());
         let join = self.b.create_block();
         let result = self.b.block_param(join, Type::I64);

@@ -97,7 +97,8 @@ impl<B: Builder> Emitter<'_, B> {
         match form.kwnames {
             Some(kwnames) => {
                 let names = self.own(kwnames);
-                self.b.call_value(&CALL_KW, &[self.thread, form.site, items, count, names])
+                self.b
+                    .call_value(&CALL_KW, &[self.thread, form.site, items, count, names])
             }
             None => self.b.call_value(&CALL, &[self.thread, form.site, items, count]),
         }

@@ -78,7 +78,10 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.index + 1;
         next < block.end
             && self.function.instructions[next].opcode == Opcode::BinarySubscr
-            && !self.input.handover_points.contains(&self.function.instructions[next].offset)
+            && !self
+                .input
+                .handover_points
+                .contains(&self.function.instructions[next].offset)
     }
 
     /// An instruction that puts the top item into a container `arg` items below it.

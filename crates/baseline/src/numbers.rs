@@ -349,7 +349,13 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// Puts a number where `old` (an object, or NULL) is about to be replaced: over that, if nobody else has it; else
     /// gives the number's object, owned, to the rest. Goes to `done` when there is nothing left to store.
-    pub fn number_over(&mut self, number: Number<B::Value>, old: B::Value, may_be_null: bool, done: B::Block) -> B::Value {
+    pub fn number_over(
+        &mut self,
+        number: Number<B::Value>,
+        old: B::Value,
+        may_be_null: bool,
+        done: B::Block,
+    ) -> B::Value {
         let store = self.b.create_block();
         let object = self.b.block_param(store, Type::I64);
         if let Some(other) = number.object {

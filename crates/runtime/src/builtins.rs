@@ -1,11 +1,11 @@
 //! Calls of functions and methods that are written in C.
 
 use crate::api;
-use crate::numbers::new_int;
 use crate::feedback::seen;
+use crate::numbers::new_int;
 use crate::ops::reference::{Owned, PyResult, Raised};
-use crate::site::{CallSite, Callee};
 use crate::runtime_fns;
+use crate::site::{CallSite, Callee};
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ptr::null_mut;

@@ -48,12 +48,20 @@ unsafe fn stride_bounds(
             }
             let index = compact_value(object)? as isize;
             let index = if index < 0 { index + length } else { index };
-            Some(if step > 0 { index.clamp(0, length) } else { index.clamp(-1, length - 1) })
+            Some(if step > 0 {
+                index.clamp(0, length)
+            } else {
+                index.clamp(-1, length - 1)
+            })
         };
         let (first, last) = if step > 0 { (0, length) } else { (length - 1, -1) };
         let (from, to) = (value(start, first)?, value(stop, last)?);
         let distance = if step > 0 { to - from } else { from - to };
-        let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
+        let count = if distance <= 0 {
+            0
+        } else {
+            (distance - 1) / step.abs() + 1
+        };
         Some((from, count))
     }
 }

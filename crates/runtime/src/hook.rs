@@ -205,7 +205,11 @@ pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
             return null_mut();
         }
         let versions = &(*state).versions;
-        let found = versions.iter().rev().copied().find(|&version| (*version).vectorcall == entry);
+        let found = versions
+            .iter()
+            .rev()
+            .copied()
+            .find(|&version| (*version).vectorcall == entry);
         if let Some(version) = found {
             place.write(version);
         }

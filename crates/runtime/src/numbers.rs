@@ -196,7 +196,11 @@ pub unsafe fn new_int(value: i64) -> *mut PyObject {
     // SAFETY: see the contract.
     unsafe {
         let object = ready_int(value);
-        if object.is_null() { PyLong_FromLongLong(value) } else { object }
+        if object.is_null() {
+            PyLong_FromLongLong(value)
+        } else {
+            object
+        }
     }
 }
 

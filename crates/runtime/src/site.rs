@@ -136,7 +136,13 @@ impl CallSite {
     ) -> bool {
         // SAFETY: live objects.
         unsafe {
-            let make = |plan| if is_class { Callee::Class(plan) } else { Callee::Function(plan) };
+            let make = |plan| {
+                if is_class {
+                    Callee::Class(plan)
+                } else {
+                    Callee::Function(plan)
+                }
+            };
             if kwnames.is_null() && (*version).simple && (*version).argcount as usize == nargs {
                 match &self.inlined {
                     Some(Callee::Function(plan)) if !is_class && plan.is_plain() => return true,

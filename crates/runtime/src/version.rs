@@ -1,8 +1,8 @@
 //! A compiled form of a code object, and what is counted about it.
 
 use crate::attributes::AttributeSite;
-use crate::site::CallSite;
 use crate::layout::{Code, Frame};
+use crate::site::CallSite;
 use crate::thread::Thread;
 use pyo3_ffi::PyObject;
 use rustc_hash::FxHashSet;

@@ -91,6 +91,12 @@ pub(super) fn inline_kind(tp: *mut PyTypeObject, index: usize) -> Kind {
     }
 }
 
+/// Whether instances have their dictionary where the interpreter manages it.
+pub(super) fn has_managed_dictionary(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe { flags(tp) & TPFLAGS_MANAGED_DICT != 0 }
+}
+
 /// Whether instances have a dictionary of any kind.
 pub(super) unsafe fn has_dictionary(tp: *mut PyTypeObject) -> bool {
     // SAFETY: a live type.

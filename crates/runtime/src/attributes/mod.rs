@@ -19,8 +19,8 @@ use crate::site::CallSite;
 use crate::thread::Thread;
 use crate::types::class_attribute;
 use analysis::*;
-use apply::*;
 pub use apply::certainly_lacks;
+use apply::*;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -282,10 +282,8 @@ impl AttributeSite {
                 self.store_mask = 0;
             }
             // What hides the class's value must not be a matter of what the value's type becomes.
-            // SAFETY: a live type.
             Kind::Dictionary { class_value, .. }
-                if unsafe { flags(tp) } & TPFLAGS_MANAGED_DICT != 0
-                    && (class_value.is_null() || is_immutable_instance(class_value)) =>
+                if has_managed_dictionary(tp) && (class_value.is_null() || is_immutable_instance(class_value)) =>
             {
                 self.dictionary_version = entry.version;
             }
