@@ -8,7 +8,7 @@ CARGO := scripts/cargo.sh
 DEMO_PROGRAMS ?= richards,deltablue,chaos,nbody,fannkuch,raytrace,spectral_norm,unpack_sequence,scimark
 DEMO_REPEAT ?= 3
 # Of the conformance suite, what `make test` runs; `make conformance` runs all of it.
-CONFORMANCE_SHORT ?= test_grammar test_exceptions test_with test_scope test_patma test_class test_descr test_call test_unpack test_int test_float test_list test_dict test_traceback
+CONFORMANCE_SHORT ?= test_grammar test_exceptions test_with test_scope test_patma test_class test_descr test_call test_unpack test_int test_float test_list test_dict test_traceback test_generators test_yield_from test_coroutines test_asyncgen test_contextlib_async
 # How many random programs `make fuzz` compares.
 COUNT ?= 10000
 ARGS ?=

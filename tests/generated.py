@@ -27,13 +27,19 @@ def compare(source: str, plain: Worker, jit: Worker) -> None:
     """Raise a Difference if ``source`` behaves differently in any mode."""
     plain.begin("harness.run_case", source, FILENAME, "run", INTERPRETER, False)  # while the other one compiles
     found: dict[str, Any] = {}
-    try:
-        for mode in MODES:
+    crash = None
+    for mode in MODES:
+        try:
             found[mode] = jit.call("harness.run_case", source, FILENAME, "run", mode, False, timeout=30)
-    except WorkerCrashed as error:
-        raise Difference(source, mode, str(error)) from None
-    finally:
-        expected = plain.finish()
+        except WorkerCrashed as error:
+            crash = Difference(source, mode, str(error))
+            break
+    try:
+        expected = plain.finish(timeout=30)
+    except WorkerCrashed:
+        return  # nothing to compare with: the interpreter itself crashed, or the program takes too long
+    if crash is not None:
+        raise crash
     for mode, records in found.items():
         if what := difference(expected, records):
             raise Difference(source, mode, what)

@@ -271,7 +271,7 @@ class _Writer(Suspending):
                 parts = [self.expression(scope, self.one(["int", "float", "str"]), depth) for _ in range(self.below(4))]
                 return f"[{', '.join(parts)}]"
             case 1:
-                return f"[{self.comprehension_element(scope)} {self.comprehension_clause(scope)}]"
+                return f"[{self.comprehension_element(scope)} {self.comprehension_clause(scope)}][:24]"
             case 2:
                 return f"{self.atom(scope, 'list')}[{self.slice(scope)}]"
             case 3:

@@ -58,6 +58,7 @@ def _headline(function: types.FunctionType, record: FunctionStats) -> list[str]:
         return [
             f"{head}compiled by the {record.tier} tier: {record.bytecode_instructions} bytecode instructions to "
             f"{_size(record.code_bytes)} of machine code in {_time(record.compile_ns)}; {record.calls:,} calls so far"
+            + (f", {record.resumes:,} resumes" if record.resumes else "")
         ]
     if _core.is_hooked(function):
         return [f"{head}hooked, not compiled yet: it is called in the interpreter until it is"]

@@ -155,7 +155,7 @@ def main() -> int:
         plain = plain_run(name, options.timeout, options.fresh)
         return plain, None if options.plain_only else run_module(name, "compiled", options.timeout)
 
-    print(f"{'module':<28}{'tests':>7}{'same':>7}{'listed':>8}{'differ':>8}{'plain':>9}{'compiled':>10}")
+    print(f"{'module':<40}{'tests':>7}{'same':>7}{'listed':>8}{'differ':>8}{'plain':>9}{'compiled':>10}")
     totals, unlisted, seen = [0, 0, 0, 0], [], set()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for name, (plain, compiled) in zip(names, pool.map(both, names), strict=True):
@@ -167,8 +167,8 @@ def main() -> int:
             totals = [a + b for a, b in zip(totals, row, strict=True)]
             unlisted += new
             times = f"{plain.seconds:>8.1f}s" + (f"{compiled.seconds:>9.1f}s" if compiled else "")
-            print(f"{name:<28}{row[0]:>7}{row[1]:>7}{row[2]:>8}{row[3]:>8}{times}", flush=True)
-    print(f"{'all':<28}{totals[0]:>7}{totals[1]:>7}{totals[2]:>8}{totals[3]:>8}")
+            print(f"{name:<40}{row[0]:>7}{row[1]:>7}{row[2]:>8}{row[3]:>8}{times}", flush=True)
+    print(f"{'all':<40}{totals[0]:>7}{totals[1]:>7}{totals[2]:>8}{totals[3]:>8}")
     for test, plain_outcome, compiled_outcome, detail in unlisted:
         print(f"\n{test}\n  plain: {plain_outcome}\n  compiled: {compiled_outcome}")
         if options.details and detail:

@@ -3,9 +3,7 @@
 use crate::emitter::{Emitter, Item};
 use justjit_builder::{Builder, RuntimeFn, Type};
 use justjit_runtime::frame::{POP_EXCEPT, PUSH_EXC_INFO, RERAISE};
-use justjit_runtime::ops::exceptions::{
-    CHECK_EG_MATCH, CHECK_EXC_MATCH, RAISE_VARARGS, WITH_EXCEPT_START,
-};
+use justjit_runtime::ops::exceptions::{CHECK_EG_MATCH, CHECK_EXC_MATCH, RAISE_VARARGS, WITH_EXCEPT_START};
 
 impl<B: Builder> Emitter<'_, B> {
     /// `PUSH_EXC_INFO`.

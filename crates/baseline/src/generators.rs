@@ -10,7 +10,8 @@ use justjit_runtime::generator::MAKE_GENERATOR;
 use justjit_runtime::generator::asynchronous::WRAP_YIELDED;
 use justjit_runtime::layout::{Code, ExceptionStackItem, Frame, Generator, ThreadState, frame_state};
 use justjit_runtime::ops::awaiting::{
-    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_ANEXT_TO_SEND, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND, sent,
+    CLEANUP_THROW, END_ASYNC_FOR, GET_AITER, GET_ANEXT, GET_ANEXT_TO_SEND, GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND,
+    sent,
 };
 use justjit_runtime::ops::intrinsics::{CALL_INTRINSIC_1, unary};
 use justjit_runtime::thread::Thread;
@@ -21,16 +22,13 @@ use std::mem::offset_of;
 const RESUME_AFTER_YIELD_FROM: u32 = 2;
 
 /// Where a generator keeps what was handled before it was resumed; while it is suspended, its mark.
-const PREVIOUS_ITEM: i32 =
-    (offset_of!(Generator, exc_state) + offset_of!(ExceptionStackItem, previous_item)) as i32;
+const PREVIOUS_ITEM: i32 = (offset_of!(Generator, exc_state) + offset_of!(ExceptionStackItem, previous_item)) as i32;
 
 impl<B: Builder> Emitter<'_, B> {
     /// The call of a generator function: everything up to `RETURN_GENERATOR`.
     pub fn make_generator(&mut self) {
         let version = self.object::<Version>(self.input.version);
-        let generator = self
-            .b
-            .call_value(&MAKE_GENERATOR, &[self.thread, self.frame, version]);
+        let generator = self.b.call_value(&MAKE_GENERATOR, &[self.thread, self.frame, version]);
         self.b.ret(generator);
     }
 
@@ -48,9 +46,7 @@ impl<B: Builder> Emitter<'_, B> {
         let is_generator = self.has_type(generator, self.input.objects.generator_type);
         self.b.branch_unless(is_generator, general, &[]);
         let state = self.frame_state(generator);
-        let suspended = self
-            .b
-            .compare_const(IntCond::Eq, state, frame_state::SUSPENDED.into());
+        let suspended = self.b.compare_const(IntCond::Eq, state, frame_state::SUSPENDED.into());
         self.b.branch_unless(suspended, general, &[]);
         let point = self.load(generator, PREVIOUS_ITEM);
         self.b.branch_unless(point, general, &[]);
@@ -177,9 +173,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.push(Item::Memory);
         let watched = self.b.create_block();
         self.b.set_cold(watched);
-        let over = self
-            .b
-            .compare_const(IntCond::SignedGe, status, sent::WATCHED.into());
+        let over = self.b.compare_const(IntCond::SignedGe, status, sent::WATCHED.into());
         self.b.branch_if(over, watched, &[]);
         self.branch_on(status, false);
 

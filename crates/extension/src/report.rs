@@ -1,8 +1,8 @@
 //! What people see of compiled code: counters, explanations, dumps.
 
 use crate::compiler;
-use justjit_baseline::table::{Kind, describe};
 use justjit_baseline::decline_reason;
+use justjit_baseline::table::{Kind, describe};
 use justjit_bytecode::Function as Decoded;
 use justjit_cranelift::disassemble;
 use justjit_runtime::hook;

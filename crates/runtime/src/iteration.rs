@@ -1,11 +1,11 @@
 //! `for` over anything: the next item without a call through Python where the iterator's kind is known.
 
+use crate::api;
+use crate::call;
 use crate::feedback::{self, seen};
 use crate::generator::{self, Sent};
 use crate::layout::{offset, version_tag};
 use crate::numbers::new_int;
-use crate::api;
-use crate::call;
 use crate::ops::reference::{PyResult, Raised, interned};
 use crate::runtime_fns;
 use crate::thread::Thread;
@@ -104,14 +104,18 @@ unsafe fn iter_method(ty: *mut PyTypeObject) -> *mut PyObject {
     // SAFETY: the GIL guards the table; an index below its length.
     unsafe {
         let tag = version_tag(ty);
-        let entry = (&raw mut ITER_METHODS).cast::<(u32, *mut PyObject)>().add(tag as usize % 64);
+        let entry = (&raw mut ITER_METHODS)
+            .cast::<(u32, *mut PyObject)>()
+            .add(tag as usize % 64);
         if tag == 0 || (*entry).0 != tag {
             let method = class_attribute(ty, interned!(c"__iter__"));
             if api::PyUnstable_Type_AssignVersionTag(ty) == 0 {
                 return method;
             }
             let tag = version_tag(ty);
-            let entry = (&raw mut ITER_METHODS).cast::<(u32, *mut PyObject)>().add(tag as usize % 64);
+            let entry = (&raw mut ITER_METHODS)
+                .cast::<(u32, *mut PyObject)>()
+                .add(tag as usize % 64);
             entry.write((tag, method));
             return method;
         }

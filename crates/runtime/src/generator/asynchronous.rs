@@ -1,7 +1,7 @@
 //! The awaitables through which asynchronous generators are resumed: what `__anext__` and `asend` give.
 
 use super::slots::{method, send_by_method};
-use super::{Sent, set_stop_iteration};
+use super::{Sent, entrance, set_stop_iteration};
 use crate::api;
 use crate::layout::{AsyncSend, AsyncWrappedValue, Frame, Generator, awaitable_state, frame_state};
 use crate::ops::reference::{Owned, PyResult, Raised};
@@ -191,6 +191,19 @@ pub unsafe fn send_to(thread: *mut Thread, awaitable: *mut PyObject, value: *mut
     }
 }
 
+/// As [`send_to`], for who may come from another interpreter; `None` as well where compiled code does not resume the
+/// generator.
+unsafe fn send_from_outside(awaitable: *mut PyObject, value: *mut PyObject) -> Option<Sent> {
+    // SAFETY: an awaitable of the type; only the main interpreter's generators have an entrance.
+    unsafe {
+        let generator = (*awaitable.cast::<AsyncSend>()).generator;
+        if entrance(generator, null_mut()).is_null() {
+            return None;
+        }
+        send_to(thread::current(), awaitable, value)
+    }
+}
+
 /// Whether `async for` over this object may do without the awaitable of `__anext__` for the next item.
 ///
 /// # Safety
@@ -251,7 +264,7 @@ unsafe fn as_method(sent: Sent) -> *mut PyObject {
 unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by the interpreter as the slot.
     unsafe {
-        match (send_to(thread::current(), object, null_mut()), KNOWN.iternext) {
+        match (send_from_outside(object, null_mut()), KNOWN.iternext) {
             (Some(sent), _) => as_method(sent),
             (None, Some(original)) => original(object),
             (None, None) => null_mut(),
@@ -262,7 +275,7 @@ unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
 unsafe extern "C" fn send(object: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by the interpreter as the method, which has checked the type.
     unsafe {
-        match (send_to(thread::current(), object, value), KNOWN.send) {
+        match (send_from_outside(object, value), KNOWN.send) {
             (Some(sent), _) => as_method(sent),
             (None, Some(original)) => original(object, value),
             (None, None) => null_mut(),

@@ -144,7 +144,9 @@ pub(super) unsafe fn resume(
         };
         let (mut innermost, mut point, mut delegation) = (outermost, point, Some(delegation));
         let (mut current, mut exc_info) = ((*tstate).current_frame, (*tstate).exc_info);
-        let room = usize::try_from((*tstate).py_recursion_remaining).unwrap_or(0).min(LINKS);
+        let room = usize::try_from((*tstate).py_recursion_remaining)
+            .unwrap_or(0)
+            .min(LINKS);
         while let Some(here) = delegation
             && links.count < room
             && let Some((inner, next)) = receiver(thread, innermost, value)
@@ -172,7 +174,9 @@ pub(super) unsafe fn resume(
             links.count -= 1;
             (*thread).linked_bytes -= LINK_BYTES;
             let point = links.points[links.count].assume_init();
-            let Some(delegation) = &(*point).delegation else { continue };
+            let Some(delegation) = &(*point).delegation else {
+                continue;
+            };
             let frame = (*tstate).current_frame;
             let entry = match sent {
                 Sent::Yielded(value) => {

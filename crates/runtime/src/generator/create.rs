@@ -3,9 +3,7 @@
 use super::{mark, pool};
 use crate::api;
 use crate::hook;
-use crate::layout::{
-    Code, FRAME_OWNED_BY_GENERATOR, FRAME_SPECIALS_SIZE, Frame, Function, Generator, frame_state,
-};
+use crate::layout::{Code, FRAME_OWNED_BY_GENERATOR, FRAME_SPECIALS_SIZE, Frame, Function, Generator, frame_state};
 use crate::ops::reference::{Owned, PyResult};
 use crate::runtime_fns;
 use crate::safepoint;

@@ -22,7 +22,7 @@ use crate::frame::leave;
 use crate::hook;
 use crate::layout::{Code, ExceptionStackItem, Frame, Generator, frame_state};
 use crate::safepoint;
-use crate::thread::Thread;
+use crate::thread::{self, Thread};
 use crate::version::{Body, ResumePoint, Version};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -99,6 +99,24 @@ unsafe fn may_resume(generator: *mut Generator, value: *mut PyObject) -> bool {
     }
 }
 
+/// Where compiled code may go on with a generator that is sent `value` (borrowed; NULL for nothing); NULL where that is
+/// for the interpreter to do. It touches nothing but the generator: the interpreter's slots are those of all interpreters
+/// of the process, and come here with generators of others.
+///
+/// # Safety
+/// `generator` is of one of the three exact types, and its interpreter's GIL is held.
+#[inline]
+unsafe fn entrance(generator: *mut Generator, value: *mut PyObject) -> *const ResumePoint {
+    // SAFETY: see the contract.
+    unsafe {
+        if may_resume(generator, value) {
+            resume_point(generator)
+        } else {
+            std::ptr::null()
+        }
+    }
+}
+
 /// Resumes a generator, coroutine or asynchronous generator in compiled code; `value` (borrowed) is what is sent, NULL
 /// for nothing. `None` where that is for the interpreter to do, with nothing done.
 ///
@@ -108,20 +126,47 @@ unsafe fn may_resume(generator: *mut Generator, value: *mut PyObject) -> bool {
 pub unsafe fn resume(thread: *mut Thread, generator: *mut Generator, value: *mut PyObject) -> Option<Sent> {
     // SAFETY: see the contract.
     unsafe {
-        if !may_resume(generator, value) || !safepoint::runs_compiled(thread) {
-            return None;
-        }
-        let point = resume_point(generator);
+        let point = entrance(generator, value);
         if point.is_null() {
             return None;
         }
-        if safepoint::is_monitored(thread, (*point).code) {
+        resume_at(thread, generator, value, point)
+    }
+}
+
+/// See [`resume`]; `point` is the generator's [`entrance`].
+#[inline]
+unsafe fn resume_at(
+    thread: *mut Thread,
+    generator: *mut Generator,
+    value: *mut PyObject,
+    point: *const ResumePoint,
+) -> Option<Sent> {
+    // SAFETY: see the contract.
+    unsafe {
+        if !safepoint::runs_compiled(thread) || safepoint::is_monitored(thread, (*point).code) {
             return None;
         }
         Some(match &(*point).delegation {
             Some(delegation) => chain::resume(thread, generator, value, point, delegation),
             None => enter(thread, generator, value, point),
         })
+    }
+}
+
+/// As [`resume`], for who may come from another interpreter.
+///
+/// # Safety
+/// As for [`resume`].
+#[inline]
+unsafe fn resume_from_outside(generator: *mut Generator, value: *mut PyObject) -> Option<Sent> {
+    // SAFETY: see the contract; only the main interpreter's generators have an entrance.
+    unsafe {
+        let point = entrance(generator, value);
+        if point.is_null() {
+            return None;
+        }
+        resume_at(thread::current(), generator, value, point)
     }
 }
 

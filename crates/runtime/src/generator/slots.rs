@@ -4,12 +4,12 @@
 //! The types stay the exact ones, so that every exact check in CPython and in programs (`type(g) is
 //! types.GeneratorType`, `PyCoro_CheckExact`) goes on holding; a subtype with slots of its own would fail them.
 
-use super::{Sent, asynchronous, resume, set_stop_iteration};
+use super::{Sent, asynchronous, resume, resume_from_outside, set_stop_iteration};
 use crate::api;
 use crate::layout::Generator;
 use crate::ops::reference::{Owned, PyResult, Raised};
 use crate::probe;
-use crate::thread::{self, Thread};
+use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ffi::CStr;
 
@@ -129,7 +129,10 @@ unsafe fn install() -> PyResult<()> {
         (*originals).stop_iteration_has_context = has_context == Py_True();
         let next = wrapper(generator, c"__next__")?;
         if (*originals).iternext.is_none() || (*originals).am_send.is_none() {
-            PyErr_SetString(PyExc_SystemError, c"this interpreter's generators have no slots to resume them".as_ptr());
+            PyErr_SetString(
+                PyExc_SystemError,
+                c"this interpreter's generators have no slots to resume them".as_ptr(),
+            );
             return Err(Raised);
         }
         asynchronous::initialize()?;
@@ -180,7 +183,11 @@ unsafe fn wrapper(ty: *mut PyTypeObject, name: &CStr) -> PyResult<*mut WrapperDe
         }
         Py_DECREF(found);
         if Py_TYPE(found) != &raw mut PyWrapperDescr_Type {
-            PyErr_Format(PyExc_SystemError, c"this interpreter's %s is no slot".as_ptr(), name.as_ptr());
+            PyErr_Format(
+                PyExc_SystemError,
+                c"this interpreter's %s is no slot".as_ptr(),
+                name.as_ptr(),
+            );
             return Err(Raised);
         }
         Ok(found.cast())
@@ -190,7 +197,7 @@ unsafe fn wrapper(ty: *mut PyTypeObject, name: &CStr) -> PyResult<*mut WrapperDe
 unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by the interpreter as the slot.
     unsafe {
-        match resume(thread::current(), object.cast(), std::ptr::null_mut()) {
+        match resume_from_outside(object.cast(), std::ptr::null_mut()) {
             Some(Sent::Yielded(value)) => value,
             Some(Sent::Raised) => std::ptr::null_mut(),
             Some(Sent::Returned(value)) => {
@@ -213,7 +220,11 @@ unsafe extern "C" fn iternext(object: *mut PyObject) -> *mut PyObject {
 unsafe extern "C" fn am_send(object: *mut PyObject, value: *mut PyObject, result: *mut *mut PyObject) -> PySendResult {
     // SAFETY: called by the interpreter as the slot.
     unsafe {
-        let (status, object) = match send_to(thread::current(), object, value) {
+        let sent = match resume_from_outside(object.cast(), value) {
+            Some(sent) => sent,
+            None => send_by_interpreter(object, value),
+        };
+        let (status, object) = match sent {
             Sent::Yielded(value) => (PySendResult::PYGEN_NEXT, value),
             Sent::Returned(value) => (PySendResult::PYGEN_RETURN, value),
             Sent::Raised => (PySendResult::PYGEN_ERROR, std::ptr::null_mut()),
@@ -225,7 +236,7 @@ unsafe extern "C" fn am_send(object: *mut PyObject, value: *mut PyObject, result
 
 unsafe extern "C" fn send(object: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by the interpreter as the method, which has checked the type.
-    unsafe { send_by_method(thread::current(), object.cast(), value) }
+    unsafe { as_method(object.cast(), value, resume_from_outside(object.cast(), value)) }
 }
 
 /// What the method `send` does.
@@ -238,8 +249,14 @@ pub(super) unsafe fn send_by_method(
     value: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: see the contract.
+    unsafe { as_method(generator, value, resume(thread, generator, value)) }
+}
+
+/// What the method `send` gives where resuming gave `sent`.
+unsafe fn as_method(generator: *mut Generator, value: *mut PyObject, sent: Option<Sent>) -> *mut PyObject {
+    // SAFETY: the GIL is held; live objects.
     unsafe {
-        match resume(thread, generator, value) {
+        match sent {
             Some(Sent::Yielded(value)) => value,
             Some(Sent::Raised) => std::ptr::null_mut(),
             Some(Sent::Returned(value)) => {
@@ -266,9 +283,16 @@ pub(super) unsafe fn send_by_method(
 pub unsafe fn send_to(thread: *mut Thread, object: *mut PyObject, value: *mut PyObject) -> Sent {
     // SAFETY: see the contract.
     unsafe {
-        if let Some(sent) = resume(thread, object.cast(), value) {
-            return sent;
+        match resume(thread, object.cast(), value) {
+            Some(sent) => sent,
+            None => send_by_interpreter(object, value),
         }
+    }
+}
+
+unsafe fn send_by_interpreter(object: *mut PyObject, value: *mut PyObject) -> Sent {
+    // SAFETY: the slot of the object's type.
+    unsafe {
         let mut result = std::ptr::null_mut();
         match ORIGINALS.am_send.map(|original| original(object, value, &mut result)) {
             Some(PySendResult::PYGEN_NEXT) => Sent::Yielded(result),

@@ -72,16 +72,20 @@ unsafe fn get_awaitable_iterator(object: *mut PyObject, from: i32) -> PyResult<O
                 return;
             }
             match from {
-                1 => _ = raise!(
-                    PyExc_TypeError,
-                    c"'async with' received an object from __aenter__ that does not implement __await__: %.100s",
-                    type_name(object)
-                ),
-                2 => _ = raise!(
-                    PyExc_TypeError,
-                    c"'async with' received an object from __aexit__ that does not implement __await__: %.100s",
-                    type_name(object)
-                ),
+                1 => {
+                    _ = raise!(
+                        PyExc_TypeError,
+                        c"'async with' received an object from __aenter__ that does not implement __await__: %.100s",
+                        type_name(object)
+                    )
+                }
+                2 => {
+                    _ = raise!(
+                        PyExc_TypeError,
+                        c"'async with' received an object from __aexit__ that does not implement __await__: %.100s",
+                        type_name(object)
+                    )
+                }
                 _ => {}
             }
         })?;
