@@ -5,6 +5,7 @@ use crate::api;
 use crate::fast::{set_subscr, subscr};
 use crate::layout::version_tag;
 use crate::numbers::binary;
+use crate::ops::numbers::binary_op;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use crate::site::CallSite;
@@ -196,7 +197,10 @@ runtime_fns! {
                 (*site).remember_special(thread, function, 2, version_tag(left_type), version_tag(right_type));
             }
         }
-        binary(op, left, right, (*site).feedback)
+        if is_plain_number(left_type) || is_plain_number(right_type) {
+            return binary(op, left, right, (*site).feedback);
+        }
+        binary_op(op, left, right)
     }
 
     /// `BINARY_SUBSCR` (borrowed) at such a site.
