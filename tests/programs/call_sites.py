@@ -458,3 +458,41 @@ def case_order_of_new_attributes(rounds):
         other.a = 6
         seen.append(list(other.__dict__.items()))
     return seen
+
+
+@over((40,))
+def case_dictionaries_made_late(rounds):
+    class Numbers(list):
+        kind = "numbers"
+
+        def total(self):
+            return sum(self)
+
+    class Text(str):
+        kind = "text"
+
+        def twice(self):
+            return self + self
+
+    class Failed(Exception):
+        kind = "failed"
+
+        def describe(self):
+            return self.args
+
+    seen = []
+    kept = (Numbers([1, 2]), Text("a"), Failed("x"))
+    for number in range(rounds):
+        fresh = (Numbers([number]), Text(number), Failed(number))
+        for numbers, text, failed in (kept, fresh):
+            seen.append((numbers.total(), numbers.kind, text.twice(), text.kind, failed.describe(), failed.kind))
+        if number == 20:
+            kept[0].total = lambda: "own total"
+            kept[1].kind = "own kind"
+            kept[2].__dict__["describe"] = lambda: "own description"
+        if number == 25:
+            del kept[0].total
+        if number == 30:
+            Numbers.total = lambda self: "patched"
+            Text.kind = property(lambda self: "property")
+    return seen

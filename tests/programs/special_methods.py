@@ -71,6 +71,22 @@ class List(list):
         return "list item", key
 
 
+class Int(int):
+    def __add__(self, other):
+        return NotImplemented if other == 7 else ("int add", other)
+
+    def __mul__(self, other):
+        return NotImplemented
+
+
+class Float(float):
+    def __add__(self, other):
+        return NotImplemented
+
+    def __mul__(self, other):
+        return NotImplemented
+
+
 class Derived(make("Derived")):
     def __radd__(self, other):
         return "derived first", other
@@ -92,7 +108,7 @@ N = make("N")
 @over(
     *[
         (left, right)
-        for left in (lambda: N(1), lambda: Derived(2), lambda: List([1]), lambda: make("M")(3), lambda: 5, lambda: 2.5, lambda: "s")
+        for left in (lambda: N(1), lambda: Derived(2), lambda: List([1]), lambda: Int(4), lambda: Float(4), lambda: make("M")(3), lambda: 5, lambda: "s")
         for right in (7, 2.5, "s", [1], Derived(8))
     ]
 )
@@ -111,7 +127,7 @@ def case_operators(left, right):
 @over((5,), (7,), (2.5,), ("s",), (N(4),))
 def case_one_operator_at_many_types(other):
     seen = []
-    for left in [N(1)] * 12 + [Derived(2), List([1]), 3, 4.5, N(6)] * 4:
+    for left in [N(1)] * 12 + [Derived(2), List([1]), Int(3), Float(2), 3, 4.5, N(6)] * 3:
         try:
             value = left + other
             seen.append(repr(value))

@@ -141,6 +141,10 @@ impl<B: Builder> Emitter<'_, B> {
             let byte = self.b.load(Type::I8, object, guard as i32);
             self.b.branch_unless(byte, otherwise, &[]);
         }
+        if let Some(empty) = shape.empty {
+            let word = self.load(object, empty as i32);
+            self.b.branch_if(word, otherwise, &[]);
+        }
         if let Finds::OfClass {
             keys: Some((count, expected)),
             ..

@@ -5,6 +5,7 @@ use crate::api;
 use crate::fast::{set_subscr, subscr};
 use crate::layout::version_tag;
 use crate::numbers::binary;
+use crate::ops::numbers::binary_op;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use crate::site::CallSite;
@@ -166,8 +167,10 @@ unsafe fn binary_method(op: usize, left: *mut PyTypeObject, right: *mut PyTypeOb
         if op >= 13 && !binary_slot((*left).tp_as_number, op).is_null() {
             return null_mut();
         }
-        // The other operand's class may have the reflected method, and a sequence has ways of its own.
-        if left != right && !is_plain_number(right) {
+        // The other operand's class may have the reflected method, and a sequence has ways of its own; to a number a
+        // subclass of a number's type is one.
+        let is_number = || [&raw mut PyLong_Type, &raw mut PyFloat_Type].map(|ty| PyType_IsSubtype(left, ty)) != [0, 0];
+        if left != right && (!is_plain_number(right) || is_number()) {
             return null_mut();
         }
         let sequence = (*left).tp_as_sequence;
@@ -194,7 +197,10 @@ runtime_fns! {
                 (*site).remember_special(thread, function, 2, version_tag(left_type), version_tag(right_type));
             }
         }
-        binary(op, left, right, (*site).feedback)
+        if is_plain_number(left_type) || is_plain_number(right_type) {
+            return binary(op, left, right, (*site).feedback);
+        }
+        binary_op(op, left, right)
     }
 
     /// `BINARY_SUBSCR` (borrowed) at such a site.

@@ -165,6 +165,7 @@ pub(super) unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObje
                 class_value,
                 class_version,
                 is_method,
+                ..
             } => {
                 if !class_value.is_null() && version_tag(Py_TYPE(*class_value)) != *class_version {
                     return Outcome::Stale;

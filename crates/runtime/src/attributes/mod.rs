@@ -79,6 +79,8 @@ enum Kind {
         class_value: *mut PyObject,
         class_version: u32,
         is_method: bool,
+        /// Where the instance has its dictionary, or NULL.
+        place: Option<i64>,
     },
 }
 
@@ -132,6 +134,8 @@ pub struct Shape {
     pub version: u32,
     /// Offset of a byte that must not be zero.
     pub guard: Option<i64>,
+    /// Offset of a word that must be zero.
+    pub empty: Option<i64>,
     pub finds: Finds,
 }
 
@@ -218,12 +222,18 @@ impl AttributeSite {
                     keys: (shadow.keys_count != &raw const NO_KEYS)
                         .then_some((shadow.keys_count, shadow.keys_expected)),
                 };
-                Shape { version, guard, finds }
+                Shape {
+                    version,
+                    guard,
+                    empty: None,
+                    finds,
+                }
             };
             shapes.push(match kind {
                 Kind::Inline { offset, guard, index } => Shape {
                     version,
                     guard: Some(guard),
+                    empty: None,
                     finds: Finds::Value {
                         offset,
                         index: Some(index),
@@ -232,12 +242,14 @@ impl AttributeSite {
                 Kind::Slot { offset } => Shape {
                     version,
                     guard: None,
+                    empty: None,
                     finds: Finds::Value { offset, index: None },
                 },
                 Kind::Method { function, shadow } => of_class(function, true, shadow),
                 Kind::Property { property, getter } => Shape {
                     version,
                     guard: None,
+                    empty: None,
                     finds: Finds::Property {
                         // SAFETY: a property that is read only for objects whose type has the version and holds it.
                         field: unsafe { &raw const (*property.cast::<Property>()).prop_get },
@@ -247,6 +259,22 @@ impl AttributeSite {
                 Kind::ClassValue { value, shadow, .. } if is_immutable_instance(value) => {
                     of_class(value, false, shadow)
                 }
+                // Most instances never get a dictionary, though they may.
+                Kind::Dictionary {
+                    class_value,
+                    is_method,
+                    place: Some(place),
+                    ..
+                } if !class_value.is_null() && is_immutable_instance(class_value) => Shape {
+                    version,
+                    guard: None,
+                    empty: Some(place),
+                    finds: Finds::OfClass {
+                        object: class_value,
+                        is_method,
+                        keys: None,
+                    },
+                },
                 _ => continue,
             });
         }
@@ -283,9 +311,7 @@ impl AttributeSite {
             }
             // What hides the class's value must not be a matter of what the value's type becomes.
             Kind::Dictionary { class_value, .. }
-                // SAFETY: a live type.
-                if unsafe { flags(tp) } & TPFLAGS_MANAGED_DICT != 0
-                    && (class_value.is_null() || is_immutable_instance(class_value)) =>
+                if has_managed_dictionary(tp) && (class_value.is_null() || is_immutable_instance(class_value)) =>
             {
                 self.dictionary_version = entry.version;
             }
@@ -597,6 +623,7 @@ unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
                 class_value: null_mut(),
                 class_version: 0,
                 is_method: false,
+                place: None,
             };
             index
                 .map(|index| inline_kind(tp, index))
