@@ -25,8 +25,8 @@ mirror() {
         echo "$MIRROR"
         return
     fi
-    # The first entry of either form of apt's lists that names Debian's own archive.
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    # The first entry of either form of apt's lists that names Debian's own archive; not every system has all of these files.
+    { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
         sed -nE 's/^(URIs:|deb( \[[^]]*\])?) *([^ ]*\/debian)\/?( .*)?$/\3/p' | head -1
 }
 

@@ -42,6 +42,13 @@ def fresh(f: Any) -> Any:
     return types.FunctionType(f.__code__.replace(), globals(), f.__name__)
 
 
+def too_large() -> Any:
+    """A function that is declined, for its size."""
+    namespace: dict[str, Any] = {}
+    exec("def f(x):\n" + "    x = -(-x)\n" * 6000 + "    return x", namespace)
+    return namespace["f"]
+
+
 def twice(f: Any) -> Any:
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -216,12 +223,11 @@ class TestJit:
             jit(loop, speed=9)  # type: ignore[call-overload]
 
     def test_declined_function_still_works(self) -> None:
-        @jit(baseline_calls=0)
-        def numbers(n: int) -> Any:
-            yield from range(n)
-
-        assert list(numbers(3)) == [0, 1, 2]
-        assert justjit.stats(numbers).tier == "interpreter"
+        function = too_large()
+        jit(function, baseline_calls=0)
+        assert function(3) == 3
+        assert justjit.stats(function).tier == "interpreter"
+        assert justjit.stats(function).declined == "more than 20000 instructions"
 
     def test_replaced_code_defaults_and_keyword_defaults(self) -> None:
         def f(a: int, b: int = 1, *, c: int = 1) -> Any:
@@ -447,6 +453,19 @@ class TestStats:
         assert "machine code" in repr(found)
         assert found.as_dict()["calls"] == 10
 
+    def test_resumes(self) -> None:
+        def numbers(n: int) -> Any:
+            yield from range(n)
+
+        f = jit(numbers, baseline_calls=0)
+        before = justjit.stats().resumes
+        for _ in range(10):
+            assert sum(f(20)) == 190
+        found = justjit.stats(f)
+        assert (found.tier, found.calls, found.resumes) == ("baseline", 10, 10 * 21)
+        assert "resumes" in repr(found)
+        assert justjit.stats().resumes >= before + 10 * 21
+
     def test_never_hooked(self) -> None:
         def f() -> None: ...
 
@@ -501,16 +520,39 @@ class TestExplainAndDump:
         assert text.instructions[0].opname == "RESUME"
         assert text.stats.name.endswith("loop")
 
+    def test_explain_and_dump_show_suspension(self) -> None:
+        async def waits(thing: Any) -> Any:
+            return await thing
+
+        f = jit(waits, baseline_calls=0)
+        f(None).close()
+        text = justjit.explain(f)
+        assert "compiled by the baseline tier" in text
+        assert {"YIELD_VALUE", "SEND"} <= {
+            i.opname for i in text.instructions if i.status in ("compiled", "runtime call")
+        }
+        assert "resume point" in justjit.dump(f, "cfg")
+        assert "YIELD_VALUE" in justjit.dump(f, "bytecode")
+        assert justjit.dump(f, "clif")
+        assert "return await thing" in justjit.dump(f, "asm")
+        assert "Never resumed by compiled code so far" in text
+
+        def numbers() -> Any:
+            yield 1
+
+        g = jit(numbers, baseline_calls=0)
+        assert sum(g()) == 1
+        assert "Never resumed" not in justjit.explain(g)
+        assert "1 calls so far, 2 resumes" in justjit.explain(g)
+
     def test_explain_not_hooked_and_declined(self) -> None:
         def plain_one() -> None: ...
 
-        def generator() -> Any:
-            yield 1
-
+        function = too_large()
         assert "not hooked" in justjit.explain(plain_one)
-        jit(generator, baseline_calls=0)
-        generator()
-        assert "not compiled: " in justjit.explain(generator).splitlines()[0]
+        jit(function, baseline_calls=0)
+        function(3)
+        assert "not compiled: " in justjit.explain(function).splitlines()[0]
 
     @pytest.mark.parametrize("what", ["bytecode", "cfg", "clif", "asm"])
     def test_dump(self, what: Any) -> None:

@@ -706,3 +706,34 @@ class TestSwitching:
         )
         assert out[0] == "20000 30000.0 unsupported operand type(s) for +: 'float' and 'str'"
         assert out[1] == "True {}"
+
+
+class TestOtherInterpreters:
+    def test_generators_of_other_interpreters(self, run: Any) -> None:  # noqa: F811
+        # The types' slots are those of all interpreters of the process, some of them without the main one's GIL.
+        text = (
+            "import asyncio\n"
+            "def leaf(n):\n    for i in range(n):\n        got = yield i\n"
+            "def g(n):\n    yield from leaf(n)\n    return n\n"
+            "async def numbers(n):\n    for i in range(n):\n        await asyncio.sleep(0)\n        yield i\n"
+            "async def main(n):\n    return sum([x async for x in numbers(n)])\n"
+            "def work():\n"
+            "    h = g(3)\n    assert [next(h), h.send(1), h.__next__()] == [0, 1, 2]\n"
+            "    assert sum(g(500)) == 124750 and list(map(str, g(3))) == ['0', '1', '2']\n"
+            "    assert asyncio.run(main(50)) == 1225\n"
+            "for _ in range(20): work()\n"
+        )
+        out = run(
+            "import _interpreters as interpreters\n"
+            f"text = {text!r}\n"
+            "def there(kind, failures):\n"
+            "    i = interpreters.create(kind)\n    failures.append(interpreters.run_string(i, text))\n    interpreters.destroy(i)\n"
+            "failures = []\n"
+            "for kind in ('legacy', 'isolated'):\n"
+            "    threads = [threading.Thread(target=there, args=(kind, failures)) for _ in range(2)]\n"
+            "    for t in threads: t.start()\n"
+            "    exec(text, {'__name__': 'main_one'})\n"
+            "    for t in threads: t.join()\n"
+            "print(failures)"
+        )
+        assert out == ["[None, None, None, None]"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import re
@@ -13,6 +14,7 @@ from justjit import _core
 from justjit._stats import FunctionStats, _size, _time, function_stats
 
 COMPILED = "compiled"
+_SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _MARKER = re.compile(r"^(\s*)@L(\d+)[ \t]*")
 _STATUSES = {
     COMPILED: "compiled to machine code",
@@ -58,6 +60,7 @@ def _headline(function: types.FunctionType, record: FunctionStats) -> list[str]:
         return [
             f"{head}compiled by the {record.tier} tier: {record.bytecode_instructions} bytecode instructions to "
             f"{_size(record.code_bytes)} of machine code in {_time(record.compile_ns)}; {record.calls:,} calls so far"
+            + (f", {record.resumes:,} resumes" if record.resumes else "")
         ]
     if _core.is_hooked(function):
         return [f"{head}hooked, not compiled yet: it is called in the interpreter until it is"]
@@ -96,6 +99,11 @@ def explain(function: types.FunctionType) -> Explanation:
         parts = [f"{counts[status]} {words}" for status, words in _STATUSES.items() if counts[status]]
         parts += [f"{count} {status}" for status, count in counts.items() if status not in _STATUSES]
         lines.append(f"Of {len(instructions)} instructions: {', '.join(parts)}.")
+    if record.calls and not record.resumes and function.__code__.co_flags & _SUSPENDS and record.versions:
+        lines.append(
+            "Never resumed by compiled code so far: an interpreted `for` or `await` resumes it in the interpreter. "
+            "Compile what loops over it or awaits it as well."
+        )
     lines.extend(
         f"Handed over {count:,} times at run time: {reason}"
         for reason, count in sorted(record.handovers.items(), key=lambda item: -item[1])

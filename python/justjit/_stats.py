@@ -52,6 +52,8 @@ class Stats(_Record):
     """Compiled forms made, recompiled ones counted again."""
     calls: int
     """Calls of compiled code."""
+    resumes: int
+    """Times that compiled code went on with a suspended generator or coroutine."""
     back_edges: int
     """Loop rounds in compiled code."""
     compile_ns: int
@@ -80,6 +82,7 @@ class Stats(_Record):
                 + (" (limit reached: nothing more is compiled)" if self.limit_reached else ""),
             ),
             ("calls", f"{self.calls:,}"),
+            ("resumes", f"{self.resumes:,}"),
             ("back edges", f"{self.back_edges:,}"),
             ("inline caches", f"{self.cache_hits:,} hits, {self.cache_misses:,} misses"),
             ("functions declined", f"{self.functions_declined:,}"),
@@ -98,6 +101,8 @@ class FunctionStats(_Record):
     tier: str
     """Who runs it now: "interpreter" or "baseline"."""
     calls: int
+    resumes: int
+    """Times that its compiled code went on with a suspended frame: of a generator, coroutine or async generator."""
     back_edges: int
     compile_ns: int
     code_bytes: int
@@ -122,6 +127,8 @@ class FunctionStats(_Record):
             ("hand-overs", f"{sum(self.handovers.values()):,}"),
             *_reasons(self.handovers),
         ]
+        if self.resumes:
+            rows.insert(2, ("resumes", f"{self.resumes:,}"))
         if self.declined is not None:
             rows.insert(1, ("declined", self.declined))
         return _table(self.name, rows)

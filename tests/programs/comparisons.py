@@ -269,3 +269,54 @@ def case_isinstance_and_subclass(a):
 
 def case_isinstance_wrong_second():
     return isinstance(1, 5)
+
+
+class Equal:
+    def __init__(self, to):
+        self.to = to
+
+    def __eq__(self, other):
+        if self.to == "raise":
+            raise ValueError("compared")
+        return other == self.to
+
+    __hash__ = None
+
+
+NAN = float("nan")
+
+
+@over(
+    *[
+        (item, kind(container))
+        for item in (1, 2**40, -3, True, 1.0, "a", "ab", "", None, NAN, Equal(1), Equal("zz"), "é", "日本")
+        for container in ([1, 2, 3], [2**40, "ab"], [True, "a"], [1.0, None, -3], [], [NAN, Equal("a")], ["", "é", "日", "日本"])
+        for kind in (list, tuple)
+    ],
+    (5, [6, Equal("raise")]),
+    ("x", (None, 1, Equal("raise"))),
+    (1, {1: 2}),
+    ([], {1: 2}),
+    (Equal(1), {1: 2}),
+    ("a", "cab"),
+    (1, "abc"),
+    (1, 5),
+)
+def case_in(item, container):
+    try:
+        return item in container, item not in container, 1 if item in container else 2
+    except (TypeError, ValueError) as error:
+        return type(error).__name__, str(error)
+
+
+@over(*[(value,) for value in (0, 1, -1, 2**30, 2**70, "", "a", [], [0], (), (0,), {}, {1: 2}, None, True, False, 0.0, 1.5, object)])
+def case_truth(value):
+    hits = 0
+    if value:
+        hits += 1
+    if not value:
+        hits += 2
+    while value:
+        hits += 4
+        break
+    return hits, bool(value), not value

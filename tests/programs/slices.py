@@ -130,3 +130,49 @@ def case_index_mutates_list():
             return 5
 
     return s[0 : Shrinks()]
+
+
+class Odd:
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        return self.value
+
+
+@over(*[(list(range(7)), start, stop, step) for start in (None, 0, 2, -3, 9, -9, Odd(1), 2**70) for stop in (None, 0, 5, -1, 20, -20) for step in (1, 2, -1, -3, 7, -9)])
+def case_strides(items, start, stop, step):
+    return items[start:stop:step], tuple(items)[start:stop:step], "abcdefg"[start:stop:step]
+
+
+@over((list(range(5)), 0), (list(range(5)), None), (list(range(5)), "x"), (5, 1), ({}, 1), (list(range(5)), True))
+def case_odd_strides(items, step):
+    try:
+        return items[::step]
+    except (TypeError, ValueError, KeyError) as error:
+        return type(error).__name__, str(error)
+
+
+@over(*[(start, stop, value) for start in (None, 0, 2, -2, 9, Odd(3)) for stop in (None, 1, -1, 20, 0) for value in ([], [1, 2, 3], (7,), "ab", range(2))])
+def case_stored_slices(start, stop, value):
+    items = list(range(6))
+    items[start:stop] = value
+    return items
+
+
+@over((1, 3), (None, None), (3, 1))
+def case_stored_into_itself(start, stop):
+    items = list(range(5))
+    items[start:stop] = items
+    items[: start] = items[stop::-1]
+    return items
+
+
+@over((5,), ("ab",), (None,), (Odd(1),), ([],))
+def case_odd_values_for_a_slice(value):
+    items = [1, 2, 3]
+    try:
+        items[1:2] = value
+    except TypeError as error:
+        return str(error), items
+    return items

@@ -20,7 +20,7 @@ instructions.
 - **Baseline** is how the instruction is compiled:
 ";
 
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 4] = [
     (Kind::Inline, "machine code that needs no call in the usual case"),
     (
         Kind::FastPath,
@@ -30,10 +30,6 @@ const KINDS: [(Kind, &str); 5] = [
     (
         Kind::Runtime,
         "a call of the runtime, which may have a fast path of its own",
-    ),
-    (
-        Kind::Declined,
-        "part of generators and coroutines, whose functions the interpreter runs",
     ),
     (Kind::Absent, "never in a function's code"),
 ];

@@ -17,12 +17,11 @@ use std::mem::offset_of;
 
 /// What is emitted after the function's own code.
 pub enum Cold<V, B> {
-    /// An exception is set at an instruction, whose address the frame has if `located`.
+    /// An exception is set at an instruction, whose address the frame has.
     Raise {
         block: B,
         instruction: Instruction,
         stack: Vec<Item<V>>,
-        located: bool,
         traceback: bool,
     },
     /// A reference count became zero.
@@ -60,23 +59,18 @@ impl<B: Builder> Emitter<'_, B> {
         let block = if self.stack.iter().all(|item| *item == Item::Memory) {
             self.shared_raise((self.at.handler, self.stack.len(), true))
         } else {
-            self.put_off_raise(true, true)
+            self.put_off_raise(true)
         };
         self.last_raise = Some((self.at.offset, self.stack.clone(), block));
         block
     }
 
-    /// As [`Emitter::raise_block`], where the frame does not have the instruction's address yet.
-    pub fn raise_block_unlocated(&mut self) -> B::Block {
-        self.put_off_raise(false, true)
-    }
-
     /// As [`Emitter::raise_block`], for an exception that keeps its traceback.
     pub fn raise_block_again(&mut self) -> B::Block {
-        self.put_off_raise(true, false)
+        self.put_off_raise(false)
     }
 
-    fn put_off_raise(&mut self, located: bool, traceback: bool) -> B::Block {
+    fn put_off_raise(&mut self, traceback: bool) -> B::Block {
         let block = self.b.create_block();
         self.b.set_cold(block);
         let (instruction, stack) = (self.at, self.stack.clone());
@@ -84,7 +78,6 @@ impl<B: Builder> Emitter<'_, B> {
             block,
             instruction,
             stack,
-            located,
             traceback,
         });
         block
@@ -186,7 +179,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.hand_over_at(address, depth, reason);
     }
 
-    fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
+    pub fn hand_over_at(&mut self, address: B::Value, depth: usize, reason: HandOverReason) {
         let depth = self.int32(depth as i32);
         let reason = self.int32(reason as i32);
         let throw = self.int32(0);
@@ -198,6 +191,7 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// Emits what was put off.
     pub fn emit_cold(&mut self) {
+        self.in_cold = true;
         while let Some(cold) = self.cold.pop() {
             match cold {
                 Cold::Deallocate {
@@ -216,10 +210,9 @@ impl<B: Builder> Emitter<'_, B> {
                     block,
                     instruction,
                     stack,
-                    located,
                     traceback,
                 } => {
-                    self.begin_cold(block, instruction, stack, located);
+                    self.begin_cold(block, instruction, stack, true);
                     self.flush();
                     let shared = self.shared_raise((instruction.handler, self.stack.len(), traceback));
                     self.b.jump(shared, &[]);
@@ -269,7 +262,8 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
-        let body = self.load(version, offset_of!(Version, successor) as i32);
+        let successor = self.load(version, offset_of!(Version, successor) as i32);
+        let body = self.load(successor, offset_of!(Version, body) as i32);
         let header = self.block_at(instruction.target.expect("a jump"));
         let entry = self.int(self.entry_number(header));
         let args = [self.thread, self.frame, entry];
@@ -280,15 +274,6 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.ret(result);
         self.b.switch_to(next);
         verdict
-    }
-
-    /// The number by which a body is entered at a loop header: 1 and up, in the order of offsets.
-    pub fn entry_number(&self, block: u32) -> i64 {
-        let before = &self.function.blocks[..=block as usize];
-        before
-            .iter()
-            .filter(|block| block.is_loop_header && block.entry_depth.is_some())
-            .count() as i64
     }
 
     fn begin_cold(&mut self, block: B::Block, instruction: Instruction, stack: Vec<Item<B::Value>>, located: bool) {

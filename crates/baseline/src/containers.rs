@@ -1,10 +1,11 @@
 //! Building, indexing and unpacking containers; strings are built here too.
 
 use crate::emitter::{Emitter, Item, Known, Operand};
+use crate::numbers::Arg;
 use justjit_builder::Type;
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn};
 use justjit_bytecode::Opcode;
-use justjit_runtime::fast::{SET_SUBSCR, SLICE, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
+use justjit_runtime::fast::{SET_SLICE, SET_SUBSCR, SLICE, STRIDE, SUBSCR, UNPACK, UNPACK_TO_LOCALS};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
@@ -50,6 +51,17 @@ impl<B: Builder> Emitter<'_, B> {
         let step = (self.at.arg == 3).then(|| self.pop());
         let stop = self.pop();
         let start = self.pop();
+        if let Some(step) = step
+            && self.indexes_next()
+        {
+            self.skip += 1;
+            self.at = self.function.instructions[self.index + 1];
+            let container = self.pop();
+            let args = [container.value, start.value, stop.value, step.value];
+            let result = self.call_object(&STRIDE, &args, &[container, start, stop, step]);
+            self.push_owned(result);
+            return;
+        }
         let step_value = match step {
             Some(step) => step.value,
             None => self.null(),
@@ -58,6 +70,18 @@ impl<B: Builder> Emitter<'_, B> {
         operands.extend(step);
         let result = self.call_object(&ops::BUILD_SLICE, &[start.value, stop.value, step_value], &operands);
         self.push_owned(result);
+    }
+
+    /// Whether the next instruction is a `BINARY_SUBSCR` that can be done along with the present one.
+    fn indexes_next(&self) -> bool {
+        let block = &self.function.blocks[self.at.block as usize];
+        let next = self.index + 1;
+        next < block.end
+            && self.function.instructions[next].opcode == Opcode::BinarySubscr
+            && !self
+                .input
+                .handover_points
+                .contains(&self.function.instructions[next].offset)
     }
 
     /// An instruction that puts the top item into a container `arg` items below it.
@@ -87,7 +111,7 @@ impl<B: Builder> Emitter<'_, B> {
     fn item_address(
         &mut self,
         container: Operand<B::Value>,
-        key: Operand<B::Value>,
+        key: Arg<B::Value>,
         tuple: bool,
         otherwise: B::Block,
     ) -> B::Value {
@@ -98,20 +122,32 @@ impl<B: Builder> Emitter<'_, B> {
         };
         let right = self.has_type(container.value, ty);
         self.b.branch_unless(right, otherwise, &[]);
-        let index = match key.known {
-            Known::Int(index) => self.int(index),
-            _ => {
-                let is_int = self.has_type(key.value, self.input.objects.long_type);
+        let size = self.load(container.value, offset::OB_SIZE);
+        let index = match key {
+            Arg::Object(operand) if !matches!(operand.known, Known::Int(_)) => {
+                let is_int = self.has_type(operand.value, self.input.objects.long_type);
                 self.b.branch_unless(is_int, otherwise, &[]);
                 // Not negative and of one digit at most: the tag is 8 or, for zero, 1.
-                let tag = self.load(key.value, offset::LONG_TAG);
+                let tag = self.load(operand.value, offset::LONG_TAG);
                 let odd = self.b.int_op_const(IntOp::And, tag, !9);
                 self.b.branch_if(odd, otherwise, &[]);
-                let digit = self.b.load(Type::I32, key.value, offset::LONG_DIGIT);
+                let digit = self.b.load(Type::I32, operand.value, offset::LONG_DIGIT);
                 self.b.zero_extend(Type::I64, digit)
             }
+            _ => {
+                let (index, _) = self.unbox_int(key, otherwise);
+                match key.known() {
+                    Known::Int(index) if index >= 0 => self.int(index),
+                    Known::Int(_) => self.b.int_op(IntOp::Add, size, index),
+                    _ => {
+                        // From the end, if negative.
+                        let sign = self.b.int_op_const(IntOp::ShrSigned, index, 63);
+                        let base = self.b.int_op(IntOp::And, sign, size);
+                        self.b.int_op(IntOp::Add, index, base)
+                    }
+                }
+            }
         };
-        let size = self.load(container.value, offset::OB_SIZE);
         let inside = self.b.compare(IntCond::UnsignedLt, index, size);
         self.b.branch_unless(inside, otherwise, &[]);
         let scaled = self.b.int_op_const(IntOp::Shl, index, 3);
@@ -126,11 +162,15 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// `BINARY_SUBSCR`.
     pub fn binary_subscr(&mut self) {
-        let key = self.pop();
+        let key = self.pop_arg();
         let container = self.pop();
-        let negative = matches!(key.known, Known::Int(index) if index < 0);
         let tuple = self.seen() & seen::LIST == 0;
-        if negative || !self.inlines(seen::LIST | seen::TUPLE) {
+        if !self.inlines(seen::LIST | seen::TUPLE) {
+            let key = self.arg_object(key);
+            if self.meets_others(seen::DICT | seen::STR) {
+                self.subscr_special(container, key);
+                return;
+            }
             let feedback = self.feedback();
             let result = self.call_object(&SUBSCR, &[container.value, key.value, feedback], &[container, key]);
             self.push_owned(result);
@@ -143,10 +183,11 @@ impl<B: Builder> Emitter<'_, B> {
         let at = self.item_address(container, key, tuple, slow);
         let value = self.load(at, 0);
         self.incref(value);
-        self.release(key);
+        self.release_arg(key);
         self.release(container);
         self.b.jump(join, &[value]);
         self.b.switch_to(slow);
+        let key = self.arg_object(key);
         let feedback = self.feedback();
         let value = self.call_object(&SUBSCR, &[container.value, key.value, feedback], &[container, key]);
         self.b.jump(join, &[value]);
@@ -156,26 +197,39 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// `STORE_SUBSCR`.
     pub fn store_subscr(&mut self) {
-        let key = self.pop();
+        let key = self.pop_arg();
         let container = self.pop();
-        let value = self.pop();
+        let value = self.pop_arg();
+        if self.meets_others(seen::LIST | seen::DICT) {
+            let value = self.arg_object(value);
+            let key = self.arg_object(key);
+            self.set_subscr_special(container, key, value);
+            return;
+        }
         let slow = self.b.create_block();
         let join = self.b.create_block();
-        let negative = matches!(key.known, Known::Int(index) if index < 0);
-        if negative || !self.inlines(seen::LIST) {
+        if !self.inlines(seen::LIST) {
             self.b.jump(slow, &[]);
         } else {
             self.b.set_cold(slow);
             let at = self.item_address(container, key, false, slow);
             let old = self.load(at, 0);
-            let new = self.own(value);
+            let stored = self.b.create_block();
+            let new = match value {
+                Arg::Object(operand) => self.own(operand),
+                Arg::Number(number) => self.number_over(number, old, true, stored),
+            };
             self.b.store(new, at, 0);
-            self.decref(old);
-            self.release(key);
+            self.xdecref(old);
+            self.b.jump(stored, &[]);
+            self.b.switch_to(stored);
+            self.release_arg(key);
             self.release(container);
             self.b.jump(join, &[]);
         }
         self.b.switch_to(slow);
+        let value = self.arg_object(value);
+        let key = self.arg_object(key);
         let feedback = self.feedback();
         let args = [container.value, key.value, value.value, feedback];
         self.call_status(&SET_SUBSCR, &args, &[value, container, key]);
@@ -207,7 +261,7 @@ impl<B: Builder> Emitter<'_, B> {
         let container = self.pop();
         let value = self.pop();
         let args = [container.value, start.value, stop.value, value.value];
-        self.call_status(&ops::STORE_SLICE, &args, &[value, container, start, stop]);
+        self.call_status(&SET_SLICE, &args, &[value, container, start, stop]);
     }
 
     /// `UNPACK_SEQUENCE`: the first item comes to lie on top.

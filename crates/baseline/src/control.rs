@@ -1,13 +1,13 @@
 //! Jumps, tests, loops and returns.
 
-use crate::emitter::{Emitter, Item, Operand};
-use justjit_builder::{Builder, IntCond, IntOp, Type};
+use crate::emitter::{Emitter, Item, Known, Number, Operand};
+use crate::numbers::ANY_BITS;
+use justjit_builder::{Builder, FloatCond, IntCond, IntOp, Type};
 use justjit_bytecode::Opcode;
 use justjit_runtime::fast::TO_BOOL;
 use justjit_runtime::feedback::seen;
 use justjit_runtime::iteration::{FOR_ITER, GET_ITER};
 use justjit_runtime::layout::offset;
-use justjit_runtime::numbers::{BOX_INT, SMALL_INT_MAX, SMALL_INT_MIN};
 use justjit_runtime::version::Version;
 use std::mem::offset_of;
 
@@ -34,7 +34,7 @@ impl<B: Builder> Emitter<'_, B> {
     }
 
     /// Jumps where `condition` says: to the instruction's target, or on.
-    fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
+    pub fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
         self.flush();
         let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
         let next = self.machine_block(self.block_at(self.at.next));
@@ -75,17 +75,61 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// `TO_BOOL`.
     pub fn convert_to_bool(&mut self) {
-        if let Some(Item::Bool(_)) = self.stack.last() {
-            return;
+        match self.stack.last() {
+            Some(Item::Bool(_)) => return,
+            Some(&Item::Number(number)) => {
+                self.stack.pop();
+                let value = self.truth_of_number(number);
+                self.push(Item::Bool(value));
+                return;
+            }
+            _ => {}
         }
         let operand = self.pop();
         let value = self.truth(operand);
         self.push(Item::Bool(value));
     }
 
+    /// The truth of a number as an `I8`.
+    fn truth_of_number(&mut self, number: Number<B::Value>) -> B::Value {
+        let truth = match number.bits {
+            Some(_) => self.b.compare_const(IntCond::Ne, number.value, 0),
+            None => {
+                let zero = self.b.float(0.0);
+                self.b.float_compare(FloatCond::Ne, number.value, zero)
+            }
+        };
+        let Some(object) = number.object else {
+            return truth;
+        };
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Type::I8);
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        self.b.branch(object, (slow, &[]), (join, &[truth]));
+        self.b.switch_to(slow);
+        let operand = Operand {
+            value: object,
+            owned: true,
+            known: Known::Nothing,
+            local: None,
+            immortal: false,
+        };
+        let feedback = self.feedback();
+        let status = self.call_status(&TO_BOOL, &[object, feedback], &[operand]);
+        let status = self.b.truncate(Type::I8, status);
+        self.b.jump(join, &[status]);
+        self.b.switch_to(join);
+        result
+    }
+
     /// The truth of an operand as an `I8`; gives it up.
     fn truth(&mut self, operand: Operand<B::Value>) -> B::Value {
         let feedback = self.feedback();
+        let sized = seen::LIST | seen::TUPLE | seen::STR | seen::DICT;
+        if self.inlines(seen::INT | sized) && !self.inlines(seen::BOOL) {
+            return self.truth_of_size(operand);
+        }
         if !self.inlines(seen::BOOL) {
             let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
             return self.b.truncate(Type::I8, status);
@@ -105,6 +149,40 @@ impl<B: Builder> Emitter<'_, B> {
         // What is known this way is immortal.
         self.b.branch(known, (join, &[is_true]), (slow, &[]));
         self.b.switch_to(slow);
+        let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
+        let status = self.b.truncate(Type::I8, status);
+        self.b.jump(join, &[status]);
+        self.b.switch_to(join);
+        result
+    }
+
+    /// The truth of what is an int, or of one type that has a size, in the usual case.
+    fn truth_of_size(&mut self, operand: Operand<B::Value>) -> B::Value {
+        let objects = self.input.objects;
+        let (ty, is_int) = match self.seen() {
+            bits if bits & seen::INT != 0 => (objects.long_type, true),
+            bits if bits & seen::LIST != 0 => (objects.list_type, false),
+            bits if bits & seen::STR != 0 => (objects.unicode_type, false),
+            bits if bits & seen::TUPLE != 0 => (objects.tuple_type, false),
+            _ => (objects.dict_type, false),
+        };
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Type::I8);
+        let right = self.has_type(operand.value, ty);
+        self.b.branch_unless(right, slow, &[]);
+        // All of them have their size at one place; that of an int stands above three bits of its tag.
+        let size = self.load(operand.value, offset::OB_SIZE);
+        let truth = if is_int {
+            self.b.compare_const(IntCond::UnsignedGe, size, 8)
+        } else {
+            self.b.compare_const(IntCond::Ne, size, 0)
+        };
+        self.release(operand);
+        self.b.jump(join, &[truth]);
+        self.b.switch_to(slow);
+        let feedback = self.feedback();
         let status = self.call_status(&TO_BOOL, &[operand.value, feedback], &[operand]);
         let status = self.b.truncate(Type::I8, status);
         self.b.jump(join, &[status]);
@@ -150,14 +228,15 @@ impl<B: Builder> Emitter<'_, B> {
         let value = self.pop_owned();
         // A frame object that outlives the call shows where it ended.
         self.set_instruction_pointer();
-        self.b.jump(self.leave, &[value]);
+        let leave = self.leave_block();
+        self.b.jump(leave, &[value]);
         self.terminated = true;
     }
 
     /// `GET_ITER`.
     pub fn get_iter(&mut self) {
         let operand = self.pop();
-        let result = self.call_object(&GET_ITER, &[operand.value], &[operand]);
+        let result = self.call_object(&GET_ITER, &[self.thread, operand.value], &[operand]);
         self.push_owned(result);
     }
 
@@ -170,36 +249,60 @@ impl<B: Builder> Emitter<'_, B> {
         self.flush();
         let iterator = self.peek(1);
         let join = self.b.create_block();
+        // The numbers of a range come with the item's object, which is then NULL.
+        let is_range = self.inlines(seen::RANGE) && !self.inlines(seen::LIST | seen::TUPLE);
         let item = self.b.block_param(join, Type::I64);
+        let number = is_range.then(|| self.b.block_param(join, Type::I64));
         let exhausted = self.b.create_block();
         let general = self.b.create_block();
         if self.inlines(seen::LIST | seen::TUPLE) {
             self.b.set_cold(general);
             let list = self.seen() & seen::LIST != 0;
             self.next_of_sequence(iterator, list, general, join);
-        } else if self.inlines(seen::RANGE) {
+        } else if is_range {
             self.b.set_cold(general);
             self.next_of_range(iterator, general, exhausted, join);
+        } else if self.inlines(seen::GENERATOR) {
+            self.b.set_cold(general);
+            self.next_of_generator(iterator, general, exhausted, join);
         } else {
             self.b.jump(general, &[]);
         }
         self.b.switch_to(general);
         let feedback = self.feedback();
         self.set_instruction_pointer();
-        let next = self.b.call_value(&FOR_ITER, &[iterator, feedback]);
+        let next = self.b.call_value(&FOR_ITER, &[self.thread, iterator, feedback]);
         let some = self.b.compare_const(IntCond::UnsignedGt, next, 1);
         let none = self.b.create_block();
-        self.b.branch(some, (join, &[next]), (none, &[]));
+        self.b.branch_unless(some, none, &[]);
+        // What ran may have made somebody watch.
+        self.push_owned(next);
+        self.safepoint(self.at.next, true);
+        self.stack.pop();
+        let results = if is_range { vec![next, self.null()] } else { vec![next] };
+        self.b.jump(join, &results);
         self.b.switch_to(none);
         let raise = self.raise_block();
         self.b.branch(next, (raise, &[]), (exhausted, &[]));
 
         self.b.switch_to(exhausted);
         self.decref(iterator);
+        if !self.inlines(seen::LIST | seen::TUPLE | seen::RANGE) {
+            self.stack.pop();
+            self.safepoint(exit, true);
+            self.stack.push(Item::Memory);
+        }
         self.b.jump(exit_block, &[]);
 
         self.b.switch_to(join);
-        self.push_owned(item);
+        self.push(match number {
+            Some(value) => Item::Number(Number {
+                value,
+                bits: Some(ANY_BITS),
+                object: Some(item),
+            }),
+            None => Item::Owned(item),
+        });
         if self.only_falls_into(self.block_at(self.at.next) as usize) {
             self.b.jump(next_block, &[]);
             self.carry = Some(self.stack.clone());
@@ -223,21 +326,8 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.store(next, iterator, offset::RANGEITER_START);
         let less = self.b.int_op_const(IntOp::Sub, remaining, 1);
         self.b.store(less, iterator, offset::RANGEITER_LEN);
-        // The number that the loop variable has may be written over when nobody else has it.
-        if let Some(local) = self.stored_next() {
-            let fresh = self.b.create_block();
-            let old = self.load_local(local);
-            self.b.branch_unless(old, fresh, &[]);
-            self.overwrite_int(old, value, fresh, |this, object| {
-                this.incref(object);
-                this.b.jump(join, &[object]);
-            });
-            self.b.switch_to(fresh);
-        }
-        let number = self.b.call_value(&BOX_INT, &[value]);
-        let raise = self.raise_block_unlocated();
-        self.b.branch_unless(number, raise, &[]);
-        self.b.jump(join, &[number]);
+        let null = self.null();
+        self.b.jump(join, &[null, value]);
     }
 
     /// The local that the next instruction stores the top of the stack to.
@@ -248,44 +338,6 @@ impl<B: Builder> Emitter<'_, B> {
             Opcode::StoreFastLoadFast | Opcode::StoreFastStoreFast => Some(next.arg >> 4),
             _ => None,
         }
-    }
-
-    /// Writes `value` over an object, if that is an exact int of one digit that only one reference leads to, and the
-    /// value needs one digit and is no small int; `done` ends that path. All else goes to `fresh`.
-    pub fn overwrite_int(
-        &mut self,
-        object: B::Value,
-        value: B::Value,
-        fresh: B::Block,
-        done: impl FnOnce(&mut Self, B::Value),
-    ) {
-        let count = self.b.load(Type::I64, object, offset::OB_REFCNT);
-        let alone = self.b.compare_const(IntCond::Eq, count, 1);
-        self.b.branch_unless(alone, fresh, &[]);
-        let is_int = self.has_type(object, self.input.objects.long_type);
-        let tag = self.load(object, offset::LONG_TAG);
-        let compact = self.b.compare_const(IntCond::UnsignedLt, tag, 16);
-        let suits = self.b.int_op(IntOp::And, is_int, compact);
-        // One digit: -2**30 < value < 2**30.
-        let shifted = self.b.int_op_const(IntOp::Add, value, (1 << 30) - 1);
-        let fits = self.b.compare_const(IntCond::UnsignedLt, shifted, (1 << 31) - 1);
-        let suits = self.b.int_op(IntOp::And, suits, fits);
-        let shifted = self.b.int_op_const(IntOp::Sub, value, SMALL_INT_MIN);
-        let large = self
-            .b
-            .compare_const(IntCond::UnsignedGt, shifted, SMALL_INT_MAX - SMALL_INT_MIN);
-        let suits = self.b.int_op(IntOp::And, suits, large);
-        self.b.branch_unless(suits, fresh, &[]);
-        // Tag: one digit, sign 0 or 2.
-        let sign = self.b.int_op_const(IntOp::ShrSigned, value, 63);
-        let negative = self.b.int_op_const(IntOp::And, sign, 2);
-        let tag = self.b.int_op_const(IntOp::Or, negative, 8);
-        self.b.store(tag, object, offset::LONG_TAG);
-        let flipped = self.b.int_op(IntOp::Xor, value, sign);
-        let magnitude = self.b.int_op(IntOp::Sub, flipped, sign);
-        let digit = self.b.truncate(Type::I32, magnitude);
-        self.b.store(digit, object, offset::LONG_DIGIT);
-        done(self, object);
     }
 
     /// The next item of a list or tuple iterator; what is at its end, and other iterators, go to `general`.

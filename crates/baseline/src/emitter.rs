@@ -4,7 +4,9 @@
 //! in a register until somebody could look at it in the frame's memory: at the end of a basic block, at an exception,
 //! when the interpreter takes over.
 
+use crate::assigned::{Locals, at_blocks};
 use crate::cold::{Cold, LastRaise, Stop, Way};
+use crate::entries::entered_when_returned;
 use crate::input::Input;
 use justjit_builder::{Builder, IntCond, IntOp, Type};
 use justjit_bytecode::{Function, Instruction};
@@ -27,6 +29,19 @@ pub enum Item<V> {
     Null,
     /// An `I8`, 0 or 1, that stands for False or True.
     Bool(V),
+    /// A number that is no object yet.
+    Number(Number<V>),
+}
+
+/// A number in a register, for which an object is made only when somebody wants one.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Number<V> {
+    /// An `F64`, or an `I64`.
+    pub value: V,
+    /// For ints, the bits that the magnitude takes at most; `None` for floats.
+    pub bits: Option<u8>,
+    /// Where an instruction's general way may have given another object: that, owned, or NULL when the number counts.
+    pub object: Option<V>,
 }
 
 /// A constant and what is known of it.
@@ -60,6 +75,19 @@ pub struct Operand<V> {
     pub immortal: bool,
 }
 
+impl<V> Operand<V> {
+    /// A value that the instruction owns, of which nothing is known.
+    pub fn owned(value: V) -> Self {
+        Operand {
+            value,
+            owned: true,
+            known: Known::Nothing,
+            local: None,
+            immortal: false,
+        }
+    }
+}
+
 /// The state of a compilation.
 pub struct Emitter<'a, B: Builder> {
     pub b: &'a mut B,
@@ -73,15 +101,19 @@ pub struct Emitter<'a, B: Builder> {
     pub blocks: Vec<Option<B::Block>>,
     /// Ways into each basic block.
     pub predecessors: Vec<u32>,
-    /// Leaves the function with the block's parameter.
-    pub leave: B::Block,
-    pub leave_value: B::Value,
+    /// Blocks that leave the function with their parameter, by the locals that may have to be dropped.
+    pub leaves: Vec<(Locals, B::Block, B::Value)>,
+    /// Locals that may have a value: where each basic block begins, and at the present instruction.
+    pub assigned_at: Vec<Locals>,
+    pub assigned: Locals,
     /// The instruction that is being compiled.
     pub at: Instruction,
     /// Index of that instruction.
     pub index: usize,
     /// Instructions behind the present one that it has done already.
     pub skip: usize,
+    /// The call site of the present attribute instruction, if it enters properties' getters.
+    pub getter_site: Option<B::Value>,
     /// Stack depths whose item is NULL in the usual case: there is no self for the call.
     pub likely_null: Vec<usize>,
     /// The code behind the present point cannot be reached.
@@ -89,6 +121,8 @@ pub struct Emitter<'a, B: Builder> {
     /// The stack that a conditional jump leaves in registers for the block behind it.
     pub carry: Option<Vec<Item<B::Value>>>,
     pub cold: Vec<Cold<B::Value, B::Block>>,
+    /// What is emitted now is out of line.
+    pub in_cold: bool,
     /// Shared ends of exceptions' ways.
     pub raising: Vec<(Way, B::Block)>,
     /// Shared ends of safepoints that stop; parameters: the verdict, where the interpreter goes on.
@@ -109,10 +143,15 @@ impl<'a, B: Builder> Emitter<'a, B> {
         let thread = b.param(0);
         let frame = b.param(1);
         let tstate = b.load(Type::I64, thread, offset_of!(Thread, tstate) as i32);
-        let leave = b.create_block();
-        let leave_value = b.block_param(leave, Type::I64);
         let mut predecessors = vec![0; function.blocks.len()];
-        for block in function.blocks.iter().filter(|block| block.entry_depth.is_some()) {
+        for (number, block) in function.blocks.iter().enumerate() {
+            if block.entry_depth.is_none() {
+                continue;
+            }
+            if block.is_resume_point {
+                // Never falls through to a place where a suspended frame goes on.
+                predecessors[number] += 2;
+            }
             for &successor in &block.successors {
                 predecessors[successor as usize] += 1;
             }
@@ -121,12 +160,17 @@ impl<'a, B: Builder> Emitter<'a, B> {
                 predecessors[handler as usize] += 2;
             }
         }
+        for number in entered_when_returned(function) {
+            predecessors[number as usize] += 2;
+        }
         if let Some(first) = predecessors.first_mut() {
             *first += 1;
         }
         let mut blocks = Vec::with_capacity(function.blocks.len());
-        for block in &function.blocks {
-            blocks.push(block.entry_depth.map(|_| {
+        for (number, block) in function.blocks.iter().enumerate() {
+            // What makes a generator is done by the runtime.
+            let emitted = block.entry_depth.filter(|_| number > 0 || !function.is_resumable());
+            blocks.push(emitted.map(|_| {
                 let machine = b.create_block();
                 if block.is_handler {
                     b.set_cold(machine);
@@ -144,15 +188,18 @@ impl<'a, B: Builder> Emitter<'a, B> {
             frame,
             blocks,
             predecessors,
-            leave,
-            leave_value,
+            leaves: Vec::new(),
+            assigned_at: at_blocks(function, input.parameters(), input.free_variables()),
+            assigned: Locals::none(function.nlocals_plus as usize),
             at: function.instructions[0],
             index: 0,
             skip: 0,
+            getter_site: None,
             likely_null: Vec::new(),
             terminated: false,
             carry: None,
             cold: Vec::new(),
+            in_cold: false,
             raising: Vec::new(),
             stopping: Vec::new(),
             last_raise: None,
@@ -343,22 +390,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
         match item {
             Item::Memory => {
                 let offset = self.stack_slot(depth);
-                let value = self.b.load(Type::I64, self.frame, offset);
-                Operand {
-                    value,
-                    owned: true,
-                    known: nothing,
-                    local: None,
-                    immortal: false,
-                }
+                Operand::owned(self.b.load(Type::I64, self.frame, offset))
             }
-            Item::Owned(value) => Operand {
-                value,
-                owned: true,
-                known: nothing,
-                local: None,
-                immortal: false,
-            },
+            Item::Owned(value) => Operand::owned(value),
             Item::Local(local) => {
                 let value = self.load_local(local);
                 Operand {
@@ -396,6 +430,13 @@ impl<'a, B: Builder> Emitter<'a, B> {
                     immortal: true,
                 }
             }
+            Item::Number(number) => Operand {
+                value: self.number_object(number),
+                owned: true,
+                known: nothing,
+                local: None,
+                immortal: false,
+            },
         }
     }
 
@@ -414,6 +455,9 @@ impl<'a, B: Builder> Emitter<'a, B> {
     /// The value of the item `from_top` below the top (1 is the top), borrowed from the stack.
     pub fn peek(&mut self, from_top: usize) -> B::Value {
         let depth = self.stack.len() - from_top;
+        if matches!(self.stack[depth], Item::Number(_)) {
+            return self.own_at(depth);
+        }
         let operand = self.operand(self.stack[depth], depth);
         operand.value
     }

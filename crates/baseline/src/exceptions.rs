@@ -1,11 +1,9 @@
 //! Raising, handling, and `with`.
 
 use crate::emitter::{Emitter, Item};
-use justjit_builder::{Builder, Type};
+use justjit_builder::{Builder, RuntimeFn, Type};
 use justjit_runtime::frame::{POP_EXCEPT, PUSH_EXC_INFO, RERAISE};
-use justjit_runtime::ops::exceptions::{
-    BEFORE_WITH, CHECK_EG_MATCH, CHECK_EXC_MATCH, RAISE_VARARGS, WITH_EXCEPT_START,
-};
+use justjit_runtime::ops::exceptions::{CHECK_EG_MATCH, CHECK_EXC_MATCH, RAISE_VARARGS, WITH_EXCEPT_START};
 
 impl<B: Builder> Emitter<'_, B> {
     /// `PUSH_EXC_INFO`.
@@ -88,12 +86,12 @@ impl<B: Builder> Emitter<'_, B> {
         self.stack.extend([Item::Memory, Item::Memory]);
     }
 
-    /// `BEFORE_WITH`: the exit function and the result of `__enter__`.
-    pub fn before_with(&mut self) {
+    /// `BEFORE_WITH` and `BEFORE_ASYNC_WITH`: the exit method and the result of the enter method.
+    pub fn before_with(&mut self, enter: &RuntimeFn) {
         let manager = self.pop();
         let depth = self.depth();
         let out = self.stack_address(depth);
-        let entered = self.call_object(&BEFORE_WITH, &[manager.value, out], &[manager]);
+        let entered = self.call_object(enter, &[manager.value, out], &[manager]);
         self.push(Item::Memory);
         self.push_owned(entered);
     }

@@ -1,12 +1,12 @@
 //! What a compilation starts from.
 
-use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
-use justjit_runtime::attributes::AttributeSite;
-use justjit_runtime::call::CallSite;
+use justjit_bytecode::{Function, Instruction, flags, specialized_name};
+use justjit_runtime::attributes::{AttributeSite, Shape};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
-use justjit_runtime::version::Version;
+use justjit_runtime::site::{CallSite, Callee};
+use justjit_runtime::version::{ResumePoint, Version};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 
@@ -23,10 +23,16 @@ pub struct Objects {
     pub unicode_type: *const (),
     pub dict_type: *const (),
     pub function_type: *const (),
+    pub generator_type: *const (),
+    pub coroutine_type: *const (),
+    pub type_type: *const (),
+    pub builtin_type: *const (),
+    pub method_descriptor_type: *const (),
     pub range_iterator_type: *const (),
     pub list_iterator_type: *const (),
     pub tuple_iterator_type: *const (),
     pub assertion_error: *const (),
+    pub not_implemented: *const (),
 }
 
 impl Objects {
@@ -53,9 +59,15 @@ impl Objects {
                 unicode_type: (&raw const PyUnicode_Type).cast(),
                 dict_type: (&raw const PyDict_Type).cast(),
                 function_type: (&raw const PyFunction_Type).cast(),
+                generator_type: (&raw const PyGen_Type).cast(),
+                coroutine_type: (&raw const PyCoro_Type).cast(),
+                type_type: (&raw const PyType_Type).cast(),
+                builtin_type: (&raw const PyCFunction_Type).cast(),
+                method_descriptor_type: (&raw const PyMethodDescr_Type).cast(),
                 range_iterator_type: (&raw const PyRangeIter_Type).cast(),
                 list_iterator_type: iterator_type(PyList_New(0)),
                 tuple_iterator_type: iterator_type(PyTuple_New(0)),
+                not_implemented: Py_NotImplemented().cast_const().cast(),
                 assertion_error: PyExc_AssertionError.cast_const().cast(),
             }
         }
@@ -70,6 +82,8 @@ pub struct Input<'a> {
     pub builtins: *mut PyObject,
     pub objects: Objects,
     pub version: *mut Version,
+    /// The version that this one is to replace, or NULL.
+    pub older: *const Version,
     /// Instruction offsets (bytes) at which the interpreter takes over, for tests.
     pub handover_points: &'a [u32],
     /// Nothing is known yet: the code calls the runtime, which notes what it sees.
@@ -103,6 +117,20 @@ impl Input<'_> {
         unsafe { (&raw mut (*self.version).feedback[0]).add(index) }
     }
 
+    /// The resume point at a basic block.
+    pub fn resume_point(&self, block: u32) -> *const ResumePoint {
+        let start = self.function.instructions[self.function.blocks[block as usize].start].start;
+        // SAFETY: the code is live, and the version has a resume point for each place where a frame is resumed.
+        unsafe {
+            let instr_ptr = Code::instructions(self.code).add(start as usize / 2);
+            let points = &(*self.version).resume_points;
+            points
+                .iter()
+                .find(|point| point.instr_ptr == instr_ptr)
+                .expect("a frame is resumed behind a yield")
+        }
+    }
+
     pub fn constant(&self, index: u32) -> *mut PyObject {
         // SAFETY: decoding has checked the index.
         unsafe { PyTuple_GET_ITEM((*self.code).co_consts, index as Py_ssize_t) }
@@ -118,23 +146,60 @@ impl Input<'_> {
         unsafe { PyTuple_GET_ITEM((*self.code).co_localsplusnames, index as Py_ssize_t) }
     }
 
+    /// Slots that the caller fills.
+    pub fn parameters(&self) -> usize {
+        // SAFETY: a live code object.
+        let code = unsafe { &*self.code };
+        let starred = self.function.flags & flags::VARARGS != 0;
+        let keywords = self.function.flags & flags::VARKEYWORDS != 0;
+        (code.co_argcount + code.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
+    }
+
+    /// Slots at the end of the locals that hold free variables.
+    pub fn free_variables(&self) -> usize {
+        // SAFETY: a live code object.
+        unsafe { (*self.code).co_nfreevars as usize }
+    }
+
     /// Whether the slot holds a free variable (else a cell of this function's own).
     pub fn is_free(&self, index: u32) -> bool {
         // SAFETY: a live code object.
         unsafe { index as i32 >= (*self.code).co_nlocalsplus - (*self.code).co_nfreevars }
     }
 
-    pub fn call_site(&self, index: usize) -> *const CallSite {
+    /// What the call instruction is to do by itself, by what the version before has met there.
+    pub fn callee(&self, index: usize) -> Option<&Callee> {
+        // SAFETY: the older version lives as long as the code object.
+        let older = unsafe { self.older.as_ref() }?;
+        let at = older.call_sites.binary_search_by_key(&index, |site| site.index).ok()?;
+        older.call_sites[at].lesson()
+    }
+
+    /// A cache for the call instruction, whose code calls `inlined` by itself.
+    pub fn call_site(&self, index: usize, inlined: Option<&Callee>) -> *const CallSite {
         let mut site = Box::new(CallSite::new());
         site.feedback = self.feedback(index);
         site.owner = self.version;
+        site.index = index;
+        site.inlined = inlined.cloned();
         let address: *const CallSite = &raw const *site;
         self.sites.borrow_mut().calls.push(site);
         address
     }
 
+    /// What the attribute instruction is to do by itself, by what the version before has met there.
+    pub fn shapes(&self, index: usize) -> Vec<Shape> {
+        // SAFETY: the older version lives as long as the code object.
+        let Some(older) = unsafe { self.older.as_ref() }.filter(|_| !self.profiling) else {
+            return Vec::new();
+        };
+        let at = older.attribute_sites.binary_search_by_key(&index, |site| site.index);
+        at.map_or_else(|_| Vec::new(), |at| older.attribute_sites[at].inlinable())
+    }
+
     pub fn attribute_site(&self, name: *mut PyObject, index: usize) -> *const AttributeSite {
-        let site = Box::new(AttributeSite::new(name, self.feedback(index)));
+        let mut site = Box::new(AttributeSite::new(name, self.feedback(index)));
+        site.index = index;
         let address: *const AttributeSite = &raw const *site;
         self.sites.borrow_mut().attributes.push(site);
         address
@@ -186,39 +251,20 @@ pub unsafe fn interpreter_feedback(code: *mut Code, instruction: &Instruction) -
 fn hint_bits(hint: &str) -> u8 {
     match hint {
         "" => 0,
-        "CALL_PY_EXACT_ARGS" | "CALL_PY_GENERAL" | "CALL_BOUND_METHOD_EXACT_ARGS" | "CALL_BOUND_METHOD_GENERAL" => {
-            seen::PYTHON
-        }
+        "CALL_PY_EXACT_ARGS" | "CALL_BOUND_METHOD_EXACT_ARGS" => seen::PYTHON,
         "LOAD_ATTR_INSTANCE_VALUE" | "LOAD_ATTR_SLOT" | "STORE_ATTR_INSTANCE_VALUE" | "STORE_ATTR_SLOT" => seen::VALUE,
         "LOAD_ATTR_MODULE" | "LOAD_ATTR_CLASS" => seen::ONE_OBJECT,
         "TO_BOOL_BOOL" | "TO_BOOL_NONE" => seen::BOOL,
+        "TO_BOOL_INT" => seen::INT,
         _ if hint.starts_with("LOAD_ATTR_METHOD") => seen::METHOD,
         _ if hint.ends_with("_FLOAT") => seen::FLOAT,
         _ if hint.ends_with("UNICODE") || hint.ends_with("_STR") || hint.ends_with("STR_INT") => seen::STR,
         _ if hint.ends_with("LIST_INT") || hint.ends_with("_LIST") => seen::LIST,
         _ if hint.ends_with("TUPLE_INT") || hint.ends_with("_TUPLE") => seen::TUPLE,
         "FOR_ITER_RANGE" => seen::RANGE,
+        "FOR_ITER_GEN" | "SEND_GEN" => seen::GENERATOR,
         "BINARY_SUBSCR_DICT" | "STORE_SUBSCR_DICT" => seen::DICT,
         "BINARY_OP_ADD_INT" | "BINARY_OP_SUBTRACT_INT" | "BINARY_OP_MULTIPLY_INT" | "COMPARE_OP_INT" => seen::INT,
         _ => seen::OTHER,
     }
-}
-
-/// Whether an opcode belongs to generators and coroutines, which are declined.
-pub fn is_generator_opcode(opcode: Opcode) -> bool {
-    use Opcode::*;
-    matches!(
-        opcode,
-        ReturnGenerator
-            | YieldValue
-            | Send
-            | EndSend
-            | GetYieldFromIter
-            | GetAwaitable
-            | GetAiter
-            | GetAnext
-            | EndAsyncFor
-            | BeforeAsyncWith
-            | CleanupThrow
-    )
 }

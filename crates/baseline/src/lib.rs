@@ -5,23 +5,31 @@
 //! compilation; the other modules are families of instructions.
 
 mod arithmetic;
+mod assigned;
 mod attributes;
+mod c_calls;
 mod calls;
 mod cold;
 mod containers;
 mod control;
 mod emitter;
+mod entries;
 mod exceptions;
+mod generators;
 pub mod input;
 mod names;
+mod numbers;
 mod prologue;
+mod special;
 pub mod table;
 
 use emitter::Emitter;
-use input::{Input, is_generator_opcode};
+pub use entries::resume_points;
+use input::Input;
 use justjit_builder::{Builder, Signature, Type};
-use justjit_bytecode::{Function, Opcode, flags};
-use justjit_runtime::version::HandOverReason;
+use justjit_bytecode::{Function, Opcode};
+use justjit_runtime::generator::slots;
+use justjit_runtime::version::{GeneratorPrologue, HandOverReason};
 
 /// The type of a compiled body.
 pub const BODY: Signature = Signature {
@@ -35,34 +43,62 @@ pub const MAX_INSTRUCTIONS: usize = 20_000;
 
 /// Why a code object is not compiled, if it is not.
 pub fn decline_reason(function: &Function) -> Option<String> {
-    let kind = match function.flags {
-        bits if bits & flags::COROUTINE != 0 => Some("coroutine function"),
-        bits if bits & flags::ASYNC_GENERATOR != 0 => Some("asynchronous generator function"),
-        bits if bits & (flags::GENERATOR | flags::ITERABLE_COROUTINE) != 0 => Some("generator function"),
-        _ => None,
-    };
-    if let Some(kind) = kind {
-        return Some(kind.to_owned());
-    }
     if function.instructions.len() > MAX_INSTRUCTIONS {
         return Some(format!("more than {MAX_INSTRUCTIONS} instructions"));
     }
-    let strange = function.instructions.iter().find(|one| {
-        one.depth.is_some()
-            && (is_generator_opcode(one.opcode)
-                || matches!(one.opcode, Opcode::ExitInitCheck | Opcode::InterpreterExit))
+    if function.is_resumable() {
+        if let Err(reason) = slots::verdict() {
+            return Some(reason);
+        }
+        if generator_prologue(function).is_none() {
+            return Some("generator function that does not begin as the compiler makes it".to_owned());
+        }
+    }
+    let mut reachable = function.instructions.iter().filter(|one| one.depth.is_some());
+    let strange = reachable.find(|one| match one.opcode {
+        Opcode::ExitInitCheck | Opcode::InterpreterExit => true,
+        Opcode::ReturnGenerator => one.block != 0 || !function.is_resumable(),
+        Opcode::YieldValue => !function.is_resumable(),
+        _ => false,
     });
-    strange.map(|one| format!("instruction {} outside of a generator", one.opcode.name()))
+    strange.map(|one| format!("instruction {} in an unusual place", one.opcode.name()))
+}
+
+/// How a generator's frame is set up, where the function begins as generator functions do: `MAKE_CELL`s and
+/// `COPY_FREE_VARS`, then `RETURN_GENERATOR`.
+pub fn generator_prologue(function: &Function) -> Option<GeneratorPrologue> {
+    let (last, before) = function.block_instructions(0).split_last()?;
+    if last.opcode != Opcode::ReturnGenerator {
+        return None;
+    }
+    let mut cells = Vec::new();
+    let mut free = 0;
+    for one in before {
+        match one.opcode {
+            Opcode::MakeCell => cells.push(one.arg),
+            Opcode::CopyFreeVars if free == 0 => free = one.arg,
+            _ => return None,
+        }
+    }
+    Some(GeneratorPrologue {
+        cells: cells.into(),
+        free,
+    })
 }
 
 /// Emits the body of a function that [`decline_reason`] has nothing against.
 pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     let mut emitter = Emitter::new(b, input);
-    emitter.entries();
-    emitter.prologue();
-    emitter.jump_to_block(0);
+    let raising = emitter.entries();
+    if input.function.is_resumable() {
+        emitter.make_generator();
+    } else {
+        emitter.prologue();
+        emitter.jump_to_block(0);
+    }
     emitter.body();
     emitter.epilogue();
+    emitter.raising_entries(raising);
     emitter.emit_cold();
 }
 
@@ -82,7 +118,9 @@ impl<B: Builder> Emitter<'_, B> {
                 .unwrap_or_else(|| vec![emitter::Item::Memory; depth.into()]);
             self.terminated = false;
             self.likely_null.clear();
+            self.assigned = self.assigned_at[number].clone();
             for index in block.start..block.end {
+                self.assigned.assign(&function.instructions[index]);
                 if self.skip > 0 {
                     self.skip -= 1;
                     continue;

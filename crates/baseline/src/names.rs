@@ -9,15 +9,12 @@ use justjit_runtime::numbers::compact_value;
 use justjit_runtime::ops::functions::{MAKE_FUNCTION, SET_FUNCTION_ATTRIBUTE};
 use justjit_runtime::ops::imports::{IMPORT_FROM, IMPORT_NAME, IMPORT_STAR};
 use justjit_runtime::ops::intrinsics::{
-    CALL_INTRINSIC_1, CALL_INTRINSIC_2, intrinsic_1_supported, intrinsic_2_supported,
+    CALL_INTRINSIC_1, CALL_INTRINSIC_2, STOPITERATION_ERROR, intrinsic_1_supported, intrinsic_2_supported, unary,
 };
 use justjit_runtime::ops::names as ops;
 use justjit_runtime::version::HandOverReason;
 use pyo3_ffi::*;
 use std::mem::offset_of;
-
-/// `INTRINSIC_IMPORT_STAR`.
-const INTRINSIC_IMPORT_STAR: u32 = 2;
 
 impl<B: Builder> Emitter<'_, B> {
     /// What is known of an object that lives as long as the code.
@@ -89,6 +86,16 @@ impl<B: Builder> Emitter<'_, B> {
         // Items below that stand for the local keep its old value.
         let top = self.stack.pop().expect("decoding has checked the depth");
         self.detach_local(local);
+        if let Item::Number(number) = top {
+            let old = self.load_local(local);
+            let done = self.b.create_block();
+            let object = self.number_over(number, old, true, done);
+            self.store_local(local, object);
+            self.xdecref(old);
+            self.b.jump(done, &[]);
+            self.b.switch_to(done);
+            return;
+        }
         self.stack.push(top);
         let value = self.pop_owned();
         let old = self.load_local(local);
@@ -326,12 +333,23 @@ impl<B: Builder> Emitter<'_, B> {
     /// `CALL_INTRINSIC_1`.
     pub fn call_intrinsic_1(&mut self) {
         let which = self.at.arg;
-        if which == INTRINSIC_IMPORT_STAR {
+        if which == unary::IMPORT_STAR {
             let module = self.pop();
             let locals = self.frame_locals();
             self.call_status(&IMPORT_STAR, &[module.value, locals], &[module]);
             let none = self.constant(self.input.objects.none.cast_mut().cast());
             self.push(Item::Const(none));
+            return;
+        }
+        if which == unary::ASYNC_GEN_WRAP {
+            self.wrap_yielded();
+            return;
+        }
+        if which == unary::STOPITERATION_ERROR {
+            let exception = self.pop();
+            let flags = self.int32(self.function.flags as i32);
+            let result = self.call_object(&STOPITERATION_ERROR, &[exception.value, flags], &[exception]);
+            self.push_owned(result);
             return;
         }
         if !intrinsic_1_supported(which) {

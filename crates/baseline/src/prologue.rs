@@ -1,8 +1,9 @@
 //! Entering and leaving a function.
 
+use crate::assigned::Locals;
 use crate::emitter::{Emitter, slot_offset};
 use justjit_builder::{Builder, IntCond, IntOp, Type};
-use justjit_bytecode::flags;
+use justjit_bytecode::{Opcode, flags};
 use justjit_runtime::frame::LEAVE;
 use justjit_runtime::layout::{Code, Frame, ThreadState};
 use justjit_runtime::safepoint::{ENTRY_CHECK, verdict};
@@ -10,38 +11,10 @@ use justjit_runtime::thread::Thread;
 use justjit_runtime::version::{HandOverReason, Version};
 use std::mem::offset_of;
 
-/// Locals beyond this number are dropped by a loop in the runtime.
-const INLINE_DROPS: usize = 5;
+/// Where more locals than this number may have a value, they are dropped by a loop in the runtime.
+const INLINE_DROPS: usize = 10;
 
 impl<B: Builder> Emitter<'_, B> {
-    /// Goes to where the body is entered: at its start, or at a loop header with everything in the frame's memory.
-    pub fn entries(&mut self) {
-        if self.input.profiling {
-            // Nobody comes here in the middle.
-            return;
-        }
-        let function = self.function;
-        let headers = function
-            .blocks
-            .iter()
-            .enumerate()
-            .filter(|(_, block)| block.is_loop_header);
-        let targets: Vec<_> = headers.filter_map(|(number, _)| self.blocks[number]).collect();
-        if targets.is_empty() {
-            return;
-        }
-        let start = self.b.create_block();
-        let dispatch = self.b.create_block();
-        self.b.set_cold(dispatch);
-        let entry = self.b.param(2);
-        self.b.branch(entry, (dispatch, &[]), (start, &[]));
-        self.b.switch_to(dispatch);
-        let index = self.b.int_op_const(IntOp::Sub, entry, 1);
-        let index = self.b.truncate(Type::I32, index);
-        self.b.jump_table(index, start, &targets);
-        self.b.switch_to(start);
-    }
-
     /// Fills in the frame record and links the frame. The caller has stored the arguments and the function.
     pub fn prologue(&mut self) {
         let input = self.input;
@@ -60,12 +33,15 @@ impl<B: Builder> Emitter<'_, B> {
             store(self, null, offset_of!(Frame, f_locals));
         }
         store(self, null, offset_of!(Frame, frame_obj));
-        let first = self.instruction_address(0);
-        store(self, first, offset_of!(Frame, instr_ptr));
+        if self.function.instructions[0].opcode != Opcode::Resume {
+            // Else that instruction stores its own before anybody can look.
+            let first = self.instruction_address(0);
+            store(self, first, offset_of!(Frame, instr_ptr));
+        }
         // stacktop, return_offset, owner (FRAME_OWNED_BY_THREAD): one word.
         let word = self.int(self.function.nlocals_plus.into());
         store(self, word, offset_of!(Frame, stacktop));
-        for local in self.parameters()..self.locals() {
+        for local in self.input.parameters()..self.locals() {
             self.b.store(null, frame, slot_offset(local));
         }
         self.b
@@ -82,15 +58,6 @@ impl<B: Builder> Emitter<'_, B> {
         self.count(offset_of!(Version, calls));
     }
 
-    /// Slots that the caller fills.
-    fn parameters(&self) -> usize {
-        // SAFETY: a live code object.
-        let code = unsafe { &*self.input.code };
-        let starred = self.function.flags & flags::VARARGS != 0;
-        let keywords = self.function.flags & flags::VARKEYWORDS != 0;
-        (code.co_argcount + code.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
-    }
-
     /// Adds one to a counter of the version.
     pub fn count(&mut self, field: usize) {
         let version = self.object::<Version>(self.input.version);
@@ -99,41 +66,41 @@ impl<B: Builder> Emitter<'_, B> {
         self.b.store(new, version, field as i32);
     }
 
-    /// `RESUME` at a function's start: recursion limit, stack and breaker in one branch.
+    /// `RESUME`. At a function's start: breaker, recursion limit, stack, and the time to look at feedback.
     pub fn resume(&mut self) {
-        if self.at.arg & 3 != 0 {
+        if self.function.is_resumable() {
+            self.resume_generator();
             return;
         }
-        let remaining = self.b.load(
-            Type::I32,
-            self.tstate,
-            offset_of!(ThreadState, py_recursion_remaining) as i32,
-        );
+        let slow = self.b.create_block();
+        self.b.set_cold(slow);
+        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
+        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
+        let quiet = self.b.compare(IntCond::Eq, breaker, expected);
+        self.b.branch_unless(quiet, slow, &[]);
+        let remaining_offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
         let too_deep = self.b.compare_const(IntCond::SignedLt, remaining, 0);
+        self.b.branch_if(too_deep, slow, &[]);
         let stack_pointer = self.b.stack_pointer();
         let limit = self.load(self.thread, offset_of!(Thread, stack_limit) as i32);
         let too_low = self.b.compare(IntCond::UnsignedLt, stack_pointer, limit);
-        let breaker = self.load(self.tstate, offset_of!(ThreadState, eval_breaker) as i32);
-        let expected = self.load(self.thread, offset_of!(Thread, expected_breaker) as i32);
-        let unquiet = self.b.compare(IntCond::Ne, breaker, expected);
-        let any = self.b.int_op(IntOp::Or, too_deep, too_low);
+        self.b.branch_if(too_low, slow, &[]);
         let version = self.object::<Version>(self.input.version);
         let calls = self.load(version, offset_of!(Version, calls) as i32);
         let check = self.load(version, offset_of!(Version, check_calls) as i32);
         let time = self.b.compare(IntCond::UnsignedGe, calls, check);
-        let any = self.b.int_op(IntOp::Or, any, time);
-        let any = self.b.int_op(IntOp::Or, any, unquiet);
+        self.b.branch_if(time, slow, &[]);
         let code = self.object(self.input.code);
         let monitoring = self.load(code, offset_of!(Code, co_monitoring) as i32);
-        let monitored = self.b.compare_const(IntCond::Ne, monitoring, 0);
-        let any = self.b.int_op(IntOp::Or, any, monitored);
-        let slow = self.b.create_block();
-        self.b.set_cold(slow);
         let next = self.b.create_block();
-        self.b.branch(any, (slow, &[]), (next, &[]));
+        self.b.branch(monitoring, (slow, &[]), (next, &[]));
 
         self.b.switch_to(slow);
         self.set_instruction_pointer();
+        let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
+        let stack_pointer = self.b.stack_pointer();
+        let version = self.object::<Version>(self.input.version);
         let outcome = self.b.call_value(
             &ENTRY_CHECK,
             &[self.thread, self.frame, remaining, stack_pointer, version],
@@ -157,35 +124,63 @@ impl<B: Builder> Emitter<'_, B> {
         self.set_instruction_pointer();
     }
 
-    /// The block that leaves the function: unlinks the frame, drops the locals, pops it.
+    /// The block, with a parameter for the result, that leaves the function from the present instruction.
+    pub fn leave_block(&mut self) -> B::Block {
+        let inlined = self.leaves_inline(&self.assigned);
+        if let Some((_, block, _)) = self
+            .leaves
+            .iter()
+            .find(|(locals, ..)| *locals == self.assigned || !inlined && !self.leaves_inline(locals))
+        {
+            return *block;
+        }
+        let block = self.b.create_block();
+        let value = self.b.block_param(block, Type::I64);
+        self.leaves.push((self.assigned.clone(), block, value));
+        block
+    }
+
+    /// The blocks that leave the function: unlink the frame, drop the locals, pop it.
     pub fn epilogue(&mut self) {
-        self.b.switch_to(self.leave);
-        let value = self.leave_value;
-        let object = self.frame_field(offset_of!(Frame, frame_obj));
-        let by_runtime = self.b.create_block();
-        let locals = self.locals();
-        if locals > INLINE_DROPS || self.function.flags & flags::OPTIMIZED == 0 {
-            self.b.jump(by_runtime, &[]);
-        } else {
-            self.b.set_cold(by_runtime);
-            self.b.branch_if(object, by_runtime, &[]);
-            let previous = self.frame_field(offset_of!(Frame, previous));
-            self.b
-                .store(previous, self.tstate, offset_of!(ThreadState, current_frame) as i32);
-            for local in 0..locals {
+        for (locals, block, value) in std::mem::take(&mut self.leaves) {
+            self.b.switch_to(block);
+            let by_runtime = self.b.create_block();
+            if !self.leaves_inline(&locals) {
+                self.b.jump(by_runtime, &[]);
+            } else {
+                self.b.set_cold(by_runtime);
+                // Who has a frame object may have assigned to any local.
+                let object = self.frame_field(offset_of!(Frame, frame_obj));
+                self.b.branch_if(object, by_runtime, &[]);
+                self.leave_inline(&locals, value);
+            }
+            self.b.switch_to(by_runtime);
+            self.b.call(&LEAVE, &[self.thread, self.frame]);
+            self.b.ret(value);
+        }
+    }
+
+    /// Whether a function is left in machine code where these locals may have a value.
+    fn leaves_inline(&self, locals: &Locals) -> bool {
+        locals.len() <= INLINE_DROPS && self.function.flags & flags::OPTIMIZED != 0 && !self.function.is_resumable()
+    }
+
+    fn leave_inline(&mut self, locals: &Locals, value: B::Value) {
+        let previous = self.frame_field(offset_of!(Frame, previous));
+        self.b
+            .store(previous, self.tstate, offset_of!(ThreadState, current_frame) as i32);
+        for local in 0..self.locals() {
+            if locals.contains(local) {
                 let old = self.load_local(local as u32);
                 self.xdecref(old);
             }
-            self.b
-                .store(self.frame, self.tstate, offset_of!(ThreadState, datastack_top) as i32);
-            let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
-            let remaining = self.b.load(Type::I32, self.tstate, offset);
-            let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
-            self.b.store(remaining, self.tstate, offset);
-            self.b.ret(value);
         }
-        self.b.switch_to(by_runtime);
-        self.b.call(&LEAVE, &[self.thread, self.frame]);
+        self.b
+            .store(self.frame, self.tstate, offset_of!(ThreadState, datastack_top) as i32);
+        let offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
+        let remaining = self.b.load(Type::I32, self.tstate, offset);
+        let remaining = self.b.int_op_const(IntOp::Add, remaining, 1);
+        self.b.store(remaining, self.tstate, offset);
         self.b.ret(value);
     }
 }

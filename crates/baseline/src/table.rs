@@ -4,6 +4,7 @@ use crate::emitter::{Emitter, Item};
 use justjit_builder::Builder;
 use justjit_bytecode::Opcode;
 use justjit_runtime::ops::containers as ops;
+use justjit_runtime::ops::exceptions::{BEFORE_ASYNC_WITH, BEFORE_WITH};
 use justjit_runtime::version::HandOverReason;
 
 /// How an instruction is compiled.
@@ -15,8 +16,6 @@ pub enum Kind {
     FastPath,
     /// A call of the runtime.
     Runtime,
-    /// Part of generators and coroutines, whose functions are declined.
-    Declined,
     /// Never in code that a compiler makes.
     Absent,
 }
@@ -27,7 +26,6 @@ impl Kind {
             Kind::Inline => "inline",
             Kind::FastPath => "fast path",
             Kind::Runtime => "runtime call",
-            Kind::Declined => "declined",
             Kind::Absent => "absent",
         }
     }
@@ -45,28 +43,28 @@ macro_rules! table {
 }
 
 table! {
-    BeforeAsyncWith: Declined, "";
+    BeforeAsyncWith: Runtime, "";
     BeforeWith: Runtime, "";
-    BinaryOp: FastPath, "`+ - * & | ^` on ints of one digit, `+ - * /` on floats; the result takes the place of an operand that nobody else holds";
+    BinaryOp: FastPath, "`+ - * // % << >> & | ^ /` on ints of one digit, `+ - * /` on floats; the result stays a number in a register until an object is wanted";
     BinarySlice: Runtime, "lists, tuples and strings without a slice object";
-    BinarySubscr: FastPath, "list or tuple with a non-negative int; dict by string or int in the runtime";
+    BinarySubscr: FastPath, "list or tuple with an int; dict by string or int in the runtime";
     BuildConstKeyMap: Runtime, "";
     BuildList: Runtime, "";
     BuildMap: Runtime, "";
     BuildSet: Runtime, "";
-    BuildSlice: Runtime, "";
+    BuildSlice: Runtime, "done along with a `BINARY_SUBSCR` that follows; lists without a slice object";
     BuildString: Runtime, "";
     BuildTuple: Runtime, "";
-    Call: FastPath, "compiled Python functions are entered directly; builtin functions, methods of builtin types and classes with a Python `__init__` without their vectorcall";
+    Call: FastPath, "compiled Python functions, and `__init__` of classes, are entered directly, with their defaults; functions and methods in C are called by their own signature; `len`, `isinstance`, `list.append` and `type` are machine code";
     CallFunctionEx: Runtime, "";
     CallIntrinsic1: Runtime, "";
     CallIntrinsic2: Runtime, "";
-    CallKw: Runtime, "compiled Python functions bind their keywords without a dictionary";
+    CallKw: FastPath, "compiled Python functions, and `__init__` of classes, are entered directly: which keyword is which parameter is settled at the first calls";
     CheckEgMatch: Runtime, "";
     CheckExcMatch: Runtime, "";
-    CleanupThrow: Declined, "";
+    CleanupThrow: Runtime, "";
     CompareOp: FastPath, "ints of one digit, floats; the test that follows needs no bool object";
-    ContainsOp: Runtime, "";
+    ContainsOp: Runtime, "ints and strings in lists and tuples without rich comparisons";
     ConvertValue: Runtime, "";
     Copy: Inline, "";
     CopyFreeVars: Runtime, "";
@@ -78,19 +76,19 @@ table! {
     DeleteSubscr: Runtime, "";
     DictMerge: Runtime, "";
     DictUpdate: Runtime, "";
-    EndAsyncFor: Declined, "";
+    EndAsyncFor: Runtime, "";
     EndFor: Inline, "";
-    EndSend: Declined, "";
+    EndSend: Inline, "";
     ExitInitCheck: Absent, "";
-    ForIter: FastPath, "range, list and tuple iterators; the loop variable's int is written over when nobody else holds it";
+    ForIter: FastPath, "range, list and tuple iterators, compiled generators without a look-up; the loop variable's int is written over when nobody else holds it";
     FormatSimple: Runtime, "";
     FormatWithSpec: Runtime, "";
-    GetAiter: Declined, "";
-    GetAnext: Declined, "";
-    GetAwaitable: Declined, "";
+    GetAiter: Runtime, "";
+    GetAnext: Runtime, "";
+    GetAwaitable: Runtime, "";
     GetIter: Runtime, "";
     GetLen: Runtime, "";
-    GetYieldFromIter: Declined, "";
+    GetYieldFromIter: Runtime, "";
     ImportFrom: Runtime, "";
     ImportName: Runtime, "";
     InterpreterExit: Absent, "";
@@ -98,10 +96,10 @@ table! {
     JumpBackward: Inline, "a back edge: counted, and compared with the breaker";
     JumpBackwardNoInterrupt: Inline, "";
     JumpForward: Inline, "";
-    ListAppend: Runtime, "";
+    ListAppend: FastPath, "no call while the list has room";
     ListExtend: Runtime, "";
     LoadAssertionError: Inline, "";
-    LoadAttr: FastPath, "inline values and slots; methods without a bound method object; class attributes, modules, properties in the runtime's entries";
+    LoadAttr: FastPath, "inline values, slots, and what instances' dictionaries have where they had it last; methods without a bound method object; class attributes, modules, properties in the runtime's entries";
     LoadBuildClass: Runtime, "";
     LoadConst: Inline, "deferred: no code until it is used";
     LoadDeref: Inline, "";
@@ -133,33 +131,33 @@ table! {
     PushNull: Inline, "";
     RaiseVarargs: Runtime, "";
     Reraise: Runtime, "";
-    Resume: Inline, "recursion limit, stack and breaker in one branch";
+    Resume: Inline, "breaker, recursion limit and stack are compared; in generators the breaker only";
     ReturnConst: Inline, "";
-    ReturnGenerator: Declined, "";
+    ReturnGenerator: Runtime, "with the cells and free variables before it: the generator is made and the arguments are moved into its frame";
     ReturnValue: Inline, "";
-    Send: Declined, "";
+    Send: Runtime, "compiled generators, coroutines and asynchronous generators are resumed directly, without StopIteration objects";
     SetAdd: Runtime, "";
     SetFunctionAttribute: Runtime, "";
     SetUpdate: Runtime, "";
     SetupAnnotations: Runtime, "";
-    StoreAttr: FastPath, "inline values and slots; new inline values in the runtime's entries";
+    StoreAttr: FastPath, "inline values and slots, new ones too";
     StoreDeref: Inline, "";
-    StoreFast: Inline, "";
+    StoreFast: Inline, "a number is written over the one that the local has if nobody else has it";
     StoreFastLoadFast: Inline, "";
     StoreFastStoreFast: Inline, "";
     StoreGlobal: Runtime, "";
     StoreName: Runtime, "";
-    StoreSlice: Runtime, "";
-    StoreSubscr: FastPath, "list with a non-negative int; dict by string in the runtime";
+    StoreSlice: Runtime, "lists without a slice object";
+    StoreSubscr: FastPath, "list with an int, a number written over the one that was there if nobody else has it; dict by string in the runtime";
     Swap: Inline, "";
-    ToBool: FastPath, "True, False, None; ints, strings, lists, tuples and dicts in the runtime";
+    ToBool: FastPath, "True, False, None, ints, strings, lists, tuples and dicts";
     UnaryInvert: Runtime, "";
-    UnaryNegative: Runtime, "";
+    UnaryNegative: FastPath, "numbers in registers";
     UnaryNot: Inline, "";
     UnpackEx: Runtime, "";
     UnpackSequence: FastPath, "tuples and lists of up to 16 items";
     WithExceptStart: Runtime, "";
-    YieldValue: Declined, "";
+    YieldValue: Inline, "the frame is left as the interpreter would leave it; the sent value is found on its operand stack";
 }
 
 impl<B: Builder> Emitter<'_, B> {
@@ -208,10 +206,7 @@ impl<B: Builder> Emitter<'_, B> {
             LoadBuildClass => self.load_build_class(),
             LoadAssertionError => self.load_assertion_error(),
 
-            PopTop | EndFor => {
-                let operand = self.pop();
-                self.release(operand);
-            }
+            PopTop | EndFor => self.pop_top(),
             PushNull => self.push(Item::Null),
             Copy => self.copy(),
             Swap => self.swap(),
@@ -237,7 +232,7 @@ impl<B: Builder> Emitter<'_, B> {
             BuildMap => self.build(&ops::BUILD_MAP, 2 * count, count),
             BuildConstKeyMap => self.build_const_key_map(),
             BuildSlice => self.build_slice(),
-            ListAppend => self.extend(&ops::LIST_APPEND),
+            ListAppend => self.list_append(),
             ListExtend => self.extend(&ops::LIST_EXTEND),
             SetAdd => self.extend(&ops::SET_ADD),
             SetUpdate => self.extend(&ops::SET_UPDATE),
@@ -289,24 +284,51 @@ impl<B: Builder> Emitter<'_, B> {
             RaiseVarargs => self.raise_varargs(),
             CheckExcMatch => self.check_exc_match(),
             CheckEgMatch => self.check_eg_match(),
-            BeforeWith => self.before_with(),
+            BeforeWith => self.before_with(&BEFORE_WITH),
             WithExceptStart => self.with_except_start(),
 
+            YieldValue => self.yield_value(),
+            Send => self.send(),
+            EndSend => self.end_send(),
+            GetYieldFromIter => self.get_yield_from_iter(),
+            GetAwaitable => self.get_awaitable(),
+            GetAiter => self.get_aiter(),
+            GetAnext => self.get_anext(),
+            EndAsyncFor => self.end_async_for(),
+            BeforeAsyncWith => self.before_with(&BEFORE_ASYNC_WITH),
+            CleanupThrow => self.cleanup_throw(),
+
             // Declined before anything is emitted; should one slip through, the interpreter is right.
-            _ => self.hand_over_here(HandOverReason::Instruction),
+            ReturnGenerator | InterpreterExit | ExitInitCheck => self.hand_over_here(HandOverReason::Instruction),
         }
+    }
+
+    /// `POP_TOP`.
+    fn pop_top(&mut self) {
+        if let Some(&Item::Number(number)) = self.stack.last() {
+            self.stack.pop();
+            if let Some(object) = number.object {
+                self.xdecref(object);
+            }
+            return;
+        }
+        let operand = self.pop();
+        self.release(operand);
     }
 
     /// `COPY`.
     fn copy(&mut self) {
         let depth = self.depth() - self.at.arg as usize;
+        if matches!(self.stack[depth], Item::Number(_)) {
+            self.own_at(depth);
+        }
         match self.stack[depth] {
             item @ (Item::Local(_) | Item::Const(_) | Item::Null | Item::Bool(_)) => self.push(item),
             Item::Owned(value) => {
                 self.incref(value);
                 self.push_owned(value);
             }
-            Item::Memory => {
+            Item::Memory | Item::Number(_) => {
                 let value = self.peek(self.at.arg as usize);
                 self.incref(value);
                 self.push_owned(value);

@@ -80,6 +80,10 @@ pub enum IntOp {
     ShrUnsigned,
     /// Shift right, the sign comes in.
     ShrSigned,
+    /// Signed division, rounded towards zero. The divisor is not 0, and the quotient fits.
+    DivSigned,
+    /// The remainder of that, with the dividend's sign. As for `DivSigned`.
+    RemSigned,
 }
 
 /// Integer arithmetic whose overflow is told (signed, 64 bits).

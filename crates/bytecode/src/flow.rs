@@ -3,6 +3,7 @@
 use crate::decode::row;
 use crate::error::{DecodeError, Problem};
 use crate::function::{Block, ExceptionEntry, Instruction, index_at};
+use crate::opcode::Control;
 use crate::version::Table;
 
 /// Finds the basic blocks, and fills in each instruction's block and stack depth.
@@ -56,6 +57,10 @@ fn split(table: &'static Table, instructions: &mut [Instruction], exception_tabl
     for entry in exception_table {
         let handler = instructions[index_of(instructions, entry.handler.target)].block;
         blocks[handler as usize].is_handler = true;
+    }
+    for number in 1..blocks.len() {
+        let last = &instructions[blocks[number - 1].end - 1];
+        blocks[number].is_resume_point = row(table, last).control == Control::Yield;
     }
     blocks
 }

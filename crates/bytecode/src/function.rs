@@ -111,7 +111,7 @@ impl Instruction {
     }
 }
 
-/// A basic block: a run of instructions that is entered at its first and left at its last, exceptions and yields aside.
+/// A basic block: a run of instructions that is entered at its first and left at its last, exceptions aside.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Block {
     /// Index of its first instruction.
@@ -128,6 +128,8 @@ pub struct Block {
     pub is_handler: bool,
     /// Whether it is the target of a back edge: a reachable jump from it or from a block after it.
     pub is_loop_header: bool,
+    /// Whether a suspended frame goes on here: the block before ends by leaving the frame for a while.
+    pub is_resume_point: bool,
 }
 
 /// A decoded code object.

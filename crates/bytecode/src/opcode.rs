@@ -114,7 +114,7 @@ impl Control {
 
     /// Whether a basic block ends behind the instruction.
     pub const fn ends_block(self) -> bool {
-        !matches!(self, Control::Next | Control::Yield)
+        !matches!(self, Control::Next)
     }
 }
 

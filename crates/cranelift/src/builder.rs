@@ -231,6 +231,8 @@ impl Builder for CraneliftBuilder<'_> {
             IntOp::Shl => ins.ishl(a, b),
             IntOp::ShrUnsigned => ins.ushr(a, b),
             IntOp::ShrSigned => ins.sshr(a, b),
+            IntOp::DivSigned => ins.sdiv(a, b),
+            IntOp::RemSigned => ins.srem(a, b),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::config;
 use justjit_baseline::input::{Input, Objects, Sites, interpreter_feedback};
-use justjit_baseline::{BODY, compile as emit, decline_reason};
+use justjit_baseline::{BODY, compile as emit, decline_reason, generator_prologue, resume_points};
 use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{CodeFields, Function as Decoded, Version as PythonVersion, decode};
 use justjit_cranelift::{Backend, Code as MachineCode, Options};
@@ -14,7 +14,7 @@ use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 use std::ffi::CString;
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 use std::time::Instant;
 
 /// A vectorcall entry: `(callable, args, nargsf, kwnames)`.
@@ -213,7 +213,10 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             compiled_with: Box::default(),
             check_calls: HOT_CALLS,
             check_edges: HOT_BACK_EDGES,
-            successor: null(),
+            successor: null_mut(),
+            resume_points: Box::default(),
+            generator: generator_prologue(&decoded).filter(|_| decoded.is_resumable()),
+            resumes: 0,
             machine_code: Vec::new(),
             cells: Vec::new(),
         });
@@ -235,6 +238,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             version.check_calls = RECHECK_CALLS;
             version.check_edges = RECHECK_EDGES;
         }
+        version.resume_points = resume_points(&decoded, profiling, code, &raw mut *version);
         let mut handover_points = (*state).handover_points.clone();
         if config.handover_every > 0 {
             let every = config.handover_every as usize;
@@ -255,6 +259,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             builtins: (*function).func_builtins,
             objects: compiler.objects,
             version: &raw mut *version,
+            older,
             handover_points: &handover_points,
             profiling,
             count_hits: config.count_hits,

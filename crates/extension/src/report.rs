@@ -1,13 +1,13 @@
 //! What people see of compiled code: counters, explanations, dumps.
 
 use crate::compiler;
+use justjit_baseline::decline_reason;
 use justjit_baseline::table::{Kind, describe};
-use justjit_baseline::{decline_reason, input::is_generator_opcode};
 use justjit_bytecode::Function as Decoded;
 use justjit_cranelift::disassemble;
 use justjit_runtime::hook;
 use justjit_runtime::layout::Function;
-use justjit_runtime::ops::intrinsics::{intrinsic_1_supported, intrinsic_2_supported};
+use justjit_runtime::ops::intrinsics::{intrinsic_1_supported, intrinsic_2_supported, unary};
 use justjit_runtime::version::{HandOverReason, totals};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -40,6 +40,7 @@ pub fn totals_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("functions_declined", declined_count)?;
     dict.set_item("versions", totals.versions)?;
     dict.set_item("calls", totals.calls)?;
+    dict.set_item("resumes", totals.resumes)?;
     dict.set_item("back_edges", totals.back_edges)?;
     dict.set_item("compile_ns", totals.compile_ns)?;
     dict.set_item("code_bytes", totals.code_bytes)?;
@@ -63,7 +64,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         }
         let dict = PyDict::new(py);
         dict.set_item("name", compiler::text((*code).co_qualname))?;
-        let (mut calls, mut back_edges, mut compile_ns, mut code_bytes) = (0, 0, 0, 0);
+        let (mut calls, mut resumes, mut back_edges, mut compile_ns, mut code_bytes) = (0, 0, 0, 0, 0);
         let (mut hits, mut misses, mut instructions) = (0, 0, 0);
         let mut counts = [0; HandOverReason::ALL.len()];
         let mut versions = 0;
@@ -74,6 +75,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
                 let version = &*version;
                 versions += 1;
                 calls += version.calls;
+                resumes += version.resumes;
                 back_edges += version.back_edges;
                 compile_ns += version.compile_ns;
                 code_bytes += version.code_bytes;
@@ -97,6 +99,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
                 cold
             },
         )?;
+        dict.set_item("resumes", resumes)?;
         dict.set_item("back_edges", back_edges)?;
         dict.set_item("compile_ns", compile_ns)?;
         dict.set_item("code_bytes", code_bytes)?;
@@ -125,22 +128,14 @@ pub fn explain(function: *mut PyObject) -> PyResult<Vec<Row>> {
     let rows = decoded.instructions.iter().map(|one| {
         let (kind, text) = describe(one.opcode);
         let handed = match one.opcode.name() {
-            "CALL_INTRINSIC_1" => one.arg != 2 && !intrinsic_1_supported(one.arg),
+            "CALL_INTRINSIC_1" => {
+                !matches!(one.arg, unary::IMPORT_STAR | unary::STOPITERATION_ERROR) && !intrinsic_1_supported(one.arg)
+            }
             "CALL_INTRINSIC_2" => !intrinsic_2_supported(one.arg),
             _ => false,
         };
         let (status, detail) = match kind {
-            _ if declined.is_some() => {
-                let culprit = is_generator_opcode(one.opcode);
-                (
-                    "declined",
-                    if culprit {
-                        declined.clone().unwrap_or_default()
-                    } else {
-                        String::new()
-                    },
-                )
-            }
+            _ if declined.is_some() => ("declined", String::new()),
             _ if one.depth.is_none() => ("compiled", "never reached".to_owned()),
             _ if handed => ("hand-over", HandOverReason::Instruction.describe().to_owned()),
             Kind::Runtime => ("runtime call", text.to_owned()),
@@ -200,6 +195,7 @@ fn cfg(decoded: &Decoded) -> String {
         for (flag, word) in [
             (block.is_loop_header, " loop header"),
             (block.is_handler, " exception handler"),
+            (block.is_resume_point, " resume point"),
         ] {
             if flag {
                 out.push_str(word);

@@ -29,6 +29,7 @@ pub mod dict_event {
 
 unsafe extern "C" {
     pub static mut PyMethod_Type: PyTypeObject;
+    pub static mut PyAsyncGen_Type: PyTypeObject;
     /// What `Py_DECREF` expands to when the count becomes zero.
     pub fn _Py_Dealloc(object: *mut PyObject);
     pub fn PyFunction_SetVectorcall(function: *mut PyObject, vectorcall: *const ());

@@ -1,18 +1,22 @@
 //! Calls of functions and methods that are written in C.
 
 use crate::api;
+use crate::feedback::seen;
 use crate::numbers::new_int;
-use crate::ops::reference::{PyResult, Raised};
+use crate::ops::reference::{Owned, PyResult, Raised};
+use crate::runtime_fns;
+use crate::site::{CallSite, Callee};
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
 /// Definitions of functions that are done here where their arguments are of common types.
-struct Known {
-    len: *mut PyMethodDef,
-    isinstance: *mut PyMethodDef,
+#[derive(Clone, Copy)]
+pub struct Known {
+    pub len: *mut PyMethodDef,
+    pub isinstance: *mut PyMethodDef,
     /// `list.append`
-    append: *mut PyMethodDef,
+    pub append: *mut PyMethodDef,
 }
 
 static mut KNOWN: Known = Known {
@@ -20,6 +24,12 @@ static mut KNOWN: Known = Known {
     isinstance: null_mut(),
     append: null_mut(),
 };
+
+/// The definitions; NULL for what was not found.
+pub fn known() -> Known {
+    // SAFETY: written once, at import.
+    unsafe { KNOWN }
+}
 
 /// Finds the definitions.
 ///
@@ -106,13 +116,13 @@ type Fast = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, Py_ssize_t
 
 /// `PyMethodDescrObject` (`cpython/descrobject.h`).
 #[repr(C)]
-struct MethodDescriptor {
-    ob_base: PyObject,
-    d_type: *mut PyTypeObject,
-    d_name: *mut PyObject,
-    d_qualname: *mut PyObject,
-    d_method: *mut PyMethodDef,
-    vectorcall: *const (),
+pub struct MethodDescriptor {
+    pub ob_base: PyObject,
+    pub d_type: *mut PyTypeObject,
+    pub d_name: *mut PyObject,
+    pub d_qualname: *mut PyObject,
+    pub d_method: *mut PyMethodDef,
+    pub vectorcall: *const (),
 }
 
 unsafe fn definition_call(
@@ -179,12 +189,25 @@ unsafe fn contradiction(callable: *mut PyObject, result: *mut PyObject) -> *mut 
     }
 }
 
+runtime_fns! {
+    /// `isinstance(object, class)` (borrowed): 1, 0, or -1 with an exception.
+    IS_INSTANCE = fn is_instance(object: *mut PyObject, class: *mut PyObject) -> i32 {
+        // Without a metaclass of the program's own, a class in the MRO is decisive.
+        if Py_TYPE(class) == &raw mut PyType_Type && PyType_IsSubtype(Py_TYPE(object), class.cast()) != 0 {
+            return 1;
+        }
+        let (_object, _class) = (Owned::new_ref(object), Owned::new_ref(class));
+        PyObject_IsInstance(object, class)
+    }
+}
+
 /// Calls a builtin function without the detour by its type's vectorcall where its kind allows.
 ///
 /// # Safety
 /// An exact builtin function; `args` holds `count` live arguments, with a slot before them.
 pub unsafe fn call_builtin(
     thread: *mut Thread,
+    site: *mut CallSite,
     callable: *mut PyObject,
     args: *mut *mut PyObject,
     count: usize,
@@ -192,6 +215,16 @@ pub unsafe fn call_builtin(
     // SAFETY: an exact builtin function; the arguments are held by the caller.
     unsafe {
         let function = callable.cast::<PyCFunctionObject>();
+        (*site).learn(seen::C, || {
+            let definition = (*function).m_ml;
+            Some(if definition == KNOWN.len && count == 1 {
+                Callee::Len
+            } else if definition == KNOWN.isinstance && count == 2 {
+                Callee::IsInstance
+            } else {
+                Callee::Builtin((*definition).ml_flags)
+            })
+        });
         if let Some(result) = known_function((*function).m_ml, args, count) {
             return result;
         }
@@ -211,6 +244,7 @@ pub unsafe fn call_builtin(
 /// An exact method descriptor; otherwise as for [`call_builtin`], and there is a receiver.
 pub unsafe fn call_method_descriptor(
     thread: *mut Thread,
+    site: *mut CallSite,
     callable: *mut PyObject,
     args: *mut *mut PyObject,
     count: usize,
@@ -219,6 +253,14 @@ pub unsafe fn call_method_descriptor(
     unsafe {
         let descriptor = callable.cast::<MethodDescriptor>();
         let receiver = args.read();
+        (*site).learn(seen::C, || {
+            let definition = (*descriptor).d_method;
+            Some(if definition == KNOWN.append && count == 2 {
+                Callee::Append
+            } else {
+                Callee::Method((*definition).ml_flags)
+            })
+        });
         if (*descriptor).d_method == KNOWN.append && count == 2 && Py_TYPE(receiver) == &raw mut PyList_Type {
             if PyList_Append(receiver, args.add(1).read()) < 0 {
                 return null_mut();

@@ -3,115 +3,26 @@
 use crate::api;
 use crate::binding::bind;
 use crate::builtins::{call_builtin, call_method_descriptor};
+use crate::construct::construct;
 use crate::feedback::{self, seen};
 use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
 use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
 use crate::runtime_fns;
 use crate::safepoint;
+use crate::site::{CallSite, Callee};
 use crate::thread::{self, Thread};
-use crate::types::class_attribute;
-use crate::version::{Body, Version, keep};
+use crate::version::{Body, Version};
 use pyo3_ffi::*;
-use std::ptr::{null, null_mut};
-
-/// One call instruction's cache. Compiled code reads the fields before `version`.
-#[repr(C)]
-pub struct CallSite {
-    /// The callee's vectorcall entry, by which compiled code knows it; NULL when nothing is cached.
-    pub vectorcall: *const (),
-    pub body: *const (),
-    pub frame_bytes: usize,
-    pub hits: u64,
-    pub version: *mut Version,
-    pub owner: *mut Version,
-    pub feedback: *mut u8,
-    pub misses: u64,
-    class: ClassCache,
-    /// The callee that was cached before, for sites with two: its entry and its version.
-    other_entry: *const (),
-    other: *mut Version,
-}
-
-/// A class whose instances are made by `object.__new__` and a Python `__init__`.
-struct ClassCache {
-    version: u32,
-    init: *mut PyObject,
-    /// The entry of `init` when its version was looked up, and that version.
-    entry: *const (),
-    target: *mut Version,
-}
-
-impl CallSite {
-    pub fn new() -> Self {
-        CallSite {
-            vectorcall: null(),
-            body: null(),
-            frame_bytes: 0,
-            hits: 0,
-            version: null_mut(),
-            owner: null_mut(),
-            feedback: null_mut(),
-            misses: 0,
-            class: ClassCache {
-                version: u32::MAX,
-                init: null_mut(),
-                entry: null(),
-                target: null_mut(),
-            },
-            other_entry: null(),
-            other: null_mut(),
-        }
-    }
-}
-
-impl CallSite {
-    /// Caches the callee of direct calls.
-    ///
-    /// # Safety
-    /// The GIL is held; the site's owner and the version are live.
-    unsafe fn remember(&mut self, version: *mut Version) {
-        // SAFETY: see the contract.
-        unsafe {
-            let before = self.version;
-            if !before.is_null() {
-                keep(&mut self.other, self.owner, before);
-                self.other_entry = self.vectorcall;
-            }
-            keep(&mut self.version, self.owner, version);
-            self.vectorcall = (*version).vectorcall;
-            self.body = (*version).body;
-            self.frame_bytes = (*version).frame_bytes;
-        }
-    }
-
-    /// Forgets everything: the owner is not run any more.
-    ///
-    /// # Safety
-    /// The GIL is held.
-    pub unsafe fn forget(&mut self) {
-        // SAFETY: see the contract.
-        unsafe {
-            keep(&mut self.version, self.owner, null_mut());
-            self.vectorcall = null();
-            keep(&mut self.class.target, self.owner, null_mut());
-            self.class.entry = null();
-            keep(&mut self.other, self.owner, null_mut());
-            self.other_entry = null();
-        }
-    }
-}
-
-impl Default for CallSite {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+use std::ptr::null_mut;
 
 /// Runs the version's body in a fresh frame that `fill` fills; NULL with an exception, or the result.
 /// `fill` gives `false` to have nothing run (it must then have left no reference in the frame).
+///
+/// # Safety
+/// The GIL is held; the version is the function's, and live.
 #[inline]
-unsafe fn run(
+pub(crate) unsafe fn run(
     thread: *mut Thread,
     version: *mut Version,
     function: *mut PyObject,
@@ -140,6 +51,34 @@ unsafe fn run(
             None
         };
         pop_chunk(thread, chunk);
+        result
+    }
+}
+
+/// Calls a function that compiled code runs with positional arguments (borrowed) that fill its parameters as they are;
+/// `None`, with nothing done, for others.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn call_compiled(
+    thread: *mut Thread,
+    function: *mut PyObject,
+    args: &[*mut PyObject],
+) -> Option<*mut PyObject> {
+    // SAFETY: see the contract.
+    unsafe {
+        let version = hook::version_for_call(thread, function);
+        if version.is_null() || !(*version).simple || (*version).argcount as usize != args.len() {
+            return None;
+        }
+        Py_INCREF(function);
+        let result = run(thread, version, function, |slots| {
+            for (index, &value) in args.iter().enumerate() {
+                slots.add(index).write(Py_NewRef(value));
+            }
+            true
+        });
+        Py_DECREF(function);
         result
     }
 }
@@ -184,28 +123,13 @@ runtime_fns! {
     /// `CALL` with anything: `items` holds the callable, self or NULL, and `nargs` arguments, all taken over. The
     /// result is a new reference, or NULL with an exception.
     CALL = fn call(thread: *mut Thread, site: *mut CallSite, items: *mut *mut PyObject, nargs: isize) -> *mut PyObject {
-        let mut callable = items.read();
-        if items.add(1).read().is_null() && Py_TYPE(callable) == &raw mut api::PyMethod_Type {
-            let receiver = (*callable.cast::<BoundMethod>()).im_self;
-            let function = (*callable.cast::<BoundMethod>()).im_func;
-            Py_INCREF(receiver);
-            Py_INCREF(function);
-            items.write(function);
-            items.add(1).write(receiver);
-            Py_DECREF(callable);
-            callable = function;
-        }
+        let callable = unbind(items);
         let has_self = !items.add(1).read().is_null();
         let args = if has_self { items.add(1) } else { items.add(2) };
         let count = nargs as usize + usize::from(has_self);
         let tp = Py_TYPE(callable);
-        if tp != &raw mut PyFunction_Type {
-            feedback::note((*site).feedback, seen::OTHER);
-        }
         if tp == &raw mut PyFunction_Type {
-            let entry = (*callable.cast::<Function>()).vectorcall;
-            let is_other = entry == (*site).other_entry && safepoint::runs_compiled(thread);
-            let version = if is_other { (*site).other } else { hook::version_for_call(thread, callable) };
+            let version = callee(thread, site, callable, count, null_mut());
             if version.is_null() {
                 if hands_over_last_reference(args, count)
                     && let Some(result) = call_by_frame(thread, callable, args, count)
@@ -215,11 +139,6 @@ runtime_fns! {
                 }
             } else {
                 if (*version).simple && (*version).argcount as usize == count {
-                    if !is_other {
-                        (*site).misses += 1;
-                        feedback::note((*site).feedback, seen::PYTHON);
-                        (*site).remember(version);
-                    }
                     let result = run(thread, version, callable, |slots| {
                         std::ptr::copy_nonoverlapping(args, slots, count);
                         true
@@ -233,33 +152,38 @@ runtime_fns! {
                 }
             }
         } else if tp == &raw mut PyCFunction_Type {
-            let result = call_builtin(thread, callable, args, count);
+            let result = call_builtin(thread, site, callable, args, count);
             return drop_items(items, nargs, result);
         } else if tp == &raw mut PyMethodDescr_Type && has_self {
-            let result = call_method_descriptor(thread, callable, args, count);
+            let result = call_method_descriptor(thread, site, callable, args, count);
             return drop_items(items, nargs, result);
-        } else if tp == &raw mut PyType_Type
-            && !has_self
-            && let Some(result) = construct(thread, site, callable.cast(), args, count)
-        {
-            return drop_items(items, nargs, result);
+        } else if tp == &raw mut PyType_Type && !has_self {
+            if callable == (&raw mut PyType_Type).cast() && count == 1 {
+                (*site).learn(seen::C, || Some(Callee::Type));
+            } else if let Some(result) = construct(thread, site, callable.cast(), args, count, null_mut()) {
+                return drop_items(items, nargs, result);
+            }
+        } else {
+            feedback::note((*site).feedback, seen::OTHER);
         }
         let result = PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut());
         drop_items(items, nargs, result)
     }
 
     /// `CALL_KW`: as [`call`], with the tuple of the keywords' names (taken over); `nargs` counts their values too.
-    CALL_KW = fn call_kw(thread: *mut Thread, items: *mut *mut PyObject, nargs: isize, kwnames: *mut PyObject) -> *mut PyObject {
-        let callable = items.read();
+    CALL_KW = fn call_kw(thread: *mut Thread, site: *mut CallSite, items: *mut *mut PyObject, nargs: isize, kwnames: *mut PyObject) -> *mut PyObject {
+        let callable = unbind(items);
         let has_self = !items.add(1).read().is_null();
         let args = if has_self { items.add(1) } else { items.add(2) };
         let positional = (nargs - PyTuple_GET_SIZE(kwnames)) as usize + usize::from(has_self);
         let mut result = None;
         if Py_TYPE(callable) == &raw mut PyFunction_Type {
-            let version = hook::version_for_call(thread, callable);
+            let version = callee(thread, site, callable, positional, kwnames);
             if !version.is_null() {
                 result = run(thread, version, callable, |slots| bind(callable, slots, args, positional, kwnames));
             }
+        } else if Py_TYPE(callable) == &raw mut PyType_Type && !has_self {
+            result = construct(thread, site, callable.cast(), args, positional, kwnames);
         }
         let result = match result {
             Some(result) => result,
@@ -289,6 +213,49 @@ runtime_fns! {
         Py_DECREF(args);
         Py_XDECREF(kwargs);
         result
+    }
+}
+
+/// Takes a bound method in front of a call's arguments apart; gives the callable.
+#[inline]
+unsafe fn unbind(items: *mut *mut PyObject) -> *mut PyObject {
+    // SAFETY: the items are the caller's.
+    unsafe {
+        let callable = items.read();
+        if !items.add(1).read().is_null() || Py_TYPE(callable) != &raw mut api::PyMethod_Type {
+            return callable;
+        }
+        let receiver = (*callable.cast::<BoundMethod>()).im_self;
+        let function = (*callable.cast::<BoundMethod>()).im_func;
+        Py_INCREF(receiver);
+        Py_INCREF(function);
+        items.write(function);
+        items.add(1).write(receiver);
+        Py_DECREF(callable);
+        function
+    }
+}
+
+/// The version of a Python function that a site's call is to run, cached; NULL when the call is the interpreter's.
+#[inline]
+unsafe fn callee(
+    thread: *mut Thread,
+    site: *mut CallSite,
+    function: *mut PyObject,
+    nargs: usize,
+    kwnames: *mut PyObject,
+) -> *mut Version {
+    // SAFETY: live objects; a cached version is kept by the site.
+    unsafe {
+        let cached = (*site).cached(function);
+        if !cached.is_null() && safepoint::runs_compiled(thread) {
+            return cached;
+        }
+        let version = hook::version_for_call(thread, function);
+        if !version.is_null() && (*site).is_settling() {
+            (*site).remember(version, function, nargs, kwnames);
+        }
+        version
     }
 }
 
@@ -411,93 +378,6 @@ struct BoundMethod {
     ob_base: PyObject,
     im_func: *mut PyObject,
     im_self: *mut PyObject,
-}
-
-/// Makes an instance of a class with a Python `__init__` and no `__new__` of its own; `None` for other classes.
-unsafe fn construct(
-    thread: *mut Thread,
-    site: *mut CallSite,
-    class: *mut PyTypeObject,
-    args: *mut *mut PyObject,
-    count: usize,
-) -> Option<*mut PyObject> {
-    // SAFETY: live objects; the init function is alive while the class's version tag is the same, and held below.
-    unsafe {
-        let tag = crate::layout::version_tag(class);
-        if (*site).class.version != tag || tag == 0 {
-            let plain_new = (*class).tp_new.map(|new| new as usize) == PyBaseObject_Type.tp_new.map(|new| new as usize);
-            if !plain_new || PyType_GetFlags(class) & Py_TPFLAGS_IS_ABSTRACT != 0 {
-                return None;
-            }
-            let init = class_attribute(class, crate::names::init());
-            if init.is_null() || Py_TYPE(init) != &raw mut PyFunction_Type {
-                return None;
-            }
-            if api::PyUnstable_Type_AssignVersionTag(class) == 0 {
-                return None;
-            }
-            (*site).class.version = crate::layout::version_tag(class);
-            (*site).class.init = init;
-        }
-        let init = (*site).class.init;
-        let entry = (*init.cast::<Function>()).vectorcall;
-        let version = if entry == (*site).class.entry && safepoint::runs_compiled(thread) {
-            (*site).class.target
-        } else {
-            let version = hook::version_for_call(thread, init);
-            if version.is_null() {
-                return None;
-            }
-            let owner = (*site).owner;
-            keep(&mut (*site).class.target, owner, version);
-            (*site).class.entry = (*version).vectorcall;
-            version
-        };
-        let instance = ((*class).tp_alloc?)(class, 0);
-        if instance.is_null() {
-            return Some(null_mut());
-        }
-        Py_INCREF(init);
-        // The receiver goes where the (empty) slot for self is, in front of the arguments.
-        let with_self = args.sub(1);
-        with_self.write(instance);
-        let result = if (*version).simple && (*version).argcount as usize == count + 1 {
-            run(thread, version, init, |slots| {
-                for index in 0..count + 1 {
-                    let value = with_self.add(index).read();
-                    Py_INCREF(value);
-                    slots.add(index).write(value);
-                }
-                true
-            })
-        } else {
-            run(thread, version, init, |slots| {
-                bind(init, slots, with_self, count + 1, null_mut())
-            })
-        };
-        let result = match result {
-            Some(result) => result,
-            None => hook::call_original(init, with_self, count + 1, null_mut()),
-        };
-        with_self.write(null_mut());
-        Py_DECREF(init);
-        if result.is_null() {
-            Py_DECREF(instance);
-            return Some(null_mut());
-        }
-        if result != Py_None() {
-            PyErr_Format(
-                PyExc_TypeError,
-                c"__init__() should return None, not '%.200s'".as_ptr(),
-                (*Py_TYPE(result)).tp_name,
-            );
-            Py_DECREF(result);
-            Py_DECREF(instance);
-            return Some(null_mut());
-        }
-        Py_DECREF(result);
-        Some(instance)
-    }
 }
 
 /// Runs a module's code, wrapped in a function without parameters, compiled if it can be; `locals` are its

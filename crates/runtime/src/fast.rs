@@ -4,6 +4,7 @@ use crate::feedback::{self, seen};
 use crate::layout::{Code, Frame, Function};
 use crate::numbers::compact_value;
 use crate::ops;
+use crate::ops::reference::Owned;
 use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -25,6 +26,43 @@ unsafe fn bound(value: *mut PyObject, length: isize, missing: isize) -> Option<i
         } else {
             index.min(length)
         })
+    }
+}
+
+/// Where a slice with a step begins in a sequence of `length`, and how many items it has; `None` when a bound is neither
+/// None nor a compact int.
+unsafe fn stride_bounds(
+    start: *mut PyObject,
+    stop: *mut PyObject,
+    step: isize,
+    length: isize,
+) -> Option<(isize, isize)> {
+    // SAFETY: live objects.
+    unsafe {
+        let value = |object: *mut PyObject, missing: isize| {
+            if object == Py_None() {
+                return Some(missing);
+            }
+            if PyLong_CheckExact(object) == 0 {
+                return None;
+            }
+            let index = compact_value(object)? as isize;
+            let index = if index < 0 { index + length } else { index };
+            Some(if step > 0 {
+                index.clamp(0, length)
+            } else {
+                index.clamp(-1, length - 1)
+            })
+        };
+        let (first, last) = if step > 0 { (0, length) } else { (length - 1, -1) };
+        let (from, to) = (value(start, first)?, value(stop, last)?);
+        let distance = if step > 0 { to - from } else { from - to };
+        let count = if distance <= 0 {
+            0
+        } else {
+            (distance - 1) / step.abs() + 1
+        };
+        Some((from, count))
     }
 }
 
@@ -127,13 +165,14 @@ runtime_fns! {
             feedback::note(site, seen::BOOL);
             return 0;
         }
-        feedback::note(site, seen::OTHER);
         if tp == &raw mut PyLong_Type {
+            feedback::note(site, seen::INT);
             return match compact_value(object) {
                 Some(value) => (value != 0).into(),
                 None => 1,
             };
         }
+        feedback::container(site, object);
         if tp == &raw mut PyUnicode_Type {
             return (PyUnicode_GET_LENGTH(object) != 0).into();
         }
@@ -144,6 +183,94 @@ runtime_fns! {
             return (PyDict_Size(object) != 0).into();
         }
         ops::numbers::is_true(object)
+    }
+
+    /// `BUILD_SLICE` of three and `BINARY_SUBSCR` (all borrowed): of exact lists without a slice object.
+    STRIDE = fn stride(container: *mut PyObject, start: *mut PyObject, stop: *mut PyObject, step: *mut PyObject) -> *mut PyObject {
+        if PyList_CheckExact(container) != 0
+            && PyLong_CheckExact(step) != 0
+            && let Some(by) = compact_value(step).map(|by| by as isize)
+            && by != 0
+        {
+            let length = PyList_GET_SIZE(container);
+            if let Some((from, count)) = stride_bounds(start, stop, by, length) {
+                let list = PyList_New(count);
+                if !list.is_null() {
+                    for index in 0..count {
+                        let item = PyList_GET_ITEM(container, from + index * by);
+                        Py_INCREF(item);
+                        PyList_SET_ITEM(list, index, item);
+                    }
+                }
+                return list;
+            }
+        }
+        let (_container, _start) = (Owned::new_ref(container), Owned::new_ref(start));
+        let (_stop, _step) = (Owned::new_ref(stop), Owned::new_ref(step));
+        let slice = PySlice_New(start, stop, step);
+        if slice.is_null() {
+            return slice;
+        }
+        let result = PyObject_GetItem(container, slice);
+        Py_DECREF(slice);
+        result
+    }
+
+    /// `STORE_SLICE` (borrowed): of exact lists without a slice object.
+    SET_SLICE = fn set_slice(container: *mut PyObject, start: *mut PyObject, stop: *mut PyObject, value: *mut PyObject) -> i32 {
+        if PyList_CheckExact(container) != 0 && (PyList_CheckExact(value) != 0 || PyTuple_CheckExact(value) != 0) {
+            let length = PyList_GET_SIZE(container);
+            if let (Some(from), Some(to)) = (bound(start, length, 0), bound(stop, length, length)) {
+                let (_container, _value) = (Owned::new_ref(container), Owned::new_ref(value));
+                return PyList_SetSlice(container, from, to.max(from), value);
+            }
+        }
+        ops::containers::store_slice(container, start, stop, value)
+    }
+
+    /// `CONTAINS_OP` (borrowed): 1, 0, or -1 with an exception.
+    IS_IN = fn is_in(container: *mut PyObject, item: *mut PyObject) -> i32 {
+        let tp = Py_TYPE(container);
+        if tp == &raw mut PyList_Type || tp == &raw mut PyTuple_Type {
+            // Neither identity nor small ints nor strings take Python code; from the first other item on, all do.
+            let number = if PyLong_CheckExact(item) != 0 { compact_value(item) } else { None };
+            let is_string = PyUnicode_CheckExact(item) != 0;
+            if number.is_some() || is_string {
+                let items = if tp == &raw mut PyList_Type {
+                    (*container.cast::<PyListObject>()).ob_item
+                } else {
+                    (&raw mut (*container.cast::<PyTupleObject>()).ob_item).cast()
+                };
+                let mut plain = true;
+                for index in 0..Py_SIZE(container) as usize {
+                    let other = items.add(index).read();
+                    if other == item {
+                        return 1;
+                    }
+                    let equal = if PyLong_CheckExact(other) != 0 {
+                        number.is_some() && compact_value(other) == number
+                    } else if PyUnicode_CheckExact(other) != 0 {
+                        is_string && crate::numbers::string_equal(other, item)
+                    } else {
+                        plain = other == Py_None();
+                        false
+                    };
+                    if equal {
+                        return 1;
+                    }
+                    if !plain {
+                        break;
+                    }
+                }
+                if plain {
+                    return 0;
+                }
+            }
+        } else if tp == &raw mut PyDict_Type {
+            let (_container, _item) = (Owned::new_ref(container), Owned::new_ref(item));
+            return PyDict_Contains(container, item);
+        }
+        ops::containers::contains(container, item)
     }
 
     /// `local = local + value` (or `+=`) where the local's own reference is the only one that has to stay good until

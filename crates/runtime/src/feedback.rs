@@ -14,14 +14,23 @@ pub mod seen {
     pub const TUPLE: u8 = 16;
     pub const DICT: u8 = 32;
     pub const RANGE: u8 = 64;
+    /// Iterators and awaitables that are generators or coroutines.
+    pub const GENERATOR: u8 = 1;
     /// Truth of a bool or None.
     pub const BOOL: u8 = 64;
-    /// Attributes: an inline value or slot, a method of the class, an attribute of one module or class.
+    /// Attributes: an inline value or slot, a method of the class, an attribute of one module or class, what lies in an
+    /// instance's own dictionary.
     pub const VALUE: u8 = 1;
     pub const METHOD: u8 = 2;
     pub const ONE_OBJECT: u8 = 4;
-    /// Callee: a compiled Python function whose parameters the arguments fill as they are.
+    pub const HINT: u8 = 8;
+    /// Attributes of more than one shape.
+    pub const MORE: u8 = 16;
+    /// Callee: a compiled Python function, a class with such an `__init__`, something written in C. The call's site
+    /// says more.
     pub const PYTHON: u8 = 1;
+    pub const CLASS: u8 = 2;
+    pub const C: u8 = 4;
     pub const OTHER: u8 = 128;
 }
 

@@ -3,10 +3,14 @@
 //! A compiled function's frame lies on the thread's data stack, is laid out as the interpreter's own and is linked
 //! as the thread's current frame while its code runs. Its references to the code object and the function are
 //! borrowed (the caller keeps the function alive), and become strong when somebody else takes the frame over: a frame
-//! object that outlives the call, or the interpreter.
+//! object that outlives the call, or the interpreter. A generator's frame lies in the generator, and its references are
+//! strong, as the interpreter's are.
 
 use crate::api;
-use crate::layout::{Code, FRAME_OWNED_BY_FRAME_OBJECT, Frame, FrameObject, StackChunk, ThreadState};
+use crate::layout::{
+    Code, FRAME_OWNED_BY_FRAME_OBJECT, FRAME_OWNED_BY_GENERATOR, Frame, FrameObject, Generator, StackChunk,
+    ThreadState, frame_state,
+};
 use crate::runtime_fns;
 use crate::thread::Thread;
 use crate::version::Version;
@@ -37,13 +41,12 @@ unsafe fn clear_slot(slot: *mut *mut PyObject) {
     }
 }
 
-/// Hands the frame record to the frame object that outlives it, as the interpreter does on return.
+/// Hands the frame record to the frame object that outlives it, as the interpreter does on return; the record's
+/// references to the code object and the function have become strong.
 unsafe fn give_to_frame_object(tstate: *mut ThreadState, object: *mut FrameObject, frame: *mut Frame) {
     // SAFETY: a frame object has room for the record of its code; `probe` has proved where.
     unsafe {
         let locals = (*code_of(frame)).co_nlocalsplus as usize;
-        Py_INCREF((*frame).f_executable);
-        Py_INCREF((*frame).f_funcobj);
         let copy = (&raw mut (*object).f_frame_data).cast::<Frame>();
         let words = crate::layout::FRAME_SPECIALS_SIZE + locals;
         std::ptr::copy_nonoverlapping(frame.cast::<*mut PyObject>(), copy.cast::<*mut PyObject>(), words);
@@ -71,12 +74,17 @@ pub unsafe fn leave(thread: *mut Thread, frame: *mut Frame) {
     // SAFETY: see the contract.
     unsafe {
         let tstate = (*thread).tstate;
+        if (*frame).owner == FRAME_OWNED_BY_GENERATOR {
+            return finish_generator(tstate, frame);
+        }
         (*tstate).current_frame = (*frame).previous;
         let object = (*frame).frame_obj;
         (*frame).frame_obj = null_mut();
         if !object.is_null() && Py_REFCNT(object.cast()) > 1 {
             // A finalizer may have set an exception aside, and so must the look for the caller's frame object.
             let raised = api::PyErr_GetRaisedException();
+            Py_INCREF((*frame).f_executable);
+            Py_INCREF((*frame).f_funcobj);
             give_to_frame_object(tstate, object, frame);
             api::PyErr_SetRaisedException(raised);
             Py_DECREF(object.cast());
@@ -84,13 +92,50 @@ pub unsafe fn leave(thread: *mut Thread, frame: *mut Frame) {
             if !object.is_null() {
                 Py_DECREF(object.cast());
             }
-            for index in 0..(*code_of(frame)).co_nlocalsplus as usize {
-                clear_slot(Frame::slot(frame, index));
-            }
-            clear_slot(&raw mut (*frame).f_locals);
+            clear_locals(frame);
         }
         (*tstate).datastack_top = frame.cast();
         (*tstate).py_recursion_remaining += 1;
+    }
+}
+
+unsafe fn clear_locals(frame: *mut Frame) {
+    // SAFETY: the slots of locals hold owned references or NULL.
+    unsafe {
+        for index in 0..(*code_of(frame)).co_nlocalsplus as usize {
+            clear_slot(Frame::slot(frame, index));
+        }
+        clear_slot(&raw mut (*frame).f_locals);
+    }
+}
+
+/// Leaves the frame of a generator for good, its operand stack empty. The code object stays the generator's.
+unsafe fn finish_generator(tstate: *mut ThreadState, frame: *mut Frame) {
+    // SAFETY: the frame is the current one and lies in a generator, which its caller keeps.
+    unsafe {
+        let generator = Generator::of(frame);
+        (*tstate).current_frame = (*frame).previous;
+        (*tstate).py_recursion_remaining += 1;
+        (*generator).frame_state = frame_state::CLEARED;
+        (*tstate).exc_info = (*generator).exc_state.previous_item;
+        (*generator).exc_state.previous_item = null_mut();
+        let object = (*frame).frame_obj;
+        (*frame).frame_obj = null_mut();
+        if !object.is_null() && Py_REFCNT(object.cast()) > 1 {
+            let raised = api::PyErr_GetRaisedException();
+            Py_INCREF((*frame).f_executable);
+            give_to_frame_object(tstate, object, frame);
+            api::PyErr_SetRaisedException(raised);
+            Py_DECREF(object.cast());
+        } else {
+            if !object.is_null() {
+                Py_DECREF(object.cast());
+            }
+            clear_locals(frame);
+            Py_DECREF((*frame).f_funcobj);
+        }
+        clear_slot(&raw mut (*generator).exc_state.exc_value);
+        (*frame).previous = null_mut();
     }
 }
 
@@ -121,7 +166,7 @@ unsafe fn drop_stack(frame: *mut Frame, from: i32, to: i32) {
 }
 
 runtime_fns! {
-    /// Leaves a frame that somebody has a frame object of, or that has many locals.
+    /// Leaves a frame that somebody has a frame object of, or that has many locals, or that is a generator's.
     LEAVE = fn leave_frame(thread: *mut Thread, frame: *mut Frame) { leave(thread, frame) }
 
     /// An exception left the present instruction and a handler of this function gets it. Takes the operand stack
@@ -241,9 +286,11 @@ pub unsafe fn continue_in_interpreter(
             return null_mut();
         }
         api::PyErr_SetRaisedException(raised);
-        // The interpreter gives both up when it leaves the frame.
-        Py_INCREF((*frame).f_executable);
-        Py_INCREF((*frame).f_funcobj);
+        if (*frame).owner != FRAME_OWNED_BY_GENERATOR {
+            // The interpreter gives both up when it leaves the frame.
+            Py_INCREF((*frame).f_executable);
+            Py_INCREF((*frame).f_funcobj);
+        }
         // The frame itself owns a reference; with a second one the record would be copied on return.
         Py_DECREF(object);
         // The interpreter links the frame and counts the recursion itself.

@@ -159,6 +159,30 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
     }
 }
 
+/// Versions by their entries, for sites that call many functions: a table without chains.
+static mut BY_ENTRY: [*mut Version; 256] = [null_mut(); 256];
+
+/// Where a version with this entry may stand in the table.
+#[inline]
+fn place(entry: *const ()) -> *mut *mut Version {
+    // Entries lie at least 16 bytes apart.
+    let address = entry as usize;
+    let at = (address >> 4 ^ address >> 12) & 0xff;
+    // SAFETY: the GIL is held; the index is in range.
+    unsafe { (&raw mut BY_ENTRY).cast::<*mut Version>().add(at) }
+}
+
+/// Takes a version that is about to be freed out of the table.
+pub fn forget_entry(version: &Version) {
+    let place = place(version.vectorcall);
+    // SAFETY: the GIL is held.
+    unsafe {
+        if std::ptr::eq(place.read(), version) {
+            place.write(null_mut());
+        }
+    }
+}
+
 /// The compiled version that the function's entry leads to, or NULL.
 ///
 /// # Safety
@@ -171,17 +195,25 @@ pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
         if entry == hooks().original || entry == vectorcall_cold as *const () {
             return null_mut();
         }
+        let place = place(entry);
+        let known = place.read();
+        if !known.is_null() && (*known).vectorcall == entry {
+            return known;
+        }
         let state = state_of((*function.cast::<Function>()).func_code);
         if state.is_null() {
             return null_mut();
         }
         let versions = &(*state).versions;
-        versions
+        let found = versions
             .iter()
             .rev()
             .copied()
-            .find(|&version| (*version).vectorcall == entry)
-            .unwrap_or(null_mut())
+            .find(|&version| (*version).vectorcall == entry);
+        if let Some(version) = found {
+            place.write(version);
+        }
+        found.unwrap_or(null_mut())
     }
 }
 
@@ -388,7 +420,10 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
         if newest.is_null() {
             return;
         }
-        (*version).successor = (*newest).body;
+        (*version).successor = newest;
+        for point in &mut (*version).resume_points {
+            point.valid_at = null_mut();
+        }
         // Other functions of this code come here too, at once.
         (*version).check_calls = 0;
         (*version).check_edges = 0;

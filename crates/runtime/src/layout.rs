@@ -161,6 +161,7 @@ pub struct Frame {
 /// Words of a frame before its locals (`FRAME_SPECIALS_SIZE`).
 pub const FRAME_SPECIALS_SIZE: usize = 9;
 pub const FRAME_OWNED_BY_THREAD: c_char = 0;
+pub const FRAME_OWNED_BY_GENERATOR: c_char = 1;
 pub const FRAME_OWNED_BY_FRAME_OBJECT: c_char = 2;
 
 impl Frame {
@@ -190,6 +191,69 @@ pub struct FrameObject {
     pub f_frame_data: [*mut PyObject; 1],
 }
 
+/// `PyGenObject`, `PyCoroObject` and `PyAsyncGenObject` (`cpython/genobject.h`), which are the same but for the names.
+#[repr(C)]
+pub struct Generator {
+    pub ob_base: PyObject,
+    pub weakreflist: *mut PyObject,
+    pub name: *mut PyObject,
+    pub qualname: *mut PyObject,
+    pub exc_state: ExceptionStackItem,
+    /// A coroutine's origin, an asynchronous generator's finalizer.
+    pub origin_or_finalizer: *mut PyObject,
+    /// This and the next two are an asynchronous generator's.
+    pub hooks_inited: c_char,
+    pub closed: c_char,
+    pub running_async: c_char,
+    pub frame_state: i8,
+    pub frame: Frame,
+}
+
+/// `PyFrameState` (`internal/pycore_frame.h`): how far a generator's frame is. The suspended states are negative.
+pub mod frame_state {
+    pub const CREATED: i8 = -3;
+    pub const SUSPENDED: i8 = -2;
+    pub const SUSPENDED_YIELD_FROM: i8 = -1;
+    pub const EXECUTING: i8 = 0;
+    pub const CLEARED: i8 = 4;
+}
+
+impl Generator {
+    /// The generator that a frame of its own lies in.
+    ///
+    /// # Safety
+    /// The frame's owner is a generator.
+    pub unsafe fn of(frame: *mut Frame) -> *mut Generator {
+        // SAFETY: see the contract.
+        unsafe { frame.cast::<u8>().sub(std::mem::offset_of!(Generator, frame)).cast() }
+    }
+}
+
+/// `PyAsyncGenASend` (`Objects/genobject.c`): what `asend` and `__anext__` of an asynchronous generator give.
+#[repr(C)]
+pub struct AsyncSend {
+    pub ob_base: PyObject,
+    pub generator: *mut Generator,
+    /// NULL stands for None.
+    pub value: *mut PyObject,
+    pub state: c_int,
+}
+
+/// `AwaitableState`, of an [`AsyncSend`].
+pub mod awaitable_state {
+    pub const INIT: i32 = 0;
+    pub const ITER: i32 = 1;
+    pub const CLOSED: i32 = 2;
+}
+
+/// `_PyAsyncGenWrappedValue` (`Objects/genobject.c`): a value on its way from an asynchronous generator's `yield` to who
+/// awaits it.
+#[repr(C)]
+pub struct AsyncWrappedValue {
+    pub ob_base: PyObject,
+    pub value: *mut PyObject,
+}
+
 /// `PyDictKeysObject` (`internal/pycore_dict.h`), up to its index table.
 #[repr(C)]
 pub struct DictKeys {
@@ -215,6 +279,8 @@ pub struct DictObject {
 
 /// `DICT_KEYS_UNICODE`: all keys are strings, and the values lie beside them.
 pub const DICT_KEYS_UNICODE: u8 = 1;
+/// `DKIX_EMPTY`: a place of the index table that no key was ever at.
+pub const DICT_INDEX_EMPTY: i8 = -1;
 /// `DICT_KEYS_SPLIT`: the keys are shared by the instances of a class.
 pub const DICT_KEYS_SPLIT: u8 = 2;
 
@@ -264,6 +330,7 @@ pub mod offset {
     pub const LONG_DIGIT: i32 = 24;
     pub const FLOAT_VALUE: i32 = 16;
     pub const LIST_ITEMS: i32 = 24;
+    pub const LIST_ALLOCATED: i32 = 32;
     pub const TUPLE_ITEMS: i32 = 24;
     pub const CELL_REF: i32 = 16;
     /// Iterators over lists and tuples: index and sequence.
@@ -284,6 +351,7 @@ const _: () = {
     assert!(std::mem::offset_of!(Code, co_framesize) == 76);
     assert!(std::mem::offset_of!(Code, co_code_adaptive) == 200);
     assert!(std::mem::offset_of!(Frame, localsplus) == FRAME_SPECIALS_SIZE * 8);
+    assert!(std::mem::offset_of!(Generator, frame) == 72);
 };
 
 /// Reads `tp_version_tag`: a number that is unique to the present state of the type, or 0.

@@ -1,8 +1,8 @@
 //! What compiled code stands on: object layouts, frames, and the functions it calls.
 //!
 //! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
-//! it; `thread`, `frame`, `safepoint`, `call`, `binding` and `builtins` carry calls; `globals` and `attributes` are the inline
-//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `hook` and `version` tie code objects to
+//! it; `thread`, `frame`, `safepoint`, `call`, `site`, `binding`, `construct`, `special` and `builtins` carry calls; `globals` and `attributes` are the inline
+//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook` and `version` tie code objects to
 //! machine code.
 
 pub mod api;
@@ -10,10 +10,12 @@ pub mod attributes;
 pub mod binding;
 pub mod builtins;
 pub mod call;
+pub mod construct;
 pub mod fast;
 pub mod feedback;
 pub mod frame;
 pub mod function_table;
+pub mod generator;
 pub mod globals;
 pub mod hook;
 pub mod iteration;
@@ -23,6 +25,8 @@ pub mod numbers;
 pub mod ops;
 pub mod probe;
 pub mod safepoint;
+pub mod site;
+pub mod special;
 pub mod thread;
 pub mod types;
 pub mod version;
@@ -42,9 +46,11 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         numbers::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
+        special::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
         probe::initialize();
+        generator::slots::initialize();
         hook::initialize(compiler)
     }
 }

@@ -1,7 +1,8 @@
 //! Boxing of ints and floats, and arithmetic on them where compiled code's own fast path did not apply.
 //!
 //! Float objects that die in compiled code are kept on a free list and used again: a box then costs a few
-//! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise.
+//! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise, and so are
+//! finished generators (`generator::pool`).
 
 use crate::feedback;
 use crate::ops;
@@ -32,6 +33,8 @@ struct FreeList {
     count: usize,
 }
 
+/// Numbers kept for when there is no memory.
+const RESERVE: usize = 64;
 /// Dead objects kept of one type.
 const FREE_LIST_LIMIT: usize = 256;
 
@@ -42,6 +45,9 @@ pub struct Shared {
     ints: FreeList,
     /// Ints of two digits.
     wide_ints: FreeList,
+    /// Floats, and ints with room for three digits, for when there is no memory.
+    reserve_floats: FreeList,
+    reserve_ints: FreeList,
     pub small_ints: [*mut PyObject; SMALL_INTS],
 }
 
@@ -56,6 +62,14 @@ pub static mut SHARED: Shared = Shared {
         count: 0,
     },
     wide_ints: FreeList {
+        head: null_mut(),
+        count: 0,
+    },
+    reserve_floats: FreeList {
+        head: null_mut(),
+        count: 0,
+    },
+    reserve_ints: FreeList {
         head: null_mut(),
         count: 0,
     },
@@ -77,7 +91,54 @@ pub unsafe fn initialize() -> PyResult<()> {
             }
             (*shared).small_ints[index] = number;
         }
+        for _ in 0..RESERVE {
+            let (float, int) = (PyFloat_FromDouble(0.5), PyLong_FromLongLong(i64::MAX));
+            if float.is_null() || int.is_null() {
+                return Err(Raised);
+            }
+            push(&raw mut SHARED.reserve_floats, float);
+            push(&raw mut SHARED.reserve_ints, int);
+        }
         Ok(())
+    }
+}
+
+/// Writes an int's tag and digits over an object with room for three digits.
+unsafe fn write_digits(object: *mut PyObject, value: i64) {
+    // SAFETY: see above.
+    unsafe {
+        let number = object.cast::<CompactLong>();
+        let digits = (&raw mut (*number).ob_digit).cast::<u32>();
+        let mut rest = value.unsigned_abs();
+        let mut count = 0;
+        while count == 0 || rest != 0 {
+            digits.add(count).write((rest & (DIGIT_LIMIT as u64 - 1)) as u32);
+            rest >>= 30;
+            count += 1;
+        }
+        let sign = match value {
+            0 => 1,
+            1.. => 0,
+            _ => 2,
+        };
+        (*number).lv_tag = (count << 3) | sign;
+    }
+}
+
+/// An object of a number's type without a value, as the interpreter makes it; from the reserve where there is no memory,
+/// since what is an object in the interpreter may be made here at a place where nothing can be raised.
+unsafe fn allocate(ty: *mut PyTypeObject, size: usize, reserve: *mut FreeList) -> *mut PyObject {
+    // SAFETY: objects on the list are dead and ours, with room for three digits.
+    unsafe {
+        let memory = PyObject_Malloc(size);
+        if !memory.is_null() {
+            return PyObject_Init(memory.cast(), ty);
+        }
+        let object = pop(reserve);
+        if object.is_null() {
+            Py_FatalError(c"no memory for a number".as_ptr());
+        }
+        object
     }
 }
 
@@ -132,6 +193,20 @@ pub unsafe fn new_float(value: f64) -> *mut PyObject {
 /// The GIL is held.
 #[inline]
 pub unsafe fn new_int(value: i64) -> *mut PyObject {
+    // SAFETY: see the contract.
+    unsafe {
+        let object = ready_int(value);
+        if object.is_null() {
+            PyLong_FromLongLong(value)
+        } else {
+            object
+        }
+    }
+}
+
+/// An int object of this value that need not be allocated, or NULL.
+#[inline]
+unsafe fn ready_int(value: i64) -> *mut PyObject {
     // SAFETY: small ints are immortal; an object from the list is an int with room for one digit.
     unsafe {
         if (SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value) {
@@ -160,7 +235,7 @@ pub unsafe fn new_int(value: i64) -> *mut PyObject {
                 return object;
             }
         }
-        PyLong_FromLongLong(value)
+        null_mut()
     }
 }
 
@@ -310,11 +385,28 @@ runtime_fns! {
         ops::numbers::compare(op, a, b)
     }
 
-    /// A float object.
-    BOX_FLOAT = fn box_float(value: f64) -> *mut PyObject { new_float(value) }
+    /// A float object, certainly.
+    MAKE_FLOAT = fn make_float(value: f64) -> *mut PyObject {
+        let mut object = pop(&raw mut SHARED.floats);
+        if object.is_null() {
+            object = allocate(&raw mut PyFloat_Type, 24, &raw mut SHARED.reserve_floats);
+        }
+        object.cast::<u8>().add(16).cast::<f64>().write(value);
+        object
+    }
 
-    /// An int object.
-    BOX_INT = fn box_int(value: i64) -> *mut PyObject { new_int(value) }
+    /// An int object, certainly.
+    MAKE_INT = fn make_int(value: i64) -> *mut PyObject {
+        let object = ready_int(value);
+        if !object.is_null() {
+            return object;
+        }
+        let bits = 64 - value.unsigned_abs().leading_zeros() as usize;
+        let size = std::mem::offset_of!(CompactLong, ob_digit) + 4 * bits.div_ceil(30).max(1);
+        let object = allocate(&raw mut PyLong_Type, size, &raw mut SHARED.reserve_ints);
+        write_digits(object, value);
+        object
+    }
 
     /// Ends an object whose reference count has become zero.
     DEALLOCATE = fn deallocate(object: *mut PyObject) {
@@ -327,7 +419,7 @@ runtime_fns! {
                 _ => false,
             }
         } else {
-            false
+            crate::generator::recycle(object)
         };
         if !kept {
             crate::api::_Py_Dealloc(object);

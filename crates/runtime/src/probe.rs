@@ -27,6 +27,8 @@ tuple_iterator = iter(pair)
 next(tuple_iterator)
 range_iterator = iter(range(10, 100, 7))
 next(range_iterator)
+table = {f'name{number}': number for number in range(0, 60, 2)}
+del table['name8']
 ";
 
 static VERDICT: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
@@ -157,6 +159,14 @@ unsafe fn check(namespace: *mut PyObject) -> Result<(), String> {
             !first.is_null() && PyUnicode_CompareWithASCIIString(first, c"first".as_ptr()) == 0,
             "shared keys",
         )?;
+        let table = get(c"table");
+        for index in 0..60 {
+            let name = PyUnicode_FromFormat(c"name%d".as_ptr(), index);
+            let has = PyObject_Hash(name) != -1 && PyDict_Contains(table, name) == 1;
+            let lacks = crate::attributes::certainly_lacks(table, name);
+            Py_DECREF(name);
+            ensure(has != lacks, "dictionaries")?;
+        }
         ensure(
             version_tag(plain) != 0 || api::PyUnstable_Type_AssignVersionTag(plain) == 1,
             "type versions",

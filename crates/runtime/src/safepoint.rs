@@ -5,7 +5,7 @@
 //! instrumentation. Compiled code compares it with [`Thread::expected_breaker`].
 
 use crate::api;
-use crate::layout::Frame;
+use crate::layout::{Code, Frame};
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
 use crate::thread::Thread;
@@ -145,6 +145,37 @@ pub unsafe fn is_watched(thread: *mut Thread) -> bool {
     }
 }
 
+/// Whether somebody monitors this code object: that alone changes nothing in `eval_breaker`, but such a code object
+/// carries data.
+///
+/// # Safety
+/// The GIL is held; `thread` is the present thread's; a live code object.
+#[inline]
+pub unsafe fn is_monitored(thread: *mut Thread, code: *mut Code) -> bool {
+    // SAFETY: see the contract.
+    unsafe { !(*code).co_monitoring.is_null() && look_for_instrumentation(thread) }
+}
+
+/// Whether a call goes too deep, with RecursionError set: `remaining` is the recursion count after the call was counted.
+///
+/// # Safety
+/// The GIL is held; `thread` is the present thread's.
+#[cold]
+pub unsafe fn too_deep(thread: *mut Thread, remaining: i32, stack_pointer: usize) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        let tstate = (*thread).tstate;
+        let counted = remaining < 0 && ((*tstate).recursion_headroom == 0 || remaining < -50);
+        if !counted && stack_pointer >= (*thread).stack_limit {
+            return false;
+        }
+        (*tstate).recursion_headroom += 1;
+        PyErr_SetString(PyExc_RecursionError, c"maximum recursion depth exceeded".as_ptr());
+        (*tstate).recursion_headroom -= 1;
+        true
+    }
+}
+
 /// Serves what wants attention; -1 with an exception set.
 unsafe fn serve(thread: *mut Thread) -> i32 {
     // SAFETY: the GIL is held and no exception is set.
@@ -203,11 +234,7 @@ runtime_fns! {
     /// `remaining` is the recursion count after this call was counted.
     ENTRY_CHECK = fn entry_check(thread: *mut Thread, frame: *mut Frame, remaining: i32, stack_pointer: usize, version: *mut Version) -> i32 {
         let tstate = (*thread).tstate;
-        let too_deep = remaining < 0 && ((*tstate).recursion_headroom == 0 || remaining < -50);
-        if too_deep || stack_pointer < (*thread).stack_limit {
-            (*tstate).recursion_headroom += 1;
-            PyErr_SetString(PyExc_RecursionError, c"maximum recursion depth exceeded".as_ptr());
-            (*tstate).recursion_headroom -= 1;
+        if too_deep(thread, remaining, stack_pointer) {
             let raised = api::PyErr_GetRaisedException();
             crate::frame::leave(thread, frame);
             api::PyErr_SetRaisedException(raised);
@@ -216,8 +243,7 @@ runtime_fns! {
         if (*version).calls >= (*version).check_calls {
             crate::hook::upgrade((*frame).f_funcobj, version);
         }
-        // Monitoring of a single code object changes nothing in `eval_breaker`; but such a code object carries data.
-        if !(*(*version).code).co_monitoring.is_null() && look_for_instrumentation(thread) {
+        if is_monitored(thread, (*version).code) {
             return verdict::HAND_OVER;
         }
         if (*tstate).eval_breaker == (*thread).expected_breaker {

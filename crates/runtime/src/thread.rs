@@ -17,6 +17,10 @@ pub struct Thread {
     pub checked_version: usize,
     /// Instrumentation (tracing, profiling, monitoring) is on for this thread at `checked_version`.
     pub instrumented: bool,
+    /// The running asynchronous generator whose next value need not be wrapped; see `generator::asynchronous`.
+    pub unwrapped: usize,
+    /// What the frames count for against the stack's bounds that are linked without running; see `generator::chain`.
+    pub linked_bytes: usize,
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
 }
@@ -148,6 +152,8 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 expected_breaker: usize::MAX,
                 checked_version: usize::MAX,
                 instrumented: false,
+                unwrapped: 0,
+                linked_bytes: 0,
                 spare_chunk: std::ptr::null_mut(),
             })
         });

@@ -1,8 +1,8 @@
 //! A compiled form of a code object, and what is counted about it.
 
 use crate::attributes::AttributeSite;
-use crate::call::CallSite;
 use crate::layout::{Code, Frame};
+use crate::site::CallSite;
 use crate::thread::Thread;
 use pyo3_ffi::PyObject;
 use rustc_hash::FxHashSet;
@@ -37,6 +37,44 @@ impl HandOverReason {
             HandOverReason::Requested => "requested by a test",
         }
     }
+}
+
+/// A place where a suspended frame goes on: behind a `yield`, or at a generator's start. Its address stands in the
+/// generator while compiled code has it suspended (see [`crate::generator`]).
+#[repr(C)]
+pub struct ResumePoint {
+    pub version: *mut Version,
+    /// The frame's instruction pointer while it is suspended here.
+    pub instr_ptr: *mut u16,
+    /// The same, or NULL once another version has replaced this one.
+    pub valid_at: *mut u16,
+    pub code: *mut Code,
+    /// The number by which the version's body is entered here.
+    pub entry: i64,
+    /// For a frame that waits for another, in `yield from` or `await`.
+    pub delegation: Option<Delegation>,
+}
+
+/// How a frame goes on that waits for another one (see `generator::chain`).
+pub struct Delegation {
+    /// The `SEND` that it is at while the other one runs, the `YIELD_VALUE` that passes on what that yields, and where it
+    /// goes on when that has returned.
+    pub instr_ptr: *mut u16,
+    pub suspends: *mut u16,
+    pub ends: *mut u16,
+    /// The numbers by which the body is entered when the other one has returned, its value pushed, and when it has raised.
+    pub returned: i64,
+    pub raised: i64,
+}
+
+/// How a generator's frame is set up before its first instruction that counts: what `MAKE_CELL` and `COPY_FREE_VARS` in
+/// front of `RETURN_GENERATOR` do.
+#[derive(Default)]
+pub struct GeneratorPrologue {
+    /// Slots that get a cell, in order.
+    pub cells: Box<[u32]>,
+    /// How many free variables the closure gives.
+    pub free: u32,
 }
 
 /// One compiled form of a code object, for one dictionary of globals and one of builtins.
@@ -75,8 +113,14 @@ pub struct Version {
     /// Numbers of calls and of back edges at which that is looked at.
     pub check_calls: u64,
     pub check_edges: u64,
-    /// The body that replaced this one.
-    pub successor: *const (),
+    /// The version that replaced this one.
+    pub successor: *mut Version,
+    /// Where a generator's body is entered, in the order of instructions.
+    pub resume_points: Box<[ResumePoint]>,
+    /// For generators, coroutines and asynchronous generators.
+    pub generator: Option<GeneratorPrologue>,
+    /// Times that a suspended frame was resumed in this version.
+    pub resumes: u64,
     /// The machine code, given back when this is dropped.
     pub machine_code: Vec<Box<dyn std::any::Any>>,
     /// Global cells that the code reads; they live as long as the version.
@@ -102,6 +146,7 @@ impl Version {
 pub struct Totals {
     pub versions: u64,
     pub calls: u64,
+    pub resumes: u64,
     pub back_edges: u64,
     pub compile_ns: u64,
     pub cache_misses: u64,
@@ -115,6 +160,7 @@ impl Totals {
     fn add(&mut self, version: &Version) {
         self.versions += 1;
         self.calls += version.calls;
+        self.resumes += version.resumes;
         self.back_edges += version.back_edges;
         self.compile_ns += version.compile_ns;
         self.cache_misses += version.cache_misses();
@@ -138,6 +184,7 @@ static mut REGISTRY: Registry = Registry {
     gone: Totals {
         versions: 0,
         calls: 0,
+        resumes: 0,
         back_edges: 0,
         compile_ns: 0,
         cache_misses: 0,
@@ -180,6 +227,7 @@ pub fn totals() -> Totals {
 
 impl Drop for Version {
     fn drop(&mut self) {
+        crate::hook::forget_entry(self);
         let registry = registry();
         if registry.live.remove(&(&raw const *self)) {
             registry.gone.add(self);

@@ -102,7 +102,7 @@ fn unreachable_code_has_no_depth() -> Result<(), DecodeError> {
 }
 
 #[test]
-fn suspending_does_not_end_a_block() -> Result<(), DecodeError> {
+fn a_suspended_frame_goes_on_in_a_block_of_its_own() -> Result<(), DecodeError> {
     let code = assemble(&[
         (ReturnGenerator, 0),
         (PopTop, 0),
@@ -113,7 +113,12 @@ fn suspending_does_not_end_a_block() -> Result<(), DecodeError> {
         (ReturnValue, 0),
     ]);
     let function = decode(&fields(&code))?;
-    assert_eq!(function.blocks.len(), 1);
+    let blocks: Vec<_> = function
+        .blocks
+        .iter()
+        .map(|block| (block.start, block.entry_depth, block.is_resume_point))
+        .collect();
+    assert_eq!(blocks, [(0, Some(0), false), (1, Some(1), true), (5, Some(1), true)]);
     let depths: Vec<_> = function.instructions.iter().filter_map(|found| found.depth).collect();
     assert_eq!(depths, [0, 1, 0, 0, 1, 1, 1]);
     Ok(())

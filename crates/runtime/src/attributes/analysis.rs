@@ -91,6 +91,22 @@ pub(super) fn inline_kind(tp: *mut PyTypeObject, index: usize) -> Kind {
     }
 }
 
+/// Whether instances have their dictionary where the interpreter manages it.
+pub(super) fn has_managed_dictionary(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe { flags(tp) & TPFLAGS_MANAGED_DICT != 0 }
+}
+
+/// Offset of the pointer to an instance's dictionary, where that is the same for all.
+pub(super) fn dictionary_place(tp: *mut PyTypeObject) -> Option<i64> {
+    if has_managed_dictionary(tp) {
+        return Some(MANAGED_DICT_OFFSET as i64);
+    }
+    // SAFETY: a live type.
+    let offset: isize = unsafe { field(tp, type_object::TP_DICTOFFSET) };
+    (offset > 0).then_some(offset as i64)
+}
+
 /// Whether instances have a dictionary of any kind.
 pub(super) unsafe fn has_dictionary(tp: *mut PyTypeObject) -> bool {
     // SAFETY: a live type.
@@ -154,6 +170,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
                     class_value: null_mut(),
                     class_version: 0,
                     is_method: false,
+                    place: None,
                 };
                 return Some(key_index(keys, name).map_or(elsewhere, |index| inline_kind(tp, index)));
             }
@@ -161,6 +178,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
                 class_value: null_mut(),
                 class_version: 0,
                 is_method: false,
+                place: None,
             });
         }
         let dtype = Py_TYPE(found);
@@ -210,6 +228,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
                 class_value: found,
                 class_version: version_of_type(found)?,
                 is_method,
+                place: dictionary_place(tp),
             });
         };
         Some(if is_method {

@@ -3,6 +3,7 @@
 use super::analysis::*;
 use super::{AttributeSite, Kind, Shadow};
 use crate::api;
+use crate::feedback::{self, seen};
 use crate::globals;
 use crate::layout::*;
 use pyo3_ffi::*;
@@ -164,6 +165,7 @@ pub(super) unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObje
                 class_value,
                 class_version,
                 is_method,
+                ..
             } => {
                 if !class_value.is_null() && version_tag(Py_TYPE(*class_value)) != *class_version {
                     return Outcome::Stale;
@@ -202,6 +204,41 @@ pub(super) unsafe fn hinted_value(object: *mut PyObject, name: *mut PyObject, hi
         }
         Py_INCREF((*entry).me_value);
         (*entry).me_value
+    }
+}
+
+/// Whether a dictionary whose keys are all strings certainly lacks `name` (an exact string that has its hash).
+///
+/// # Safety
+/// Live objects.
+pub unsafe fn certainly_lacks(dict: *mut PyObject, name: *mut PyObject) -> bool {
+    // SAFETY: the table of one-byte indices comes before the entries; its size is a power of two, and never is it full.
+    unsafe {
+        let dict = dict.cast::<DictObject>();
+        let keys = (*dict).ma_keys;
+        if !(*dict).ma_values.is_null() || (*keys).dk_kind != DICT_KEYS_UNICODE || (*keys).dk_log2_size >= 8 {
+            return false;
+        }
+        let hash = (*name.cast::<PyASCIIObject>()).hash;
+        let indices = keys.cast::<i8>().add(size_of::<DictKeys>());
+        let entries = unicode_entries(keys);
+        let mask = (1usize << (*keys).dk_log2_size) - 1;
+        let mut perturb = hash as usize;
+        let mut at = perturb & mask;
+        loop {
+            let index = indices.add(at).read();
+            if index == DICT_INDEX_EMPTY {
+                return true;
+            }
+            if index >= 0 {
+                let key = (*entries.add(index as usize)).me_key;
+                if key == name || (*key.cast::<PyASCIIObject>()).hash == hash {
+                    return false;
+                }
+            }
+            perturb >>= 5;
+            at = (at.wrapping_mul(5).wrapping_add(perturb).wrapping_add(1)) & mask;
+        }
     }
 }
 
@@ -247,6 +284,16 @@ pub(super) unsafe fn plain_method(site: *mut AttributeSite, object: *mut PyObjec
             if entry.version == tag {
                 return match &entry.kind {
                     Kind::Method { function, shadow } if unshadowed(object, shadow) => *function,
+                    Kind::Method { function, shadow }
+                        if object.cast::<u8>().offset(shadow.guard as isize).read() == 0 =>
+                    {
+                        let dict = instance_dictionary(object);
+                        if !dict.is_null() && certainly_lacks(dict, (*site).name) {
+                            *function
+                        } else {
+                            null_mut()
+                        }
+                    }
                     _ => null_mut(),
                 };
             }
@@ -270,7 +317,11 @@ pub(super) unsafe fn plain_value(site: *mut AttributeSite, object: *mut PyObject
                 Kind::Inline { offset, guard, .. } if base.offset(*guard as isize).read() != 0 => *offset,
                 Kind::Slot { offset } => *offset,
                 Kind::Inline { .. } | Kind::Dictionary { .. } => {
-                    return hinted_value(object, (*site).name, (*site).hint);
+                    let value = hinted_value(object, (*site).name, (*site).hint);
+                    if !value.is_null() {
+                        feedback::note((*site).feedback, seen::HINT);
+                    }
+                    return value;
                 }
                 _ => return null_mut(),
             };

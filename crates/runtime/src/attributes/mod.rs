@@ -15,8 +15,11 @@ use crate::feedback::{self, seen};
 use crate::globals::{self, GlobalCell};
 use crate::layout::*;
 use crate::runtime_fns;
+use crate::site::CallSite;
+use crate::thread::Thread;
 use crate::types::class_attribute;
 use analysis::*;
+pub use apply::certainly_lacks;
 use apply::*;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -76,6 +79,8 @@ enum Kind {
         class_value: *mut PyObject,
         class_version: u32,
         is_method: bool,
+        /// Where the instance has its dictionary, or NULL.
+        place: Option<i64>,
     },
 }
 
@@ -94,6 +99,9 @@ pub struct AttributeSite {
     pub value_offset: i64,
     /// Offset of a byte that must not be zero.
     pub value_guard: i64,
+    /// Type version of the fast entry for what lies in instances' own dictionaries, and where those had it last.
+    pub dictionary_version: u32,
+    pub hint: usize,
     /// Stores only: this word of the object, masked, must be zero.
     pub store_word: i64,
     pub store_mask: i64,
@@ -116,8 +124,38 @@ pub struct AttributeSite {
     entries: Vec<Entry>,
     overflow: u32,
     feedback: *mut u8,
-    /// Where an instance's dictionary had the name the last time.
-    hint: usize,
+    /// The instruction's index.
+    pub index: usize,
+}
+
+/// What a site has met and code can do by itself, for objects whose type has the version tag.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub version: u32,
+    /// Offset of a byte that must not be zero.
+    pub guard: Option<i64>,
+    /// Offset of a word that must be zero.
+    pub empty: Option<i64>,
+    pub finds: Finds,
+}
+
+/// What a [`Shape`] finds.
+#[derive(Clone, Copy)]
+pub enum Finds {
+    /// A value at this offset; its index among inline values, for stores.
+    Value { offset: i64, index: Option<u8> },
+    /// Something of the class, while there are so many shared keys.
+    OfClass {
+        object: *mut PyObject,
+        is_method: bool,
+        /// Where to look, and the number.
+        keys: Option<(*const isize, isize)>,
+    },
+    /// A property, and its getter as long as the property's field has that.
+    Property {
+        field: *const *mut PyObject,
+        getter: *mut PyObject,
+    },
 }
 
 /// What [`Shadow::keys_count`] points at where there is nothing to count.
@@ -143,6 +181,8 @@ impl AttributeSite {
             method_version: NO_VERSION,
             value_offset: 0,
             value_guard: 0,
+            dictionary_version: NO_VERSION,
+            hint: 0,
             store_word: 0,
             store_mask: 0,
             method: null_mut(),
@@ -162,8 +202,83 @@ impl AttributeSite {
             entries: Vec::new(),
             overflow: 0,
             feedback,
-            hint: 0,
+            index: 0,
         }
+    }
+
+    /// What code that is made now can do by itself at this site; nothing where it has met too much.
+    pub fn inlinable(&self) -> Vec<Shape> {
+        if self.overflow > 0 {
+            return Vec::new();
+        }
+        let mut shapes = Vec::new();
+        for &Entry { version, kind } in &self.entries {
+            let of_class = |object, is_method, shadow: Shadow| {
+                // A byte of the type pointer is never zero.
+                let guard = (shadow.guard >= i64::from(offset::OB_TYPE) + 8).then_some(shadow.guard);
+                let finds = Finds::OfClass {
+                    object,
+                    is_method,
+                    keys: (shadow.keys_count != &raw const NO_KEYS)
+                        .then_some((shadow.keys_count, shadow.keys_expected)),
+                };
+                Shape {
+                    version,
+                    guard,
+                    empty: None,
+                    finds,
+                }
+            };
+            shapes.push(match kind {
+                Kind::Inline { offset, guard, index } => Shape {
+                    version,
+                    guard: Some(guard),
+                    empty: None,
+                    finds: Finds::Value {
+                        offset,
+                        index: Some(index),
+                    },
+                },
+                Kind::Slot { offset } => Shape {
+                    version,
+                    guard: None,
+                    empty: None,
+                    finds: Finds::Value { offset, index: None },
+                },
+                Kind::Method { function, shadow } => of_class(function, true, shadow),
+                Kind::Property { property, getter } => Shape {
+                    version,
+                    guard: None,
+                    empty: None,
+                    finds: Finds::Property {
+                        // SAFETY: a property that is read only for objects whose type has the version and holds it.
+                        field: unsafe { &raw const (*property.cast::<Property>()).prop_get },
+                        getter,
+                    },
+                },
+                Kind::ClassValue { value, shadow, .. } if is_immutable_instance(value) => {
+                    of_class(value, false, shadow)
+                }
+                // Most instances never get a dictionary, though they may.
+                Kind::Dictionary {
+                    class_value,
+                    is_method,
+                    place: Some(place),
+                    ..
+                } if !class_value.is_null() && is_immutable_instance(class_value) => Shape {
+                    version,
+                    guard: None,
+                    empty: Some(place),
+                    finds: Finds::OfClass {
+                        object: class_value,
+                        is_method,
+                        keys: None,
+                    },
+                },
+                _ => continue,
+            });
+        }
+        shapes
     }
 
     /// Whether the site has seen more shapes than it keeps.
@@ -193,6 +308,12 @@ impl AttributeSite {
                 self.value_guard = nonzero_type_byte(tp);
                 self.store_word = 0;
                 self.store_mask = 0;
+            }
+            // What hides the class's value must not be a matter of what the value's type becomes.
+            Kind::Dictionary { class_value, .. }
+                if has_managed_dictionary(tp) && (class_value.is_null() || is_immutable_instance(class_value)) =>
+            {
+                self.dictionary_version = entry.version;
             }
             Kind::Method { function, shadow } => {
                 self.method_version = entry.version;
@@ -245,8 +366,10 @@ impl AttributeSite {
             Kind::Module { .. } | Kind::OfClass { .. } => seen::ONE_OBJECT,
             _ => seen::OTHER,
         };
+        // Code that knows one shape only is made again when there are more.
+        let more = if self.entries.is_empty() { 0 } else { seen::MORE };
         // SAFETY: the feedback is the version's, as the site is.
-        unsafe { feedback::note(self.feedback, bit) };
+        unsafe { feedback::note(self.feedback, bit | more) };
         self.entries.push(Entry { version, kind });
         let index = self.entries.len() - 1;
         self.promote(index, tp);
@@ -336,6 +459,21 @@ runtime_fns! {
         };
         Py_DECREF(object);
         value
+    }
+
+    /// `LOAD_ATTR` (object borrowed) at a site whose code enters properties' getters: makes that know the getter.
+    LOAD_PROPERTY = fn load_property(site: *mut AttributeSite, object: *mut PyObject, thread: *mut Thread, call: *mut CallSite) -> *mut PyObject {
+        if (*call).takes_lesson() {
+            let tag = version_tag(Py_TYPE(object));
+            let found = (*site).entries.iter().find_map(|entry| match entry.kind {
+                Kind::Property { getter, .. } if entry.version == tag => Some(getter),
+                _ => None,
+            });
+            if let Some(getter) = found {
+                (*call).remember_special(thread, getter, 1, tag, 0);
+            }
+        }
+        load(site, object)
     }
 
     /// `LOAD_ATTR` of a method that is called (object borrowed): the callable (a new reference, or NULL with an
@@ -485,6 +623,7 @@ unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
                 class_value: null_mut(),
                 class_version: 0,
                 is_method: false,
+                place: None,
             };
             index
                 .map(|index| inline_kind(tp, index))

@@ -78,6 +78,15 @@ unsafe fn interpret(list: &CStr, which: u32, arguments: &[*mut PyObject]) -> PyR
     }
 }
 
+/// A value wrapped as asynchronous generators yield it, by the interpreter's own instruction.
+///
+/// # Safety
+/// The GIL is held, `value` is live.
+pub unsafe fn wrap_by_interpreter(value: *mut PyObject) -> *mut PyObject {
+    // SAFETY: see above.
+    unsafe { to_object(interpret(c"unary", unary::ASYNC_GEN_WRAP, &[value])) }
+}
+
 /// What an interactive statement prints its value with.
 ///
 /// # Safety
@@ -126,6 +135,7 @@ runtime_fns! {
             unary::PRINT => to_object(print_expression(value)),
             unary::UNARY_POSITIVE => PyNumber_Positive(value),
             unary::LIST_TO_TUPLE => PyList_AsTuple(value),
+            unary::ASYNC_GEN_WRAP => crate::generator::asynchronous::wrap(value),
             _ if intrinsic_1_supported(which) => to_object(interpret(c"unary", which, &[value])),
             _ => to_object(Err(raise!(PyExc_SystemError, c"invalid intrinsic function"))),
         }

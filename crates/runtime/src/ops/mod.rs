@@ -5,6 +5,7 @@
 //! exception set, and an integer result is -1 with an exception set. A function that may run Python code holds its
 //! own references to borrowed arguments meanwhile, because that code may rebind the local variable they came from.
 
+pub mod awaiting;
 pub mod containers;
 pub mod exception_groups;
 pub mod exceptions;

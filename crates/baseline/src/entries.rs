@@ -1,0 +1,166 @@
+//! Where a body is entered other than at its start.
+
+use crate::cold::Cold;
+use crate::emitter::{Emitter, Item};
+use justjit_builder::{Builder, IntOp, Type};
+use justjit_bytecode::{Block, Function, Instruction, Opcode};
+use justjit_runtime::layout::Code;
+use justjit_runtime::version::{Delegation, ResumePoint, Version};
+
+/// An entry; everything lies in the frame's memory there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Entry {
+    /// A basic block: a loop header (on-stack replacement), a resume point, or the end of a `SEND` whose receiver has
+    /// returned.
+    Block(u32),
+    /// The `SEND` with this index, whose receiver has raised.
+    Raise(usize),
+}
+
+/// The `SEND` that a suspended frame comes back to by itself, if the resume point is that of a `yield from` or `await`: its
+/// index. The compiler makes `SEND`, `YIELD_VALUE`, `RESUME`, and a jump to the first.
+fn delegating_send(function: &Function, block: &Block) -> Option<usize> {
+    let start = block.start;
+    let [send, suspend, resume, jump] = function.instructions.get(start.checked_sub(2)?..start + 2)? else {
+        return None;
+    };
+    let matches = send.opcode == Opcode::Send
+        && suspend.opcode == Opcode::YieldValue
+        && suspend.arg == 1
+        && resume.opcode == Opcode::Resume
+        && jump.opcode == Opcode::JumpBackwardNoInterrupt
+        && jump.target == Some(send.start);
+    matches.then_some(start - 2)
+}
+
+fn is_loop_header(function: &Function, block: &Block) -> bool {
+    // The little loop around a `SEND` has no back edge at which better code would be entered.
+    block.is_loop_header && function.instructions[block.start].opcode != Opcode::Send
+}
+
+/// All entries but the start, by which number 1 and up. Loop headers come first; code that only collects feedback has none,
+/// since nobody comes there in the middle of a loop.
+fn entries(function: &Function, profiling: bool) -> Vec<Entry> {
+    let reachable = || {
+        let blocks = function.blocks.iter().enumerate();
+        blocks.filter(|(_, block)| block.entry_depth.is_some())
+    };
+    let mut entries = Vec::new();
+    if !profiling {
+        let headers = reachable().filter(|(_, block)| is_loop_header(function, block));
+        entries.extend(headers.map(|(number, _)| Entry::Block(number as u32)));
+    }
+    for (number, block) in reachable().filter(|(_, block)| block.is_resume_point) {
+        entries.push(Entry::Block(number as u32));
+        if let Some(send) = delegating_send(function, block) {
+            entries.push(Entry::Block(end_of(function, send)));
+            entries.push(Entry::Raise(send));
+        }
+    }
+    entries
+}
+
+/// The block that a `SEND` jumps to when its receiver has returned.
+fn end_of(function: &Function, send: usize) -> u32 {
+    let target = function.instructions[send].target.expect("SEND has a target");
+    let index = function.index_at(target).expect("decoding has checked jump targets");
+    function.instructions[index].block
+}
+
+/// Whether the block is an entry behind a `SEND`.
+pub fn entered_when_returned(function: &Function) -> Vec<u32> {
+    let resumed = function.blocks.iter().filter(|block| block.is_resume_point);
+    let sends = resumed.filter_map(|block| delegating_send(function, block));
+    sends.map(|send| end_of(function, send)).collect()
+}
+
+/// Where a suspended frame goes on in code that is compiled this way.
+///
+/// # Safety
+/// `code` is the live code object that the function was decoded from.
+pub unsafe fn resume_points(
+    function: &Function,
+    profiling: bool,
+    code: *mut Code,
+    version: *mut Version,
+) -> Box<[ResumePoint]> {
+    let entries = entries(function, profiling);
+    let number = |wanted: Entry| 1 + entries.iter().position(|&entry| entry == wanted).expect("an entry") as i64;
+    let address = |instruction: &Instruction| {
+        // SAFETY: decoding has checked that the offset lies in the code.
+        unsafe { Code::instructions(code).add(instruction.start as usize / 2) }
+    };
+    let reachable = function.blocks.iter().enumerate();
+    let reachable = reachable.filter(|(_, block)| block.entry_depth.is_some() && block.is_resume_point);
+    let points = reachable.map(|(index, block)| ResumePoint {
+        version,
+        instr_ptr: address(&function.instructions[block.start]),
+        valid_at: address(&function.instructions[block.start]),
+        code,
+        entry: number(Entry::Block(index as u32)),
+        delegation: delegating_send(function, block).map(|send| Delegation {
+            instr_ptr: address(&function.instructions[send]),
+            suspends: address(&function.instructions[send + 1]),
+            ends: address(&function.instructions[function.blocks[end_of(function, send) as usize].start]),
+            returned: number(Entry::Block(end_of(function, send))),
+            raised: number(Entry::Raise(send)),
+        }),
+    });
+    points.collect()
+}
+
+impl<B: Builder> Emitter<'_, B> {
+    /// Goes to where the body is entered. Gives the blocks that [`Emitter::raising_entries`] fills.
+    pub fn entries(&mut self) -> Vec<(B::Block, usize)> {
+        let mut raising = Vec::new();
+        let mut targets = Vec::new();
+        for entry in entries(self.function, self.input.profiling) {
+            targets.push(match entry {
+                Entry::Block(number) => self.machine_block(number),
+                Entry::Raise(send) => {
+                    let block = self.b.create_block();
+                    self.b.set_cold(block);
+                    raising.push((block, send));
+                    block
+                }
+            });
+        }
+        if targets.is_empty() {
+            return raising;
+        }
+        let start = self.b.create_block();
+        let dispatch = self.b.create_block();
+        let rare = if self.function.is_resumable() { start } else { dispatch };
+        self.b.set_cold(rare);
+        let entry = self.b.param(2);
+        self.b.branch(entry, (dispatch, &[]), (start, &[]));
+        self.b.switch_to(dispatch);
+        let index = self.b.int_op_const(IntOp::Sub, entry, 1);
+        let index = self.b.truncate(Type::I32, index);
+        self.b.jump_table(index, start, &targets);
+        self.b.switch_to(start);
+        raising
+    }
+
+    /// Where a `SEND`'s receiver has raised.
+    pub fn raising_entries(&mut self, blocks: Vec<(B::Block, usize)>) {
+        for (block, send) in blocks {
+            let instruction = self.function.instructions[send];
+            // The sent value is gone.
+            let depth = usize::from(instruction.depth.expect("a reachable instruction")) - 1;
+            self.cold.push(Cold::Raise {
+                block,
+                instruction,
+                stack: vec![Item::Memory; depth],
+                traceback: true,
+            });
+        }
+    }
+
+    /// The number by which a body is entered at a loop header. The successor of a version does not only profile.
+    pub fn entry_number(&self, block: u32) -> i64 {
+        let entries = entries(self.function, false);
+        let index = entries.iter().position(|&entry| entry == Entry::Block(block));
+        1 + index.expect("a back edge leads to a loop header") as i64
+    }
+}
