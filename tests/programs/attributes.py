@@ -718,3 +718,26 @@ def case_modules_at_one_address():
         wrong += load(module) is not kept[-1] or call(module) != n
         del module
     return wrong
+
+
+def case_class_value_dies_before_code_is_made_anew():
+    class Items(list):
+        pass
+
+    items = Items()
+    seen = []
+
+    def use(n):
+        for i in range(n):
+            seen.append(items.value)
+        del seen[1:]
+
+    for k in range(12):
+        Items.value = [k] * 3
+        use(40)
+        del Items.value
+        filler = [object() for _ in range(50)]
+        Items.value = "other"
+        use(70)
+        del Items.value, filler
+    return seen

@@ -385,3 +385,35 @@ def case_locals_with_deleted_names():
 def case_exec_of_function_definition():
     exec("def inner(a, b=2):\n    return a + b")
     return locals()["inner"](1)
+
+
+def case_code_of_a_module_made_a_function():
+    import types
+
+    code = compile("a = 1\nb = a + 1\nfor i in range(300):\n    c = i\nd = sorted(locals())[:3]\n", "module", "exec")
+    namespace = {"__builtins__": __builtins__}
+    function = types.FunctionType(code, namespace)
+    results = [function() for _ in range(12)]
+    return set(results), namespace["b"], namespace["c"], namespace["d"]
+
+
+def case_awaiting_code_of_a_module_made_a_function():
+    import ast
+    import types
+
+    code = compile("a = await thing\nb = [await thing for _ in range(2)]\n", "module", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    class Thing:
+        def __await__(self):
+            return (yield "waits")
+
+    found = []
+    for _ in range(12):
+        namespace = {"__builtins__": __builtins__, "thing": Thing()}
+        coroutine = types.FunctionType(code, namespace)()
+        found.append([coroutine.send(None), coroutine.send(1), coroutine.send(2)])
+        try:
+            coroutine.send(3)
+        except StopIteration as end:
+            found.append((end.value, namespace["a"], namespace["b"]))
+    return found[-2:], len(found)

@@ -289,6 +289,16 @@ unsafe fn count_call(thread: *mut Thread, function: *mut PyObject) -> *mut Versi
             return null_mut();
         }
         (*state).cold_calls += 1;
+        if !has_fast_locals(function) {
+            if (*state).declined.is_none() {
+                decline(
+                    state,
+                    "code without fast locals (a module's or class's), made a function".to_owned(),
+                );
+            }
+            api::PyFunction_SetVectorcall(function, hooks().original);
+            return null_mut();
+        }
         let wanted = match (*state).baseline_calls {
             Some(calls) => calls,
             None if (*state).has_loop => 0,
@@ -461,6 +471,13 @@ pub unsafe fn forget_versions(function: *mut PyObject) {
     }
 }
 
+/// Whether it is a function's code, whose locals lie in the frame. The namespace of other code comes with its frame, and
+/// only [`crate::call::run_module`] brings one.
+unsafe fn has_fast_locals(function: *mut PyObject) -> bool {
+    // SAFETY: a live function.
+    unsafe { (*code_of(function)).co_flags & CO_OPTIMIZED != 0 }
+}
+
 /// Hooks a function: it is compiled when it has been called often enough.
 ///
 /// # Safety
@@ -479,7 +496,7 @@ pub unsafe fn hook(function: *mut PyObject) {
                 return;
             }
             let version = matching_version(function, state);
-            if !version.is_null() {
+            if !version.is_null() && has_fast_locals(function) {
                 api::PyFunction_SetVectorcall(function, (*version).vectorcall);
                 return;
             }

@@ -169,6 +169,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
                 let elsewhere = Kind::Dictionary {
                     class_value: null_mut(),
                     class_version: 0,
+                    is_lasting: true,
                     is_method: false,
                     place: None,
                 };
@@ -177,6 +178,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
             return has_dictionary(tp).then_some(Kind::Dictionary {
                 class_value: null_mut(),
                 class_version: 0,
+                is_lasting: true,
                 is_method: false,
                 place: None,
             });
@@ -227,6 +229,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
             return Some(Kind::Dictionary {
                 class_value: found,
                 class_version: version_of_type(found)?,
+                is_lasting: is_immutable_instance(found),
                 is_method,
                 place: dictionary_place(tp),
             });
@@ -240,6 +243,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
             Kind::ClassValue {
                 value: found,
                 value_version: version_of_type(found)?,
+                is_lasting: is_immutable_instance(found),
                 shadow,
             }
         })

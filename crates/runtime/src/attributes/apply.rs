@@ -91,6 +91,7 @@ pub(super) unsafe fn apply(kind: &Kind, object: *mut PyObject, name: *mut PyObje
                 value,
                 value_version,
                 shadow,
+                ..
             } => {
                 if version_tag(Py_TYPE(*value)) != *value_version {
                     return Outcome::Stale;

@@ -52,6 +52,8 @@ enum Kind {
     ClassValue {
         value: *mut PyObject,
         value_version: u32,
+        /// The value's type can never become a descriptor.
+        is_lasting: bool,
         shadow: Shadow,
     },
     /// A function or method descriptor of the class.
@@ -78,6 +80,8 @@ enum Kind {
     Dictionary {
         class_value: *mut PyObject,
         class_version: u32,
+        /// The value's type can never become another kind of descriptor.
+        is_lasting: bool,
         is_method: bool,
         /// Where the instance has its dictionary, or NULL.
         place: Option<i64>,
@@ -256,16 +260,20 @@ impl AttributeSite {
                         getter,
                     },
                 },
-                Kind::ClassValue { value, shadow, .. } if is_immutable_instance(value) => {
-                    of_class(value, false, shadow)
-                }
+                Kind::ClassValue {
+                    value,
+                    is_lasting: true,
+                    shadow,
+                    ..
+                } => of_class(value, false, shadow),
                 // Most instances never get a dictionary, though they may.
                 Kind::Dictionary {
                     class_value,
+                    is_lasting: true,
                     is_method,
                     place: Some(place),
                     ..
-                } if !class_value.is_null() && is_immutable_instance(class_value) => Shape {
+                } if !class_value.is_null() => Shape {
                     version,
                     guard: None,
                     empty: Some(place),
@@ -310,9 +318,7 @@ impl AttributeSite {
                 self.store_mask = 0;
             }
             // What hides the class's value must not be a matter of what the value's type becomes.
-            Kind::Dictionary { class_value, .. }
-                if has_managed_dictionary(tp) && (class_value.is_null() || is_immutable_instance(class_value)) =>
-            {
+            Kind::Dictionary { is_lasting: true, .. } if has_managed_dictionary(tp) => {
                 self.dictionary_version = entry.version;
             }
             Kind::Method { function, shadow } => {
@@ -622,6 +628,7 @@ unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
             let elsewhere = Kind::Dictionary {
                 class_value: null_mut(),
                 class_version: 0,
+                is_lasting: true,
                 is_method: false,
                 place: None,
             };
