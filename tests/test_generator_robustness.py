@@ -156,8 +156,12 @@ DEEP = """
 def g(n):
     global depth
     depth = n
-    yield n
     yield from g(n + 1)
+def grow(n):
+    global depth
+    depth = n
+    yield n
+    yield from grow(n + 1)
 def down(n):
     global depth
     depth = n
@@ -200,6 +204,14 @@ each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 class TestRecursion:
+    def test_growing_chain_ends_at_the_same_depth(self, same: Any) -> None:  # noqa: F811
+        same(
+            f"{DEEP}\n"
+            "for limit in (300, 1000, 300):\n"
+            "    sys.setrecursionlimit(limit)\n    h = grow(0)\n"
+            "    try:\n        for x in h: pass\n    except RecursionError as e:\n        print(x, depth, e, h.gi_frame)\n"
+        )
+
     @each_call
     def test_same_depth_as_the_interpreter(self, same: Any, call: str) -> None:  # noqa: F811
         out = same(
