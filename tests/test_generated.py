@@ -5,7 +5,7 @@ import os
 from tests.generated import check
 from tests.worker import Worker
 
-COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "1500"))
+COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "2000"))
 CHUNK = 250
 
 
