@@ -1,6 +1,6 @@
 //! What a compilation starts from.
 
-use justjit_bytecode::{Function, Instruction, flags, specialized_name};
+use justjit_bytecode::{Function, Instruction, specialized_name};
 use justjit_runtime::attributes::{AttributeSite, Shape};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
@@ -149,10 +149,7 @@ impl Input<'_> {
     /// Slots that the caller fills.
     pub fn parameters(&self) -> usize {
         // SAFETY: a live code object.
-        let code = unsafe { &*self.code };
-        let starred = self.function.flags & flags::VARARGS != 0;
-        let keywords = self.function.flags & flags::VARKEYWORDS != 0;
-        (code.co_argcount + code.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
+        unsafe { (*self.code).parameters() }
     }
 
     /// Slots at the end of the locals that hold free variables.

@@ -123,7 +123,7 @@ pub unsafe fn bind(
         let named = argcount + kwonly;
         let has_varargs = (*code).co_flags & CO_VARARGS != 0;
         let has_varkw = (*code).co_flags & CO_VARKEYWORDS != 0;
-        let total = named + usize::from(has_varargs) + usize::from(has_varkw);
+        let total = (*code).parameters();
         for index in 0..total {
             slots.add(index).write(null_mut());
         }

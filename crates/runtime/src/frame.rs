@@ -78,24 +78,38 @@ pub unsafe fn leave(thread: *mut Thread, frame: *mut Frame) {
             return finish_generator(tstate, frame);
         }
         (*tstate).current_frame = (*frame).previous;
-        let object = (*frame).frame_obj;
-        (*frame).frame_obj = null_mut();
-        if !object.is_null() && Py_REFCNT(object.cast()) > 1 {
-            // A finalizer may have set an exception aside, and so must the look for the caller's frame object.
-            let raised = api::PyErr_GetRaisedException();
-            Py_INCREF((*frame).f_executable);
-            Py_INCREF((*frame).f_funcobj);
-            give_to_frame_object(tstate, object, frame);
-            api::PyErr_SetRaisedException(raised);
-            Py_DECREF(object.cast());
-        } else {
-            if !object.is_null() {
-                Py_DECREF(object.cast());
-            }
+        if !survives(tstate, frame) {
             clear_locals(frame);
         }
         (*tstate).datastack_top = frame.cast();
         (*tstate).py_recursion_remaining += 1;
+    }
+}
+
+/// Gives up the frame object of a frame that is being left. Where somebody else has it, it outlives the frame and has got the
+/// record with all its references.
+#[inline]
+unsafe fn survives(tstate: *mut ThreadState, frame: *mut Frame) -> bool {
+    // SAFETY: the frame is not linked any more and owns a reference to its frame object.
+    unsafe {
+        let object = std::mem::replace(&mut (*frame).frame_obj, null_mut());
+        if object.is_null() {
+            return false;
+        }
+        let survives = Py_REFCNT(object.cast()) > 1;
+        if survives {
+            // A generator keeps its code object; only a function's frame has borrowed its function.
+            Py_INCREF((*frame).f_executable);
+            if (*frame).owner != FRAME_OWNED_BY_GENERATOR {
+                Py_INCREF((*frame).f_funcobj);
+            }
+            // A finalizer may have set an exception aside, and so must the look for the caller's frame object.
+            let raised = api::PyErr_GetRaisedException();
+            give_to_frame_object(tstate, object, frame);
+            api::PyErr_SetRaisedException(raised);
+        }
+        Py_DECREF(object.cast());
+        survives
     }
 }
 
@@ -119,18 +133,7 @@ unsafe fn finish_generator(tstate: *mut ThreadState, frame: *mut Frame) {
         (*generator).frame_state = frame_state::CLEARED;
         (*tstate).exc_info = (*generator).exc_state.previous_item;
         (*generator).exc_state.previous_item = null_mut();
-        let object = (*frame).frame_obj;
-        (*frame).frame_obj = null_mut();
-        if !object.is_null() && Py_REFCNT(object.cast()) > 1 {
-            let raised = api::PyErr_GetRaisedException();
-            Py_INCREF((*frame).f_executable);
-            give_to_frame_object(tstate, object, frame);
-            api::PyErr_SetRaisedException(raised);
-            Py_DECREF(object.cast());
-        } else {
-            if !object.is_null() {
-                Py_DECREF(object.cast());
-            }
+        if !survives(tstate, frame) {
             clear_locals(frame);
             Py_DECREF((*frame).f_funcobj);
         }

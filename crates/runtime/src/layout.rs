@@ -139,6 +139,13 @@ impl Code {
         // SAFETY: the field lies inside the object.
         unsafe { (&raw mut (*code).co_code_adaptive).cast() }
     }
+
+    /// Slots of the parameters, which come first: named ones, `*args`, `**kwargs`.
+    pub fn parameters(&self) -> usize {
+        let starred = self.co_flags & pyo3_ffi::CO_VARARGS != 0;
+        let keywords = self.co_flags & pyo3_ffi::CO_VARKEYWORDS != 0;
+        (self.co_argcount + self.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
+    }
 }
 
 /// The interpreter's frame record (`_PyInterpreterFrame`, `internal/pycore_frame.h`).

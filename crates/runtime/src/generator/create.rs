@@ -28,7 +28,7 @@ runtime_fns! {
         let version = super::newest(version);
         let generator = if too_deep(thread) { null_mut() } else { allocate(version) };
         if generator.is_null() {
-            for index in 0..parameters((*version).code) {
+            for index in 0..(*(*version).code).parameters() {
                 Py_XDECREF(Frame::slot(frame, index).read());
             }
             return null_mut();
@@ -54,16 +54,6 @@ unsafe fn too_deep(thread: *mut Thread) -> bool {
     unsafe {
         let remaining = (*(*thread).tstate).py_recursion_remaining - 1;
         remaining < 0 && safepoint::too_deep(thread, remaining, usize::MAX)
-    }
-}
-
-/// Slots that the caller fills.
-unsafe fn parameters(code: *mut Code) -> usize {
-    // SAFETY: a live code object.
-    unsafe {
-        let starred = (*code).co_flags & CO_VARARGS != 0;
-        let keywords = (*code).co_flags & CO_VARKEYWORDS != 0;
-        ((*code).co_argcount + (*code).co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
     }
 }
 
@@ -114,7 +104,7 @@ unsafe fn fill(generator: *mut Generator, arguments: *mut Frame, function: *mut 
         (*frame).instr_ptr = (*start).instr_ptr;
         (*frame).stacktop = locals as i32;
         (*frame).owner = FRAME_OWNED_BY_GENERATOR;
-        std::ptr::copy_nonoverlapping(Frame::slot(arguments, 0), Frame::slot(frame, 0), parameters(code));
+        std::ptr::copy_nonoverlapping(Frame::slot(arguments, 0), Frame::slot(frame, 0), (*code).parameters());
         if let Some(prologue) = &(*version).generator {
             for &index in &prologue.cells {
                 // An argument goes into its cell.

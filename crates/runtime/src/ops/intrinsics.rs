@@ -30,7 +30,7 @@ pub mod binary {
     pub const SET_TYPEPARAM_DEFAULT: u32 = 5;
 }
 
-/// Whether [`call_intrinsic_1`] does this one. The others depend on the running frame: see
+/// Whether [`call_intrinsic_1`] does this one. The others depend on the running frame and are functions of their own: see
 /// [`super::imports::import_star`] and [`stopiteration_error`].
 pub fn intrinsic_1_supported(which: u32) -> bool {
     matches!(which, unary::PRINT | unary::ASYNC_GEN_WRAP..=unary::TYPEALIAS)
