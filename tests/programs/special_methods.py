@@ -315,3 +315,53 @@ def case_endless_operator(_):
         except RecursionError as error:
             seen.append(str(error)[:32])
     return seen
+
+
+def case_iter_written_in_python():
+    class Items:
+        def __iter__(self):
+            yield from (1, 2)
+
+    class Wrong:
+        def __iter__(self):
+            return 5
+
+    class Never(Items):
+        __iter__ = None
+
+    class Raises:
+        def __iter__(self):
+            raise KeyError("iter")
+
+    class Derived(Items):
+        pass
+
+    def collect(object):
+        found = []
+        try:
+            for item in object:
+                found.append(item)
+        except Exception as error:
+            found.append(repr(error))
+        return found
+
+    def delegate(object):
+        yield from object
+
+    def delegated(object):
+        try:
+            return list(delegate(object))
+        except Exception as error:
+            return repr(error)
+
+    objects = [Items(), Wrong(), Never(), Raises(), Derived()]
+    seen = [[collect(one), delegated(one)] for one in objects * 12]
+    # Instances' attributes do not count; the classes' do, at once.
+    objects[0].__iter__ = lambda: iter("no")
+    Items.__iter__ = lambda self, more=(7,): iter(more)
+    seen += [[collect(one), delegated(one)] for one in objects]
+    Derived.__iter__ = objects[4].__reduce_ex__
+    seen.append([collect(objects[4]), delegated(objects[4])])
+    del Items.__iter__, Derived.__iter__
+    seen += [[collect(one), delegated(one)] for one in objects]
+    return seen[-11:], all(one == seen[index % 5] for index, one in enumerate(seen[:60]))
