@@ -134,8 +134,10 @@ pub enum Region {
     Any,
     /// A frame record and its slots.
     Frame,
-    /// Object headers: reference count, type, size, and the pointers in an object to its arrays.
+    /// Object headers: type, size, and the pointers in an object to its arrays.
     Header,
+    /// Reference counts.
+    Count,
     /// Arrays of object pointers: items of lists and tuples, inline attribute values.
     Items,
     /// The number inside an int or float object.
