@@ -36,10 +36,10 @@ pub enum Recovery {
 pub enum VirtualObject {
     Tuple(Vec<Recovery>),
     List(Vec<Recovery>),
-    /// Its next value, how many are left, and the step: ints.
+    /// The iterator of `range(next, stop, step)`: ints.
     RangeIterator {
         next: Recovery,
-        left: Recovery,
+        stop: Recovery,
         step: Recovery,
     },
     /// The list (or tuple) and the index of its next item.
@@ -67,7 +67,7 @@ impl VirtualObject {
     pub fn parts(&self) -> Vec<&Recovery> {
         match self {
             VirtualObject::Tuple(items) | VirtualObject::List(items) => items.iter().collect(),
-            VirtualObject::RangeIterator { next, left, step } => vec![next, left, step],
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
@@ -80,7 +80,7 @@ impl VirtualObject {
     pub fn parts_mut(&mut self) -> Vec<&mut Recovery> {
         match self {
             VirtualObject::Tuple(items) | VirtualObject::List(items) => items.iter_mut().collect(),
-            VirtualObject::RangeIterator { next, left, step } => vec![next, left, step],
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
