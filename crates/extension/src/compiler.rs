@@ -9,12 +9,11 @@ use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::version::{HandOverReason, Version, code_bytes, register};
+use justjit_runtime::version::{Tier, Version, code_bytes, register};
 use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 use std::ffi::CString;
-use std::ptr::{null, null_mut};
 use std::time::Instant;
 
 /// A vectorcall entry: `(callable, args, nargsf, kwnames)`.
@@ -188,38 +187,11 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
         }
-        let flags = (*code).co_flags;
-        let mut version = Box::new(Version {
-            body: null(),
-            vectorcall: null(),
-            frame_bytes: (*code).co_framesize as usize * 8,
-            code,
-            globals: (*function).func_globals,
-            builtins: (*function).func_builtins,
-            argcount: (*code).co_argcount as u32,
-            simple: (*code).co_kwonlyargcount == 0 && flags & (CO_VARARGS | CO_VARKEYWORDS) == 0,
-            dead: false,
-            pins: 0,
-            calls: 0,
-            back_edges: 0,
-            handovers: [0; HandOverReason::ALL.len()],
-            compile_ns: 0,
-            code_bytes: 0,
-            instructions: decoded.instructions.len() as u32,
-            call_sites: Vec::new(),
-            attribute_sites: Vec::new(),
-            tables: Vec::new(),
-            feedback: Box::default(),
-            compiled_with: Box::default(),
-            check_calls: HOT_CALLS,
-            check_edges: HOT_BACK_EDGES,
-            successor: null_mut(),
-            resume_points: Box::default(),
-            generator: generator_prologue(&decoded).filter(|_| decoded.is_resumable()),
-            resumes: 0,
-            machine_code: Vec::new(),
-            cells: Vec::new(),
-        });
+        let mut version = Version::new(function, Tier::Baseline);
+        version.instructions = decoded.instructions.len() as u32;
+        version.check_calls = HOT_CALLS;
+        version.check_edges = HOT_BACK_EDGES;
+        version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
         let older = hook::matching_version(function.cast(), state);
         let warm = (*state).cold_calls >= WARM_CALLS;
         let mut feedback: Box<[u8]> = match older.as_ref() {

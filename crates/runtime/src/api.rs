@@ -52,5 +52,6 @@ unsafe extern "C" {
     pub fn PyType_GetDict(ty: *mut PyTypeObject) -> *mut PyObject;
     pub fn PyObject_GetOptionalAttr(object: *mut PyObject, name: *mut PyObject, result: *mut *mut PyObject) -> c_int;
     pub fn PyObject_GC_IsTracked(object: *mut PyObject) -> c_int;
+    pub fn PyMethod_New(function: *mut PyObject, receiver: *mut PyObject) -> *mut PyObject;
     pub fn PyEval_EvalCode(code: *mut PyObject, globals: *mut PyObject, locals: *mut PyObject) -> *mut PyObject;
 }

@@ -96,6 +96,7 @@ runtime_fns! {
         if !safepoint::runs_compiled(thread) {
             return hook::call_original(function, args, nargsf, kwnames);
         }
+        let version = if (*version).valid { version } else { hook::replace_entry(function, version) };
         // Who calls need not hold the function for as long as the call takes.
         Py_INCREF(function);
         let nargs = argument_count(nargsf);
