@@ -64,7 +64,8 @@ pub enum Imm {
     Memory {
         /// The type of the value that is read or written.
         ty: Type,
-        /// What lies in memory. Narrow ints are extended as `signed` says.
+        /// What lies in memory. Narrow ints are extended as `signed` says; a 64-bit int that is not signed is one that is
+        /// known not to be negative, such as a size.
         width: Width,
         signed: bool,
         region: Region,

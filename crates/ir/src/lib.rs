@@ -8,16 +8,28 @@
 //! What is known of each operation (operands, result, effects, ownership) stands in one declarative table, [`op`]; the
 //! printer, the parser, the verifier and the passes derive from it.
 
+mod dominators;
+mod flow;
 mod function;
+mod loops;
 pub mod op;
+mod parse;
+mod print;
 mod state;
+mod verify;
 
+pub use dominators::Dominators;
+pub use flow::Flow;
 pub use function::{
     Block, BlockCall, BlockData, Call, Function, Imm, Inst, InstData, Position, Symbol, SymbolData, SymbolKind, Value,
     ValueData, ValueDef,
 };
+pub use loops::{Loop, LoopData, Loops};
 pub use op::{Effect, Op, OpInfo};
+pub use parse::{ParseError, parse};
+pub use print::{Annotated, Annotations, effect_name, float_cond_name, int_cond_name, region_name};
 pub use state::{FrameRecovery, FrameState, Going, Reason, Recovery, State, VirtualObject};
+pub use verify::{VerifyError, verify};
 
 use std::fmt;
 
