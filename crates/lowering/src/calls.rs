@@ -10,7 +10,12 @@ impl<B: Builder> Lowering<'_, B> {
         let call = self.function.call(symbol);
         let callee = self.exits.function(symbol);
         let signature = &callee.signature;
-        assert_eq!(call.params.len(), signature.params.len(), "parameters of {}", callee.name);
+        assert_eq!(
+            call.params.len(),
+            signature.params.len(),
+            "parameters of {}",
+            callee.name
+        );
         let mut args = Vec::with_capacity(inst.args.len());
         for (&arg, (&ty, &wanted)) in inst.args.iter().zip(call.params.iter().zip(signature.params)) {
             let value = self.value(arg);

@@ -1,8 +1,7 @@
 //! Where the code can be left, as the runtime wants to know it.
 
-use crate::order::reverse_postorder;
 use justjit_builder::RuntimeFn;
-use justjit_ir::{self as ir, Function, Imm, Op, Reason, State, SymbolData, SymbolKind, Type, Value};
+use justjit_ir::{self as ir, Flow, Function, Imm, Op, Reason, State, SymbolData, SymbolKind, Type, Value};
 use justjit_runtime::deopt::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject,
 };
@@ -37,7 +36,7 @@ pub enum Error {
     TooManyValues(State),
     /// Objects that have not been made are parts of each other.
     CyclicVirtuals(State),
-    /// What is made of ints only, or to be boxed, is made of something else.
+    /// What is to be boxed is an address.
     NotANumber(State),
     /// A function that nobody knows.
     Unresolved(String),
@@ -56,21 +55,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// One 64-bit word of those that the code passes where it is left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Word {
-    /// An int, an address, a float's bits, or 0 or 1.
-    Value(Value),
-    /// The `stop` of a range that has as many numbers left, from its values.
-    RangeStop { next: Value, left: Value, step: Value },
-}
-
 /// A place where the code can be left: one for each frame state.
-#[derive(Debug)]
 pub struct Exit {
     pub point: Box<DeoptPoint>,
-    /// What the code passes, in the order of the recoveries' indices.
-    pub words: Vec<Word>,
+    /// What the code passes, each as a word: an int, an address, a float's bits, or 0 or 1. The order is that of the
+    /// recoveries' indices.
+    pub words: Vec<Value>,
 }
 
 /// All places where a function's code can be left, and what its symbols are.
@@ -81,12 +71,6 @@ pub struct Exits {
     functions: Vec<Option<&'static RuntimeFn>>,
     instructions: *const u16,
     deoptimize: &'static RuntimeFn,
-}
-
-impl fmt::Debug for Exits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
 }
 
 impl Exits {
@@ -115,7 +99,7 @@ impl Exits {
             exits.addresses.push(address);
             exits.functions.push(called);
         }
-        for block in reverse_postorder(function) {
+        for &block in &Flow::of(function).order {
             for &inst in &function.blocks[block.index()].insts {
                 let inst = function.inst(inst);
                 if inst.op == Op::Call
@@ -152,7 +136,7 @@ impl Exits {
         };
         if let (Op::HasType, Imm::Symbol(ty)) = (test.op, test.imm) {
             exit.point.expected = Some(function.symbols[ty.index()].name.as_str().into());
-            let word = exit.words.iter().position(|&word| word == Word::Value(test.args[0]));
+            let word = exit.words.iter().position(|&word| word == test.args[0]);
             exit.point.subject = word.map(|index| index as u16);
         }
     }
@@ -202,8 +186,8 @@ struct Translation<'a> {
     state: &'a ir::FrameState,
     resolver: &'a dyn Resolver,
     addresses: &'a [*const ()],
-    words: Vec<Word>,
-    indices: HashMap<Word, u16>,
+    words: Vec<Value>,
+    indices: HashMap<Value, u16>,
     /// The runtime's number of each virtual object: those come first that others are made of.
     virtuals: Vec<Option<u16>>,
 }
@@ -252,7 +236,7 @@ impl<'a> Translation<'a> {
                 stack: self.recoveries(&frame.stack)?,
             });
         }
-        let release = self.state.release.iter().map(|&value| self.word(Word::Value(value)));
+        let release = self.state.release.iter().map(|&value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
         point.virtuals = virtuals.into();
@@ -291,18 +275,11 @@ impl<'a> Translation<'a> {
         Ok(match object {
             ir::VirtualObject::Tuple(items) => VirtualObject::Tuple(self.recoveries(items)?),
             ir::VirtualObject::List(items) => VirtualObject::List(self.recoveries(items)?),
-            ir::VirtualObject::RangeIterator { next, left, step } => {
-                let stop = Word::RangeStop {
-                    next: self.int(next)?,
-                    left: self.int(left)?,
-                    step: self.int(step)?,
-                };
-                VirtualObject::RangeIterator {
-                    next: self.recovery(next)?,
-                    stop: Recovery::Int(self.word(stop)?),
-                    step: self.recovery(step)?,
-                }
-            }
+            ir::VirtualObject::RangeIterator { next, stop, step } => VirtualObject::RangeIterator {
+                next: self.recovery(next)?,
+                stop: self.recovery(stop)?,
+                step: self.recovery(step)?,
+            },
             ir::VirtualObject::ListIterator { list, index } => VirtualObject::SequenceIterator {
                 of: IteratorOf::List,
                 sequence: self.recovery(list)?,
@@ -329,14 +306,6 @@ impl<'a> Translation<'a> {
         })
     }
 
-    /// The value of a part that must be an int.
-    fn int(&self, part: &ir::Recovery) -> Result<Value, Error> {
-        match *part {
-            ir::Recovery::Number(value) if self.function.type_of(value) == Type::Int => Ok(value),
-            _ => Err(Error::NotANumber(self.number)),
-        }
-    }
-
     fn recoveries(&mut self, recoveries: &[ir::Recovery]) -> Result<Box<[Recovery]>, Error> {
         recoveries.iter().map(|recovery| self.recovery(recovery)).collect()
     }
@@ -349,7 +318,7 @@ impl<'a> Translation<'a> {
                 Recovery::Constant(self.addresses[symbol.index()].cast_mut().cast::<PyObject>())
             }
             ir::Recovery::Number(value) => {
-                let index = self.word(Word::Value(value))?;
+                let index = self.word(value)?;
                 match self.function.type_of(value) {
                     Type::Int => Recovery::Int(index),
                     Type::Float => Recovery::Float(index),
@@ -357,8 +326,8 @@ impl<'a> Translation<'a> {
                     Type::Object | Type::Pointer => return Err(Error::NotANumber(self.number)),
                 }
             }
-            ir::Recovery::Owned(value) => Recovery::Owned(self.word(Word::Value(value))?),
-            ir::Recovery::Borrowed(value) => Recovery::Borrowed(self.word(Word::Value(value))?),
+            ir::Recovery::Owned(value) => Recovery::Owned(self.word(value)?),
+            ir::Recovery::Borrowed(value) => Recovery::Borrowed(self.word(value)?),
             ir::Recovery::Virtual(index) => {
                 let made = self.virtuals[index as usize];
                 Recovery::Virtual(made.expect("virtual objects come in the order of their parts"))
@@ -366,14 +335,14 @@ impl<'a> Translation<'a> {
         })
     }
 
-    /// The index of a word, which is passed once however often it occurs.
-    fn word(&mut self, word: Word) -> Result<u16, Error> {
-        if let Some(&index) = self.indices.get(&word) {
+    /// The index of a value, which is passed once however often it occurs.
+    fn word(&mut self, value: Value) -> Result<u16, Error> {
+        if let Some(&index) = self.indices.get(&value) {
             return Ok(index);
         }
         let index = u16::try_from(self.words.len()).map_err(|_| Error::TooManyValues(self.number))?;
-        self.words.push(word);
-        self.indices.insert(word, index);
+        self.words.push(value);
+        self.indices.insert(value, index);
         Ok(index)
     }
 }

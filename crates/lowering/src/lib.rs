@@ -13,7 +13,6 @@ mod lower;
 mod memory;
 mod numbers;
 mod objects;
-mod order;
 
-pub use exits::{Error, Exit, Exits, Resolver, Word};
+pub use exits::{Error, Exit, Exits, Resolver};
 pub use lower::{SIGNATURE, lower};

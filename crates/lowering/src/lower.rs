@@ -1,9 +1,8 @@
 //! The function: blocks, values, control flow, exits.
 
-use crate::exits::{Exits, Word};
-use crate::order::reverse_postorder;
+use crate::exits::Exits;
 use justjit_builder::{Builder, IntCond, IntOp, Region, Signature, Type as Width};
-use justjit_ir::{self as ir, BlockCall, Function, Imm, InstData, Op, State, Type, Value};
+use justjit_ir::{self as ir, BlockCall, Flow, Function, Imm, InstData, Op, State, Type, Value};
 use justjit_runtime::layout::{Frame, ThreadState};
 use justjit_runtime::thread::Thread;
 use std::mem::offset_of;
@@ -16,7 +15,7 @@ pub const SIGNATURE: Signature = Signature {
 
 /// Writes the function, whose signature is [`SIGNATURE`], into a fresh builder.
 pub fn lower<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
-    let order = reverse_postorder(function);
+    let order = Flow::of(function).order;
     let thread = b.param(0);
     let frame = b.param(1);
     let entry = b.param(2);
@@ -169,7 +168,6 @@ impl<B: Builder> Lowering<'_, B> {
         self.b.object(self.exits.address(symbol))
     }
 
-    /// Goes on in a new block where the condition is 0, and in `target` otherwise.
     pub fn cold_block(&mut self) -> B::Block {
         let block = self.b.create_block();
         self.b.set_cold(block);
@@ -367,24 +365,10 @@ impl<B: Builder> Lowering<'_, B> {
         self.b.ret(result);
     }
 
-    fn word(&mut self, word: Word) -> B::Value {
-        match word {
-            Word::Value(value) => match self.function.type_of(value) {
-                Type::Bool => self.b.zero_extend(Width::I64, self.value(value)),
-                _ => self.value(value),
-            },
-            Word::RangeStop { next, left, step } => {
-                let (next, left, step) = (self.value(next), self.value(left), self.value(step));
-                // One behind the last number, in the step's direction: where a whole step further would not fit, that does.
-                let more = self.b.int_op_const(IntOp::Sub, left, 1);
-                let distance = self.b.int_op(IntOp::Mul, more, step);
-                let last = self.b.int_op(IntOp::Add, next, distance);
-                let sign = self.b.int_op_const(IntOp::ShrSigned, step, 63);
-                let direction = self.b.int_op_const(IntOp::Or, sign, 1);
-                let stop = self.b.int_op(IntOp::Add, last, direction);
-                let some = self.b.compare_const(IntCond::SignedGt, left, 0);
-                self.b.select(some, stop, next)
-            }
+    fn word(&mut self, value: Value) -> B::Value {
+        match self.function.type_of(value) {
+            Type::Bool => self.b.zero_extend(Width::I64, self.value(value)),
+            _ => self.value(value),
         }
     }
 }

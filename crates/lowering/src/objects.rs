@@ -51,17 +51,13 @@ impl<B: Builder> Lowering<'_, B> {
         let result = self.b.block_param(join, Width::I64);
         let compact = self.b.create_block();
         let wide = self.cold_block();
-        let tag = self
-            .b
-            .load_in(Region::Payload, Width::I64, object, offset::LONG_TAG);
+        let tag = self.b.load_in(Region::Payload, Width::I64, object, offset::LONG_TAG);
         let few = self.b.compare_const(IntCond::UnsignedLt, tag, COMPACT_LIMIT);
         self.b.branch(few, (compact, &[]), (wide, &[]));
 
         self.b.switch_to(compact);
         // The digit times one less the tag's sign bits.
-        let digit = self
-            .b
-            .load_in(Region::Payload, Width::I32, object, offset::LONG_DIGIT);
+        let digit = self.b.load_in(Region::Payload, Width::I32, object, offset::LONG_DIGIT);
         let digit = self.b.zero_extend(Width::I64, digit);
         let sign = self.b.int_op_const(IntOp::And, tag, 3);
         let one = self.int(1);
@@ -82,9 +78,7 @@ impl<B: Builder> Lowering<'_, B> {
 
     /// Takes a reference. Immortal objects keep their count, without a branch.
     pub fn incref(&mut self, object: B::Value) {
-        let count = self
-            .b
-            .load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
+        let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
         let more = self.b.int_op_const(IntOp::Add, count, 1);
         let updated = self.b.select(more, more, count);
         self.b.store_in(Region::Count, updated, object, offset::OB_REFCNT);
@@ -92,9 +86,7 @@ impl<B: Builder> Lowering<'_, B> {
 
     /// Gives a reference up. Immortal objects keep their count: it is negative as 32 bits.
     pub fn decref(&mut self, object: B::Value) {
-        let count = self
-            .b
-            .load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
+        let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
         let immortal = self.b.int_op_const(IntOp::ShrUnsigned, count, 31);
         let less = self.b.int_op_const(IntOp::Sub, count, 1);
         let updated = self.b.int_op(IntOp::Add, less, immortal);

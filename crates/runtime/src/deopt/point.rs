@@ -174,10 +174,16 @@ pub enum DeoptReason {
     NoRoom = 14,
     /// A test asked for it.
     Requested = 15,
+    /// A number out of an operation's domain: a shift by too much, NaN as an int.
+    Domain = 16,
+    /// Something that was taken for constant has changed; which kind of thing is not known.
+    Changed = 17,
+    /// Something that optimized code does not do.
+    Unsupported = 18,
 }
 
 impl DeoptReason {
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 19;
     pub const ALL: [DeoptReason; Self::COUNT] = [
         DeoptReason::Type,
         DeoptReason::Overflow,
@@ -195,6 +201,9 @@ impl DeoptReason {
         DeoptReason::Value,
         DeoptReason::NoRoom,
         DeoptReason::Requested,
+        DeoptReason::Domain,
+        DeoptReason::Changed,
+        DeoptReason::Unsupported,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -215,6 +224,9 @@ impl DeoptReason {
             DeoptReason::Value => "another value",
             DeoptReason::NoRoom => "no memory or stack left",
             DeoptReason::Requested => "requested by a test",
+            DeoptReason::Domain => "a number out of an operation's domain",
+            DeoptReason::Changed => "something taken for constant was changed",
+            DeoptReason::Unsupported => "something that optimized code does not do",
         }
     }
 }
