@@ -47,7 +47,7 @@ def check_setting(name: str, value: object) -> object:
     match name:
         case "tier":
             return check_choice(name, value, TIERS)
-        case "baseline_calls" | "handover_every":
+        case "baseline_calls" | "handover_every" | "deopt_every":
             return check_integer(name, value, MAX_CALLS)
         case "code_memory_limit":
             return check_integer(name, value, MAX_BYTES)
@@ -63,7 +63,9 @@ class Config:
         "baseline_calls",
         "code_memory_limit",
         "count_hits",
+        "deopt_every",
         "handover_every",
+    "deopt_every",
         "perf_map",
         "tier",
         "unwind_info",
@@ -122,6 +124,7 @@ _SETTINGS: Final = (
     "count_hits",
     "verify",
     "handover_every",
+    "deopt_every",
 )
 
 

@@ -326,7 +326,7 @@ unsafe fn leave(
             .collect();
         let mut old = values.left_over();
         let mut frames = make_frames(thread, outermost, &*point, contents, &mut old);
-        if frames.len() < (*point).frames.len() {
+        if frames.len() < (&(*point).frames).len() {
             PyErr_NoMemory();
             fails = true;
         }
