@@ -88,6 +88,8 @@ class Config:
     """Run the code generator's verifier on everything that is compiled."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
+    deopt_every: int
+    """For tests: leave compiled code as optimized code is left, at each n-th instruction; 0: never."""
 
     def __init__(self, values: dict[str, Any], replaced: dict[str, object]) -> None:
         for name in _SETTINGS:
@@ -148,6 +150,7 @@ def config(
     count_hits: bool = _UNSET,
     verify: bool = _UNSET,
     handover_every: int = _UNSET,
+    deopt_every: int = _UNSET,
 ) -> Config:
     """Set what is given, process-wide, and return all that is set; with nothing given, only return it.
 
@@ -167,6 +170,7 @@ def config(
         "count_hits": count_hits,
         "verify": verify,
         "handover_every": handover_every,
+        "deopt_every": deopt_every,
     }
     values = {name: check_setting(name, value) for name, value in given.items() if value is not _UNSET}
     before = _core.get_config()
