@@ -218,8 +218,11 @@ runtime_fns! {
 }
 
 /// Takes a bound method in front of a call's arguments apart; gives the callable.
+///
+/// # Safety
+/// The items are the caller's.
 #[inline]
-unsafe fn unbind(items: *mut *mut PyObject) -> *mut PyObject {
+pub(crate) unsafe fn unbind(items: *mut *mut PyObject) -> *mut PyObject {
     // SAFETY: the items are the caller's.
     unsafe {
         let callable = items.read();

@@ -27,6 +27,8 @@ pub struct CodeState {
     pub declined: Option<String>,
     /// Instruction offsets (bytes) at which compiled code hands over, for tests.
     pub handover_points: Vec<u32>,
+    /// Instruction offsets (bytes) at which compiled code is left for a continuation version, for tests.
+    pub deopt_points: Vec<u32>,
 }
 
 /// Compiles a function; the error is the reason why not.
@@ -149,6 +151,7 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             versions: Vec::new(),
             declined: None,
             handover_points: Vec::new(),
+            deopt_points: Vec::new(),
         }));
         if api::PyUnstable_Code_SetExtra(code, hooks().extra_index, state.cast()) < 0 {
             PyErr_Clear();

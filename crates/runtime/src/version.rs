@@ -390,8 +390,9 @@ unsafe fn retire_continuations(version: *mut Version) {
 pub unsafe fn retire(version: *mut Version) {
     // SAFETY: see the contract.
     unsafe {
-        (*version).dead = true;
+        // First, while it cannot be freed yet: they may have this version cached.
         retire_continuations(version);
+        (*version).dead = true;
         crate::globals::forget_version(version);
         for site in &mut (*version).call_sites {
             site.forget();

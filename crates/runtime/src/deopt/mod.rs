@@ -12,6 +12,7 @@ mod continuation;
 mod leave;
 mod point;
 mod recover;
+mod requested;
 mod unwind;
 
 pub use continuation::{Continuation, ContinuationCompiler, set_continuation_compiler};
@@ -19,6 +20,7 @@ pub use leave::{DEOPTIMIZE, DeoptPolicy, deoptimize, set_policy};
 pub use point::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Met, Place, Recovery, Returns, VirtualObject,
 };
+pub use requested::DEOPTIMIZE_REQUESTED;
 
 use crate::hook;
 use crate::layout::Frame;

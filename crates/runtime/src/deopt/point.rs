@@ -113,7 +113,8 @@ pub enum Going {
     Resume,
     /// An exception is set, which the instruction has raised.
     Raise,
-    /// The same for one that is raised again and keeps its traceback.
+    /// The same for one that is raised again and keeps its traceback. (`RERAISE`, which also says where the exception came
+    /// from, is resumed instead.)
     Reraise,
     /// The instruction waits for the next frame to return: all frames but the innermost.
     Waits(Returns),
