@@ -169,6 +169,7 @@ ops! {
     IntAdd "int_add" These(&[Int, Int]) => This(Int), None, Pure: "Sum; it is known not to overflow.";
     IntSub "int_sub" These(&[Int, Int]) => This(Int), None, Pure: "Difference; it is known not to overflow.";
     IntMul "int_mul" These(&[Int, Int]) => This(Int), None, Pure: "Product; it is known not to overflow.";
+    IntAddWrapping "int_add_wrapping" These(&[Int, Int]) => This(Int), None, Pure: "Sum modulo 2**64.";
     IntAddChecked "int_add_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Sum; leaves on overflow.";
     IntSubChecked "int_sub_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Difference; leaves on overflow.";
     IntMulChecked "int_mul_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Product; leaves on overflow.";
@@ -217,7 +218,7 @@ ops! {
     BoxFloat "box_float" These(&[Float]) => This(Object), None, Allocate [owned]: "A float object. Cannot fail.";
     BoxBool "box_bool" These(&[Bool]) => This(Object), None, Pure: "True or False; immortal, hence borrowed.";
     Incref "incref" These(&[Object]) => Nothing, None, Reference: "Takes a reference.";
-    Decref "decref" These(&[Object]) => Nothing, None, Any [consumes]: "Gives a reference up; a finalizer may run any code.";
+    Decref "decref" These(&[Object]) => Nothing, None, Any [exits consumes]: "Gives a reference up. Where that ends the object, a finalizer may run any code, which sees the frames as the state has them; leaves afterwards if a bet is off. The state is that behind the operation.";
     DecrefNumber "decref_number" These(&[Object]) => Nothing, None, Reference [consumes]: "Gives up a reference to an object whose end runs no Python code: an int, a float, a str, a range iterator.";
 
     // ---- memory ------------------------------------------------------------------------------------------------

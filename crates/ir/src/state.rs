@@ -61,6 +61,19 @@ pub enum VirtualObject {
         function: Recovery,
         receiver: Recovery,
     },
+    /// `range(start, stop, step)`: ints.
+    Range {
+        start: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// `enumerate(iterator, count)`.
+    Enumerate {
+        iterator: Recovery,
+        count: Recovery,
+    },
+    /// `zip(*iterators)`.
+    Zip(Vec<Recovery>),
     Slice([Recovery; 3]),
     Complex {
         real: Recovery,
@@ -72,7 +85,9 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts(&self) -> Vec<&Recovery> {
         match self {
-            VirtualObject::Tuple(items) | VirtualObject::List(items) => items.iter().collect(),
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => items.iter().collect(),
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
@@ -85,7 +100,9 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts_mut(&mut self) -> Vec<&mut Recovery> {
         match self {
-            VirtualObject::Tuple(items) | VirtualObject::List(items) => items.iter_mut().collect(),
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => items.iter_mut().collect(),
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
