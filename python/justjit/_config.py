@@ -47,7 +47,7 @@ def check_setting(name: str, value: object) -> object:
     match name:
         case "tier":
             return check_choice(name, value, TIERS)
-        case "baseline_calls" | "handover_every":
+        case "baseline_calls" | "handover_every" | "deopt_every":
             return check_integer(name, value, MAX_CALLS)
         case "code_memory_limit":
             return check_integer(name, value, MAX_BYTES)
@@ -63,7 +63,9 @@ class Config:
         "baseline_calls",
         "code_memory_limit",
         "count_hits",
+        "deopt_every",
         "handover_every",
+    "deopt_every",
         "perf_map",
         "tier",
         "unwind_info",
@@ -86,6 +88,8 @@ class Config:
     """Run the code generator's verifier on everything that is compiled."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
+    deopt_every: int
+    """For tests: leave compiled code as optimized code is left, at each n-th instruction; 0: never."""
 
     def __init__(self, values: dict[str, Any], replaced: dict[str, object]) -> None:
         for name in _SETTINGS:
@@ -122,6 +126,7 @@ _SETTINGS: Final = (
     "count_hits",
     "verify",
     "handover_every",
+    "deopt_every",
 )
 
 
@@ -145,6 +150,7 @@ def config(
     count_hits: bool = _UNSET,
     verify: bool = _UNSET,
     handover_every: int = _UNSET,
+    deopt_every: int = _UNSET,
 ) -> Config:
     """Set what is given, process-wide, and return all that is set; with nothing given, only return it.
 
@@ -164,6 +170,7 @@ def config(
         "count_hits": count_hits,
         "verify": verify,
         "handover_every": handover_every,
+        "deopt_every": deopt_every,
     }
     values = {name: check_setting(name, value) for name, value in given.items() if value is not _UNSET}
     before = _core.get_config()

@@ -599,9 +599,9 @@ impl Parser {
         Ok(match (name.as_str(), &parts[..]) {
             ("tuple", _) => VirtualObject::Tuple(parts),
             ("list", _) => VirtualObject::List(parts),
-            ("range_iterator", [next, left, step]) => VirtualObject::RangeIterator {
+            ("range_iterator", [next, stop, step]) => VirtualObject::RangeIterator {
                 next: next.clone(),
-                left: left.clone(),
+                stop: stop.clone(),
                 step: step.clone(),
             },
             ("list_iterator", [list, index]) => VirtualObject::ListIterator {

@@ -85,7 +85,9 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts(&self) -> Vec<&Recovery> {
         match self {
-            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => items.iter().collect(),
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => {
+                items.iter().collect()
+            }
             VirtualObject::Range { start, stop, step } => vec![start, stop, step],
             VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
@@ -100,7 +102,9 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts_mut(&mut self) -> Vec<&mut Recovery> {
         match self {
-            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => items.iter_mut().collect(),
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => {
+                items.iter_mut().collect()
+            }
             VirtualObject::Range { start, stop, step } => vec![start, stop, step],
             VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],

@@ -408,6 +408,17 @@ runtime_fns! {
         object
     }
 
+    /// Writes the value of an exact int, and says whether 64 bits have room for it (if not, what is written means nothing).
+    INT_WORD = fn int_word(object: *mut PyObject, value: *mut i64) -> i32 {
+        if let Some(short) = short_value(object) {
+            *value = short;
+            return 1;
+        }
+        let mut overflow = 0;
+        *value = PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
+        (overflow == 0).into()
+    }
+
     /// Ends an object whose reference count has become zero.
     DEALLOCATE = fn deallocate(object: *mut PyObject) {
         let kept = if is_float(object) {
