@@ -247,9 +247,10 @@ pub unsafe fn make(
         version.compiled_with = feedback.clone();
         version.feedback = feedback;
         let mut profiling = older.is_null() && !warm;
-        if !profiling {
-            version.check_calls = RECHECK_CALLS;
-            version.check_edges = RECHECK_EDGES;
+        if purpose == Purpose::Optimized {
+            (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
+        } else if !profiling {
+            (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
         }
         let mut continues_at = Vec::new();
         if let Purpose::Continuation(offsets) = purpose {

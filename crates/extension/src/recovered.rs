@@ -199,7 +199,10 @@ pub fn run_recovered<'py>(
         if frame.is_null() {
             return Err(PyRuntimeError::new_err("no room for a frame"));
         }
-        for index in owned.into_iter().filter(|&index| values[usize::from(index)].cast::<PyTuple>().is_ok()) {
+        for index in owned
+            .into_iter()
+            .filter(|&index| values[usize::from(index)].cast::<PyTuple>().is_ok())
+        {
             Py_INCREF(words[usize::from(index)] as *mut PyObject);
         }
         let mut points = vec![Box::new(point)];
