@@ -100,7 +100,7 @@ impl Builder<'_> {
     fn inline(&mut self, callee: *mut PyObject, callable: &Item, args: &[Item]) -> Done<bool> {
         let place = {
             let frame = self.frames.last().expect("a frame");
-            (frame.code, self.index)
+            (self.codes[frame.code].code as usize, self.index)
         };
         if self.not_inlined.contains(&place) || self.is_widened(Reason::Changed) || self.frames.len() > INLINE_DEPTH {
             return Ok(false);

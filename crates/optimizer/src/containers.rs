@@ -1,7 +1,7 @@
 //! Subscripts, lists, tuples.
 
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Kind, Number, Object, Owner};
+use crate::item::{Item, Kind, Object};
 use crate::arithmetic::constant_int;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
@@ -227,14 +227,14 @@ impl Builder<'_> {
     /// `UNPACK_SEQUENCE`.
     pub fn unpack_sequence(&mut self, count: usize) -> Done {
         let item = self.pop();
-        if let Item::Tuple(items) = item
-            && items.len() == count
-        {
-            self.specialized += 1;
-            self.frame().stack.extend(items.into_iter().rev());
-            return Ok(());
-        }
-        let item = self.frame_unpacked(item)?;
+        let item = match item {
+            Item::Tuple(items) if items.len() == count => {
+                self.specialized += 1;
+                self.frame().stack.extend(items.into_iter().rev());
+                return Ok(());
+            }
+            item => self.made(item)?,
+        };
         let kind = self.likely_kind(&item, 0);
         if let (Kind::List | Kind::Tuple, Item::Object(_) | Item::Constant(_)) = (kind, &item)
             && !self.is_widened(Reason::Bounds)
@@ -292,7 +292,7 @@ impl Builder<'_> {
     }
 
     /// A tuple of another length than wanted raises: it is made for that.
-    fn frame_unpacked(&mut self, item: Item) -> Done<Item> {
+    fn made(&mut self, item: Item) -> Done<Item> {
         match item {
             Item::Tuple(_) => {
                 let value = self.owned_object(item)?;
@@ -322,20 +322,5 @@ impl Builder<'_> {
         self.specialized += 1;
         self.raise_if_negative(status);
         Ok(())
-    }
-
-    /// An item that is a number that is known.
-    pub fn known_number(&mut self, number: Number) -> Item {
-        self.number_item(number)
-    }
-
-    /// An object that lives as long as the version.
-    pub fn version_object(&mut self, object: *mut pyo3_ffi::PyObject) -> Object {
-        let value = self.object(object);
-        Object {
-            value,
-            kind: Kind::Unknown,
-            owner: Owner::Version,
-        }
     }
 }

@@ -6,13 +6,13 @@ use crate::item::{Frame, Item, Iterator, Kind, Local, Object, Owner};
 use crate::knowledge::Knowledge;
 use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
-use justjit_bytecode::Function as Decoded;
-use justjit_ir::{BlockCall, Effect, Imm, Op, Reason, Type, Value};
-use justjit_runtime::layout::{self, Code, ThreadState, offset};
-use justjit_runtime::optimized::{ENTER_BASELINE, ENTER_FRAME};
+use justjit_bytecode::{Function as Decoded, Opcode};
+use justjit_ir::{BlockCall, Effect, Imm, Op, Type, Value};
+use justjit_runtime::layout::{self, Code, offset};
+use justjit_runtime::deopt::ENTER_SUCCESSOR;
+use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
-use std::mem::offset_of;
 
 /// Where the body is to be entered.
 pub enum Entry {
@@ -82,17 +82,14 @@ impl Builder<'_> {
             (input.globals, input.builtins),
         );
         let entry = self.f.blocks[0].params[2];
-        let dispatch = self.block;
         // Entries are tried in turn; what is not known is baseline code's.
-        let mut at = dispatch;
         let valid = self.known.valid();
         let valid = self.pointer(valid, "valid");
         let valid = self.load(Type::Bool, valid, 0, ir_region::ANY);
         let known = self.f.add_block();
         let baseline = self.f.add_block();
         self.branch(valid, known, baseline);
-        at_block(self, known);
-        at = if at == dispatch { known } else { at };
+        let mut at = known;
         for wanted in &input.entries {
             self.block = at;
             let number = match wanted {
@@ -129,7 +126,7 @@ impl Builder<'_> {
         let version = self.pointer(input.version, "version");
         let args = [self.thread, self.frame_pointer, entry, version];
         let result = self
-            .call(&ENTER_BASELINE, &args, Some(Type::Object), (Effect::Any, true))
+            .call(&ENTER_SUCCESSOR, &args, Some(Type::Object), (Effect::Any, true))
             .expect("a result");
         self.f.end(baseline, Op::Return, vec![result], None, Vec::new());
         self.f.blocks[baseline.index()].cold = true;
@@ -140,6 +137,9 @@ impl Builder<'_> {
     fn start(&mut self, input: &Input<'_>) -> Done {
         if input.decoded.is_resumable() {
             return decline("a generator's start");
+        }
+        if input.decoded.instructions[0].opcode != Opcode::Resume {
+            return decline("the start of a function with cells or free variables");
         }
         let version = self.pointer(input.version, "version");
         let args = [self.thread, self.frame_pointer, version];
@@ -154,11 +154,10 @@ impl Builder<'_> {
         self.branch(fine, go_on, stop);
         self.block = stop;
         self.f.blocks[stop.index()].cold = true;
-        let entry = self.int(0);
-        let args = [self.thread, self.frame_pointer, entry, version, over];
+        let args = [self.thread, self.frame_pointer, over, version];
         let result = self
             .call(
-                &justjit_runtime::optimized::ENTRY_STOPPED,
+                &ENTRY_STOPPED,
                 &args,
                 Some(Type::Object),
                 (Effect::Any, true),
@@ -376,11 +375,4 @@ impl Builder<'_> {
         let alone = self.int_compare(IntCond::Eq, count, one);
         self.unless(alone, baseline);
     }
-}
-
-fn at_block(builder: &mut Builder<'_>, block: justjit_ir::Block) {
-    builder.block = block;
-    builder.terminated = false;
-    let _ = offset_of!(ThreadState, eval_breaker);
-    let _ = Reason::Type;
 }

@@ -2,12 +2,12 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Item, Kind, Local, Object, Owner};
+use crate::item::{Item, Kind};
 use justjit_builder::{IntCond, Type as Width};
-use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_ir::{Effect, Op, Reason, Type, Value};
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
 use justjit_runtime::layout::{offset, type_object};
-use justjit_runtime::{fast, optimized};
+use justjit_runtime::optimized;
 use pyo3_ffi::*;
 
 impl Builder<'_> {
@@ -90,41 +90,6 @@ impl Builder<'_> {
         }
         self.unsure = true;
         Ok(())
-    }
-
-    /// `MAKE_CELL` and `COPY_FREE_VARS`, at a function's start.
-    pub fn make_cell(&mut self, slot: usize) -> Done {
-        self.bring_home(slot)?;
-        let bytes = self.int(slot_offset(slot).into());
-        let address = self.op(Op::AddOffset, &[self.frame_pointer, bytes]);
-        let status = self
-            .call(&fast::MAKE_CELL, &[address], Some(Type::Int), (Effect::Any, false))
-            .expect("a result");
-        self.raise_if_negative(status);
-        self.reload(slot);
-        Ok(())
-    }
-
-    pub fn copy_free_vars(&mut self, count: usize) {
-        let number = self.int(count as i64);
-        let args = [self.frame_pointer, number];
-        self.call(&fast::COPY_FREE_VARS, &args, None, (Effect::Any, false));
-        let locals = self.frame().locals.len();
-        for slot in locals - count..locals {
-            self.reload(slot);
-        }
-    }
-
-    fn reload(&mut self, slot: usize) {
-        let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
-        *self.local_mut(slot) = Local {
-            item: Item::Object(Object {
-                value,
-                kind: Kind::Unknown,
-                owner: Owner::Slot(slot as u32),
-            }),
-            home: true,
-        };
     }
 
     // ---- attributes ----------------------------------------------------------------------------------------------
@@ -350,9 +315,5 @@ impl Builder<'_> {
             Item::Constant(constant) => Some(self.f.symbols[constant.symbol.index()].address.cast_mut().cast()),
             _ => None,
         }
-    }
-
-    pub fn imm_none() -> Imm {
-        Imm::None
     }
 }

@@ -3,7 +3,7 @@
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
 use justjit_bytecode::Opcode;
-use justjit_ir::{Effect, Going, Imm, Op, Reason, Type};
+use justjit_ir::{Effect, Going, Imm, Op, Reason};
 use justjit_runtime::frame::LEAVE;
 use justjit_runtime::ops::containers as ops;
 use pyo3_ffi::*;
@@ -149,7 +149,7 @@ impl Builder<'_> {
     /// Builds again without what is inlined here.
     pub fn refuse_inlining<T>(&mut self) -> Done<T> {
         let caller = &self.frames[self.frames.len() - 2];
-        Err(crate::builder::Stop::NotInlined(caller.code, caller.index))
+        Err(crate::builder::Stop::NotInlined(self.codes[caller.code].code as usize, caller.index))
     }
 
     // ---- constants -----------------------------------------------------------------------------------------------
@@ -358,6 +358,5 @@ impl Builder<'_> {
         let zero = self.int(0);
         let fine = self.int_compare(justjit_builder::IntCond::SignedGe, status, zero);
         self.raise_unless(fine);
-        let _ = Type::Int;
     }
 }

@@ -23,6 +23,7 @@ pub mod iteration;
 pub mod layout;
 pub mod names;
 pub mod numbers;
+pub mod optimized;
 pub mod ops;
 pub mod probe;
 pub mod safepoint;
