@@ -1,4 +1,4 @@
-"""Every hand-written case under the interpreter, the baseline tier, and a hand-over at each instruction."""
+"""Every hand-written case under the interpreter, the baseline tier, its sampling code, and a hand-over at each instruction."""
 
 import ast
 import functools
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, Record, difference
+from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, SAMPLING, Record, difference
 from tests.worker import Worker
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -62,6 +62,12 @@ def test_interpreter_agrees_with_itself(plain_worker: Worker, path: Path, name: 
 @each_case
 def test_baseline(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, BASELINE)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
+@each_case
+def test_sampling(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, SAMPLING)
     assert not difference(_expected(plain_worker, path, name), found)
 
 

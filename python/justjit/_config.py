@@ -65,6 +65,7 @@ class Config:
         "count_hits",
         "handover_every",
         "perf_map",
+        "sampling_only",
         "tier",
         "unwind_info",
         "verify",
@@ -86,6 +87,8 @@ class Config:
     """Run the code generator's verifier on everything that is compiled."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
+    sampling_only: bool
+    """For tests: all compiled code takes samples for the optimizing tier."""
 
     def __init__(self, values: dict[str, Any], replaced: dict[str, object]) -> None:
         for name in _SETTINGS:
@@ -122,6 +125,7 @@ _SETTINGS: Final = (
     "count_hits",
     "verify",
     "handover_every",
+    "sampling_only",
 )
 
 
@@ -145,6 +149,7 @@ def config(
     count_hits: bool = _UNSET,
     verify: bool = _UNSET,
     handover_every: int = _UNSET,
+    sampling_only: bool = _UNSET,
 ) -> Config:
     """Set what is given, process-wide, and return all that is set; with nothing given, only return it.
 
@@ -164,6 +169,7 @@ def config(
         "count_hits": count_hits,
         "verify": verify,
         "handover_every": handover_every,
+        "sampling_only": sampling_only,
     }
     values = {name: check_setting(name, value) for name, value in given.items() if value is not _UNSET}
     before = _core.get_config()

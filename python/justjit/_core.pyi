@@ -19,6 +19,7 @@ __all__ = [
     "is_enabled",
     "is_hooked",
     "run_module_code",
+    "samples",
     "set_config",
     "set_handover_points",
     "stats",
@@ -73,6 +74,9 @@ def explain(function: types.FunctionType) -> list[tuple[int, int | None, str, st
 
 def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
     """What ``function`` became, as text. ``@L12`` at the start of a line: what follows belongs to source line 12."""
+
+def samples(function: types.FunctionType) -> list[tuple[int, str, dict[str, Any]]]:
+    """For tests: what ``function``'s sampling code has noted of each bytecode instruction: offset, name, notes."""
 
 def set_handover_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
     """For tests: compile ``function`` anew so that it hands over to the interpreter at these instruction offsets."""

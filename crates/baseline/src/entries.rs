@@ -38,7 +38,7 @@ fn is_loop_header(function: &Function, block: &Block) -> bool {
     block.is_loop_header && function.instructions[block.start].opcode != Opcode::Send
 }
 
-/// All entries but the start, by which number 1 and up. Loop headers come first; code that only collects feedback has none,
+/// All entries but the start, by which number 1 and up. Loop headers come first; code that only profiles has none,
 /// since nobody comes there in the middle of a loop.
 fn entries(function: &Function, profiling: bool) -> Vec<Entry> {
     let reachable = || {
@@ -114,7 +114,7 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn entries(&mut self) -> Vec<(B::Block, usize)> {
         let mut raising = Vec::new();
         let mut targets = Vec::new();
-        for entry in entries(self.function, self.input.profiling) {
+        for entry in entries(self.function, self.input.profiling && !self.input.sampling) {
             targets.push(match entry {
                 Entry::Block(number) => self.machine_block(number),
                 Entry::Raise(send) => {

@@ -9,6 +9,7 @@ use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::sampling::Record;
 use justjit_runtime::version::{HandOverReason, Version, code_bytes, register};
 use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
@@ -32,6 +33,12 @@ const RECHECK_EDGES: u64 = 5_000;
 /// Calls and back edges after which code that only collects feedback is compiled again.
 const HOT_CALLS: u64 = 10;
 const HOT_BACK_EDGES: u64 = 200;
+/// Calls and back edges for which a sampling version lasts.
+const SAMPLE_CALLS: u64 = 60;
+const SAMPLE_EDGES: u64 = 300;
+/// The same where there is nothing else (`sampling_only`): soon, so that running loops enter the next one.
+const SAMPLING_ONLY_CALLS: u64 = 3;
+const SAMPLING_ONLY_EDGES: u64 = 10;
 
 const LIMIT_REACHED: &str = "the limit of memory for code is reached";
 
@@ -160,20 +167,41 @@ pub unsafe fn text(object: *mut PyObject) -> String {
     }
 }
 
+/// What a version of the baseline tier is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To run well, by the feedback there is; to collect feedback, where there is none.
+    Running,
+    /// To take samples for the optimizing tier.
+    Sampling,
+}
+
 /// Compiles a function's code for its globals and builtins; the error is the reason why not.
 ///
 /// # Safety
 /// The GIL is held; a live function and its code's state.
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
-    unsafe { make(function.cast(), state, false).map(Box::into_raw) }
+    unsafe {
+        let purpose = if config::get().sampling_only {
+            Purpose::Sampling
+        } else {
+            Purpose::Running
+        };
+        make(function.cast(), state, purpose, false).map(Box::into_raw)
+    }
 }
 
 /// Makes a version of a function that is not installed; with `want_text` it keeps the code generator's text.
 ///
 /// # Safety
 /// As for [`compile`].
-pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bool) -> Result<Box<Version>, String> {
+pub unsafe fn make(
+    function: *mut Function,
+    state: *mut CodeState,
+    purpose: Purpose,
+    want_text: bool,
+) -> Result<Box<Version>, String> {
     // SAFETY: see the contract.
     unsafe {
         let started = Instant::now();
@@ -213,6 +241,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             compiled_with: Box::default(),
             check_calls: HOT_CALLS,
             check_edges: HOT_BACK_EDGES,
+            records: Box::default(),
             successor: null_mut(),
             resume_points: Box::default(),
             generator: generator_prologue(&decoded).filter(|_| decoded.is_resumable()),
@@ -233,12 +262,20 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         }
         version.compiled_with = feedback.clone();
         version.feedback = feedback;
-        let profiling = older.is_null() && !warm;
-        if !profiling {
+        let sampling = purpose == Purpose::Sampling;
+        let profiling = sampling || older.is_null() && !warm;
+        if sampling {
+            version.records = decoded.instructions.iter().map(|_| Record::default()).collect();
+            (version.check_calls, version.check_edges) = if config.sampling_only {
+                (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
+            } else {
+                (SAMPLE_CALLS, SAMPLE_EDGES)
+            };
+        } else if !profiling {
             version.check_calls = RECHECK_CALLS;
             version.check_edges = RECHECK_EDGES;
         }
-        version.resume_points = resume_points(&decoded, profiling, code, &raw mut *version);
+        version.resume_points = resume_points(&decoded, profiling && !sampling, code, &raw mut *version);
         let mut handover_points = (*state).handover_points.clone();
         if config.handover_every > 0 {
             let every = config.handover_every as usize;
@@ -262,6 +299,7 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             older,
             handover_points: &handover_points,
             profiling,
+            sampling,
             count_hits: config.count_hits,
             sites: &sites,
         };

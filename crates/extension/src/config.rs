@@ -19,6 +19,8 @@ pub struct Config {
     pub verify: bool,
     /// For tests: code hands over to the interpreter at every instruction whose number this divides; 0 is off.
     pub handover_every: u32,
+    /// For tests: all code takes samples for the optimizing tier, and nothing else is made of it.
+    pub sampling_only: bool,
 }
 
 static CONFIG: Mutex<Config> = Mutex::new(Config {
@@ -30,6 +32,7 @@ static CONFIG: Mutex<Config> = Mutex::new(Config {
     count_hits: false,
     verify: false,
     handover_every: 0,
+    sampling_only: false,
 });
 
 /// Calls after which a function without a loop is compiled: enough for the interpreter to have seen its types.
@@ -65,6 +68,7 @@ pub fn to_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("count_hits", config.count_hits)?;
     dict.set_item("verify", config.verify)?;
     dict.set_item("handover_every", config.handover_every)?;
+    dict.set_item("sampling_only", config.sampling_only)?;
     Ok(dict)
 }
 
@@ -88,6 +92,7 @@ pub fn update(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
             "count_hits" => config.count_hits = value.extract()?,
             "verify" => config.verify = value.extract()?,
             "handover_every" => config.handover_every = value.extract()?,
+            "sampling_only" => config.sampling_only = value.extract()?,
             _ => return Err(PyKeyError::new_err(format!("no such setting: {name:?}"))),
         }
     }

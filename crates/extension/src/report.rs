@@ -1,6 +1,6 @@
 //! What people see of compiled code: counters, explanations, dumps.
 
-use crate::compiler;
+use crate::compiler::{self, Purpose};
 use justjit_baseline::decline_reason;
 use justjit_baseline::table::{Kind, describe};
 use justjit_bytecode::Function as Decoded;
@@ -247,7 +247,7 @@ pub fn dump(function: *mut PyObject, what: &str) -> PyResult<String> {
         if state.is_null() {
             return Err(PyRuntimeError::new_err("no memory"));
         }
-        let version = compiler::make(function.cast::<Function>(), state, true)
+        let version = compiler::make(function.cast::<Function>(), state, Purpose::Running, true)
             .map_err(|reason| PyRuntimeError::new_err(format!("not compiled: {reason}")))?;
         let mut out = String::new();
         if let Some(code) = compiler::body_code(&version) {

@@ -25,6 +25,7 @@ pub mod numbers;
 pub mod ops;
 pub mod probe;
 pub mod safepoint;
+pub mod sampling;
 pub mod site;
 pub mod special;
 pub mod thread;

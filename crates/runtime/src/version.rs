@@ -2,6 +2,7 @@
 
 use crate::attributes::AttributeSite;
 use crate::layout::{Code, Frame};
+use crate::sampling::Record;
 use crate::site::CallSite;
 use crate::thread::Thread;
 use pyo3_ffi::PyObject;
@@ -113,6 +114,8 @@ pub struct Version {
     /// Numbers of calls and of back edges at which that is looked at.
     pub check_calls: u64,
     pub check_edges: u64,
+    /// What each instruction was seen to do, by its index, if this is a sampling version (see [`crate::sampling`]).
+    pub records: Box<[Record]>,
     /// The version that replaced this one.
     pub successor: *mut Version,
     /// Where a generator's body is entered, in the order of instructions.
@@ -128,6 +131,11 @@ pub struct Version {
 }
 
 impl Version {
+    /// Whether its code takes samples for the optimizing tier.
+    pub fn is_sampling(&self) -> bool {
+        !self.records.is_empty()
+    }
+
     /// Inline cache misses so far, over all sites.
     pub fn cache_misses(&self) -> u64 {
         self.call_sites.iter().map(|site| site.misses).sum::<u64>()
