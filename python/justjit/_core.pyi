@@ -21,6 +21,7 @@ __all__ = [
     "run_module_code",
     "samples",
     "set_config",
+    "set_deopt_points",
     "set_handover_points",
     "stats",
     "unhook",
@@ -80,6 +81,9 @@ def samples(function: types.FunctionType) -> list[tuple[int, str, dict[str, Any]
 
 def set_handover_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
     """For tests: compile ``function`` anew so that it hands over to the interpreter at these instruction offsets."""
+
+def set_deopt_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
+    """For tests: compile ``function`` anew so that it is left for a continuation version at these instruction offsets."""
 
 def run_module_code(code: types.CodeType, globals: dict[str, Any]) -> None:
     """Run a module's code object compiled, with ``globals`` for its locals too."""

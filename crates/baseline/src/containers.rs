@@ -79,10 +79,7 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.index + 1;
         next < block.end
             && self.function.instructions[next].opcode == Opcode::BinarySubscr
-            && !self
-                .input
-                .handover_points
-                .contains(&self.function.instructions[next].offset)
+            && !self.input.is_cut(&self.function.instructions[next])
     }
 
     /// An instruction that puts the top item into a container `arg` items below it.
@@ -324,7 +321,7 @@ impl<B: Builder> Emitter<'_, B> {
         let mut locals = Vec::new();
         for index in self.index + 1..block.end {
             let next = &self.function.instructions[index];
-            if self.input.handover_points.contains(&next.offset) {
+            if self.input.is_cut(next) {
                 return None;
             }
             match next.opcode {

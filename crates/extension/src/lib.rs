@@ -154,6 +154,20 @@ fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResu
 }
 
 #[pyfunction]
+fn set_deopt_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<()> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
+        let state = hook::ensure_state(hook::code_of(pointer).cast());
+        if !state.is_null() {
+            (*state).deopt_points = offsets;
+            hook::forget_versions(pointer);
+        }
+    }
+    Ok(())
+}
+
+#[pyfunction]
 fn run_module_code(py: Python<'_>, code: &Bound<'_, PyAny>, globals: &Bound<'_, PyDict>) -> PyResult<()> {
     // SAFETY: a live code object (checked) and dictionary; the GIL is held.
     unsafe {
@@ -185,6 +199,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if unsafe { justjit_runtime::initialize(compiler::compile) }.is_err() {
         return Err(PyErr::fetch(py));
     }
+    justjit_runtime::deopt::set_continuation_compiler(compiler::compile_continuation);
     config::initialize();
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
@@ -203,6 +218,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(dump, module)?,
         wrap_pyfunction!(function_samples, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
+        wrap_pyfunction!(set_deopt_points, module)?,
         wrap_pyfunction!(run_module_code, module)?,
     ] {
         module.add_function(function)?;
