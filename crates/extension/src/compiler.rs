@@ -207,6 +207,8 @@ pub unsafe fn compile_continuation(function: *mut PyObject, offsets: &[u32]) -> 
 pub enum Purpose<'a> {
     /// To be a function's entry.
     Entry,
+    /// For tests: to be an entry, and to pass for an optimized version.
+    Optimized,
     /// To be looked at: it keeps the code generator's text, and is not installed.
     Text,
     /// To take samples for the optimizing tier.
@@ -238,7 +240,11 @@ pub unsafe fn make(
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
         }
-        let mut version = Version::new(function, Tier::Baseline);
+        let tier = match purpose {
+            Purpose::Optimized => Tier::Optimizing,
+            _ => Tier::Baseline,
+        };
+        let mut version = Version::new(function, tier);
         version.instructions = decoded.instructions.len() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
@@ -320,7 +326,8 @@ pub unsafe fn make(
             sites: &sites,
         };
         let name = text((*code).co_qualname);
-        let backend = if profiling {
+        // Continuations run seldom and not for long.
+        let backend = if profiling || matches!(purpose, Purpose::Continuation(_)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend

@@ -6,8 +6,11 @@ use super::recover::Recovering;
 use super::unwind::handler_of;
 use crate::api;
 use crate::construct::finish_instance;
-use crate::frame::{PushedChunk, continue_in_interpreter, pop_chunk, push_chunk, room, unwind_out, unwind_to_handler};
-use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
+use crate::frame::{
+    PushedChunk, continue_in_interpreter, link_function_frame, pop_chunk, push_chunk, room, unwind_out,
+    unwind_to_handler,
+};
+use crate::layout::{Code, Frame};
 use crate::runtime_fns;
 use crate::safepoint::{self, verdict};
 use crate::special::unsupported;
@@ -85,36 +88,17 @@ unsafe fn push_frame(
     recovery: &FrameRecovery,
     function: *mut PyObject,
 ) -> Option<(*mut Frame, Option<PushedChunk>)> {
-    // SAFETY: a live function of that code; the record is laid out as a function's prologue does it.
+    // SAFETY: a live function of that code.
     unsafe {
-        let tstate = (*thread).tstate;
-        let code = recovery.code;
-        let words = (*code).co_framesize as usize;
-        let mut frame = room(thread, words * 8);
+        let bytes = (*recovery.code).co_framesize as usize * 8;
+        let mut frame = room(thread, bytes);
         let mut chunk = None;
         if frame.is_null() {
-            chunk = Some(push_chunk(thread, words * 8)?);
-            frame = (*tstate).datastack_top.cast();
+            chunk = Some(push_chunk(thread, bytes)?);
+            frame = (*(*thread).tstate).datastack_top.cast();
         }
-        let record = function.cast::<Function>();
-        frame.write(Frame {
-            f_executable: code.cast(),
-            previous: (*tstate).current_frame,
-            f_funcobj: function,
-            f_globals: (*record).func_globals,
-            f_builtins: (*record).func_builtins,
-            f_locals: null_mut(),
-            frame_obj: null_mut(),
-            instr_ptr: Code::instructions(code).add(recovery.place.offset as usize / 2),
-            stacktop: (*code).co_nlocalsplus,
-            return_offset: 0,
-            owner: FRAME_OWNED_BY_THREAD,
-            // The first slot, which every frame has room for, is filled along with the others.
-            localsplus: [null_mut()],
-        });
-        (*tstate).current_frame = frame;
-        (*tstate).datastack_top = frame.cast::<*mut PyObject>().add(words);
-        (*tstate).py_recursion_remaining -= 1;
+        let instr_ptr = Code::instructions(recovery.code).add(recovery.place.offset as usize / 2);
+        link_function_frame(thread, frame, function, instr_ptr);
         Some((frame, chunk))
     }
 }
@@ -152,9 +136,6 @@ unsafe fn make_frames(
             let (frame, chunk) = if frames.is_empty() {
                 (outermost, None)
             } else if let Some(pushed) = push_frame(thread, recovery, content.function) {
-                for index in 0..recovery.locals.len() {
-                    Frame::slot(pushed.0, index).write(null_mut());
-                }
                 pushed
             } else {
                 old.extend(content.into_references());
