@@ -65,8 +65,8 @@ class Config:
         "count_hits",
         "deopt_every",
         "handover_every",
-    "deopt_every",
         "perf_map",
+        "sampling_only",
         "tier",
         "unwind_info",
         "verify",
@@ -88,6 +88,8 @@ class Config:
     """Run the code generator's verifier on everything that is compiled."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
+    sampling_only: bool
+    """For tests: all compiled code takes samples for the optimizing tier."""
     deopt_every: int
     """For tests: leave compiled code as optimized code is left, at each n-th instruction; 0: never."""
 
@@ -126,6 +128,7 @@ _SETTINGS: Final = (
     "count_hits",
     "verify",
     "handover_every",
+    "sampling_only",
     "deopt_every",
 )
 
@@ -150,6 +153,7 @@ def config(
     count_hits: bool = _UNSET,
     verify: bool = _UNSET,
     handover_every: int = _UNSET,
+    sampling_only: bool = _UNSET,
     deopt_every: int = _UNSET,
 ) -> Config:
     """Set what is given, process-wide, and return all that is set; with nothing given, only return it.
@@ -170,6 +174,7 @@ def config(
         "count_hits": count_hits,
         "verify": verify,
         "handover_every": handover_every,
+        "sampling_only": sampling_only,
         "deopt_every": deopt_every,
     }
     values = {name: check_setting(name, value) for name, value in given.items() if value is not _UNSET}

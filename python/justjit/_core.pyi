@@ -22,6 +22,7 @@ __all__ = [
     "is_hooked",
     "run_module_code",
     "run_recovered",
+    "samples",
     "set_config",
     "set_deopt_points",
     "set_handover_points",
@@ -77,6 +78,9 @@ def explain(function: types.FunctionType) -> list[tuple[int, int | None, str, st
 
 def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
     """What ``function`` became, as text. ``@L12`` at the start of a line: what follows belongs to source line 12."""
+
+def samples(function: types.FunctionType) -> list[tuple[int, str, dict[str, Any]]]:
+    """For tests: what ``function``'s sampling code has noted of each bytecode instruction: offset, name, notes."""
 
 def set_handover_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
     """For tests: compile ``function`` anew so that it hands over to the interpreter at these instruction offsets."""

@@ -149,7 +149,8 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn entries(&mut self) -> Vec<(B::Block, usize)> {
         let mut raising = Vec::new();
         let mut targets = Vec::new();
-        for entry in entries(self.function, self.input.profiling, self.input.continues_at) {
+        let profiling = self.input.profiling && !self.input.sampling;
+        for entry in entries(self.function, profiling, self.input.continues_at) {
             targets.push(match entry {
                 Entry::Block(number) => self.machine_block(number),
                 Entry::Raise(send) => {

@@ -20,6 +20,7 @@ pub mod input;
 mod names;
 mod numbers;
 mod prologue;
+mod sampling;
 mod special;
 pub mod table;
 
@@ -154,6 +155,12 @@ impl<B: Builder> Emitter<'_, B> {
                     self.hand_over_here(HandOverReason::Requested);
                 } else if self.input.deopt_points.contains(&instruction.offset) && self.may_hand_over() {
                     self.leave_here();
+                } else if self.input.sampling {
+                    self.note_before();
+                    self.instruction();
+                    if !self.terminated {
+                        self.note_after();
+                    }
                 } else {
                     self.instruction();
                 }

@@ -11,6 +11,7 @@ use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::sampling::Record;
 use justjit_runtime::version::{Tier, Version, code_bytes, register};
 use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
@@ -33,6 +34,12 @@ const RECHECK_EDGES: u64 = 5_000;
 /// Calls and back edges after which code that only collects feedback is compiled again.
 const HOT_CALLS: u64 = 10;
 const HOT_BACK_EDGES: u64 = 200;
+/// Calls and back edges for which a sampling version lasts.
+const SAMPLE_CALLS: u64 = 60;
+const SAMPLE_EDGES: u64 = 300;
+/// The same where there is nothing else (`sampling_only`): soon, so that running loops enter the next one.
+const SAMPLING_ONLY_CALLS: u64 = 3;
+const SAMPLING_ONLY_EDGES: u64 = 10;
 
 /// Back edges after which a continuation looks for better code to go on in.
 const CONTINUATION_EDGES: u64 = 16;
@@ -170,7 +177,14 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 /// The GIL is held; a live function and its code's state.
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
-    unsafe { make(function.cast(), state, Purpose::Entry).map(Box::into_raw) }
+    unsafe {
+        let purpose = if config::get().sampling_only {
+            Purpose::Sampling
+        } else {
+            Purpose::Entry
+        };
+        make(function.cast(), state, purpose).map(Box::into_raw)
+    }
 }
 
 /// Makes a continuation version of a function's code (see [`justjit_runtime::deopt`]).
@@ -197,6 +211,8 @@ pub enum Purpose<'a> {
     Optimized,
     /// To be looked at: it keeps the code generator's text, and is not installed.
     Text,
+    /// To take samples for the optimizing tier.
+    Sampling,
     /// To be entered at the instructions whose starts are at these byte offsets.
     Continuation(&'a [u32]),
 }
@@ -246,9 +262,17 @@ pub unsafe fn make(
         }
         version.compiled_with = feedback.clone();
         version.feedback = feedback;
-        let mut profiling = older.is_null() && !warm;
+        let sampling = purpose == Purpose::Sampling;
+        let mut profiling = sampling || older.is_null() && !warm;
         if purpose == Purpose::Optimized {
             (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
+        } else if sampling {
+            version.records = decoded.instructions.iter().map(|_| Record::default()).collect();
+            (version.check_calls, version.check_edges) = if config.sampling_only {
+                (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
+            } else {
+                (SAMPLE_CALLS, SAMPLE_EDGES)
+            };
         } else if !profiling {
             (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
         }
@@ -267,8 +291,8 @@ pub unsafe fn make(
             continues_at.extend(offsets.iter().copied().filter(reachable));
             version.continues_at = continuation_entries(&decoded, &continues_at);
         }
-        version.profiling = profiling;
-        version.resume_points = resume_points(&decoded, profiling, code, &raw mut *version);
+        version.profiling = profiling && !sampling;
+        version.resume_points = resume_points(&decoded, version.profiling, code, &raw mut *version);
         let every = |every: u32| {
             let every = every as usize;
             let chosen = decoded
@@ -298,6 +322,7 @@ pub unsafe fn make(
             deopt_points: &deopt_points,
             continues_at: &continues_at,
             profiling,
+            sampling,
             count_hits: config.count_hits,
             sites: &sites,
         };

@@ -4,6 +4,7 @@ mod compiler;
 mod config;
 mod recovered;
 mod report;
+mod samples;
 
 use justjit_runtime::hook;
 use justjit_runtime::layout::{Code, Function};
@@ -134,6 +135,12 @@ fn dump(function: &Bound<'_, PyAny>, what: &str) -> PyResult<String> {
 }
 
 #[pyfunction]
+#[pyo3(name = "samples")]
+fn function_samples<'py>(py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    samples::list(py, function_pointer(function)?)
+}
+
+#[pyfunction]
 fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<()> {
     let pointer = function_pointer(function)?;
     // SAFETY: a live function; the GIL is held.
@@ -210,6 +217,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(function_stats, module)?,
         wrap_pyfunction!(explain, module)?,
         wrap_pyfunction!(dump, module)?,
+        wrap_pyfunction!(function_samples, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
         wrap_pyfunction!(set_deopt_points, module)?,
         wrap_pyfunction!(recovered::run_recovered, module)?,

@@ -17,6 +17,8 @@ type Vectorcall = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usiz
 
 /// What is known of one code object; hangs on it (`co_extra`) and dies with it.
 pub struct CodeState {
+    /// The code object.
+    pub code: *mut PyObject,
     /// Calls seen before it was compiled.
     pub cold_calls: u64,
     /// Calls to wait for, where the user set it for this function.
@@ -115,6 +117,7 @@ unsafe extern "C" fn free_state(state: *mut c_void) {
     // SAFETY: the pointer came from `Box::into_raw`; with the code object, no function runs its versions any more.
     unsafe {
         let state = Box::from_raw(state.cast::<CodeState>());
+        crate::sampling::forget(state.code);
         for version in state.versions {
             retire(version);
         }
@@ -145,6 +148,7 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             return state;
         }
         let state = Box::into_raw(Box::new(CodeState {
+            code,
             cold_calls: 0,
             baseline_calls: None,
             has_loop: crate::code_has_loop(code.cast()),
@@ -666,6 +670,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
                 }
             }
             function_event::DESTROY => {
+                crate::sampling::forget(function);
                 if !hooks.replaced.is_empty()
                     && let Some(codes) = hooks.replaced.remove(&(function as usize))
                 {

@@ -27,6 +27,7 @@ pub mod optimized;
 pub mod ops;
 pub mod probe;
 pub mod safepoint;
+pub mod sampling;
 pub mod site;
 pub mod special;
 pub mod thread;

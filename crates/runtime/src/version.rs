@@ -3,6 +3,7 @@
 use crate::attributes::AttributeSite;
 use crate::deopt::{Continuation, DeoptPoint, DeoptReason};
 use crate::layout::{Code, Frame, Function};
+use crate::sampling::Record;
 use crate::site::CallSite;
 use crate::thread::Thread;
 use pyo3_ffi::*;
@@ -144,6 +145,8 @@ pub struct Version {
     /// Numbers of calls and of back edges at which that is looked at.
     pub check_calls: u64,
     pub check_edges: u64,
+    /// What each instruction was seen to do, by its index, if this is a sampling version (see [`crate::sampling`]).
+    pub records: Box<[Record]>,
     /// The version that replaced this one.
     pub successor: *mut Version,
     /// Where a generator's body is entered, in the order of instructions.
@@ -172,6 +175,11 @@ pub struct Version {
 }
 
 impl Version {
+    /// Whether its code takes samples for the optimizing tier.
+    pub fn is_sampling(&self) -> bool {
+        !self.records.is_empty()
+    }
+
     /// A version of a function's code without any code yet; it is its caller's to [`register`].
     ///
     /// # Safety
@@ -208,6 +216,7 @@ impl Version {
                 compiled_with: Box::default(),
                 check_calls: u64::MAX,
                 check_edges: u64::MAX,
+                records: Box::default(),
                 successor: null_mut(),
                 resume_points: Box::default(),
                 generator: None,
