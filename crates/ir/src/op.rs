@@ -219,6 +219,8 @@ ops! {
     Incref "incref" These(&[Object]) => Nothing, None, Reference: "Takes a reference.";
     Decref "decref" These(&[Object]) => Nothing, None, Any [consumes]: "Gives a reference up; a finalizer may run any code.";
     DecrefNumber "decref_number" These(&[Object]) => Nothing, None, Reference [consumes]: "Gives up a reference to an object whose end runs no Python code: an int, a float, a str, a range iterator.";
+    TakeOver "take_over" These(&[Object]) => Nothing, None, Reference: "The reference that a place in memory held belongs to the code: the place is overwritten. No machine code.";
+    HandOver "hand_over" These(&[Object]) => Nothing, None, Reference [consumes]: "A reference that belonged to the code is that of a place in memory where the object was stored. No machine code.";
 
     // ---- memory ------------------------------------------------------------------------------------------------
     Load "load" Address(&[]) => Memory, Memory, Load: "Reads at the address plus the offset; an object is borrowed from there.";
