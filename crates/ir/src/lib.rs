@@ -9,6 +9,7 @@
 //! printer, the parser, the verifier and the passes derive from it.
 
 mod dominators;
+pub mod eval;
 mod flow;
 mod function;
 mod loops;

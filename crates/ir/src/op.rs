@@ -221,6 +221,8 @@ ops! {
     Incref "incref" These(&[Object]) => Nothing, None, Reference: "Takes a reference.";
     Decref "decref" These(&[Object]) => Nothing, None, Any [exits consumes]: "Gives a reference up. Where that ends the object, a finalizer may run any code, which sees the frames as the state has them; leaves afterwards if a bet is off. The state is that behind the operation.";
     DecrefNumber "decref_number" These(&[Object]) => Nothing, None, Reference [consumes]: "Gives up a reference to an object whose end runs no Python code: an int, a float, a str, a range iterator.";
+    TakeOver "take_over" These(&[Object]) => Nothing, None, Reference: "The reference that a place in memory held belongs to the code: the place is overwritten. No machine code.";
+    HandOver "hand_over" These(&[Object]) => Nothing, None, Reference [consumes]: "A reference that belonged to the code is that of a place in memory where the object was stored. No machine code.";
 
     // ---- memory ------------------------------------------------------------------------------------------------
     Load "load" Address(&[]) => Memory, Memory, Load: "Reads at the address plus the offset; an object is borrowed from there.";

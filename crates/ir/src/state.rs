@@ -29,7 +29,7 @@ pub enum Recovery {
     Constant(Symbol),
     /// An int, float or bool, which is boxed on the way; the same value gives the same object.
     Number(Value),
-    /// An object whose reference goes along; each such value occurs once in a state as owned.
+    /// An object whose reference goes along; a value of which the code holds several references can occur as often.
     Owned(Value),
     /// An object of which a reference is taken.
     Borrowed(Value),

@@ -149,7 +149,6 @@ fn faults_are_found() {
             "it has a frame state and cannot leave",
         ),
         ("v9: int = int 1\n return v0", "operands of types (int)"),
-        ("v9: int = int 1\n guard v2 ! s1\n return v1", "v1 is given away twice"),
         (
             "v9: int = int 1\n guard v2 ! s3\n return v1",
             "Virtual(0) is of the wrong kind",
