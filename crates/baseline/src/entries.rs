@@ -4,8 +4,10 @@ use crate::cold::Cold;
 use crate::emitter::{Emitter, Item};
 use justjit_builder::{Builder, IntOp, Type};
 use justjit_bytecode::{Block, Function, Instruction, Opcode};
+use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::Code;
 use justjit_runtime::version::{Delegation, ResumePoint, Version};
+use std::mem::offset_of;
 
 /// An entry; everything lies in the frame's memory there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +127,24 @@ pub unsafe fn resume_points(
 }
 
 impl<B: Builder> Emitter<'_, B> {
+    /// A version that is not valid any more leaves everything to its successor.
+    pub fn check_validity(&mut self) {
+        let version = self.object::<Version>(self.input.version);
+        let valid = self.b.load(Type::I8, version, offset_of!(Version, valid) as i32);
+        let invalid = self.b.create_block();
+        self.b.set_cold(invalid);
+        self.b.branch_unless(valid, invalid, &[]);
+        let go_on = self.b.create_block();
+        self.b.jump(go_on, &[]);
+        self.b.switch_to(invalid);
+        let entry = self.b.param(2);
+        let version = self.object::<Version>(self.input.version);
+        let args = [self.thread, self.frame, entry, version];
+        let result = self.b.call_value(&ENTER_SUCCESSOR, &args);
+        self.b.ret(result);
+        self.b.switch_to(go_on);
+    }
+
     /// Goes to where the body is entered. Gives the blocks that [`Emitter::raising_entries`] fills.
     pub fn entries(&mut self) -> Vec<(B::Block, usize)> {
         let mut raising = Vec::new();

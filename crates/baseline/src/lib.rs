@@ -30,7 +30,7 @@ use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{Function, Instruction, Opcode};
 use justjit_runtime::deopt::{DEOPTIMIZE_REQUESTED, Place};
 use justjit_runtime::generator::slots;
-use justjit_runtime::version::{GeneratorPrologue, HandOverReason, Version};
+use justjit_runtime::version::{GeneratorPrologue, HandOverReason, Tier, Version};
 
 /// The type of a compiled body.
 pub const BODY: Signature = Signature {
@@ -99,6 +99,10 @@ pub fn generator_prologue(function: &Function) -> Option<GeneratorPrologue> {
 /// Emits the body of a function that [`decline_reason`] has nothing against.
 pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     let mut emitter = Emitter::new(b, input);
+    // SAFETY: the version that is being made.
+    if unsafe { (*input.version).tier } == Tier::Optimizing {
+        emitter.check_validity();
+    }
     let raising = emitter.entries();
     if input.function.is_resumable() {
         emitter.make_generator();

@@ -193,6 +193,8 @@ pub unsafe fn compile_continuation(function: *mut PyObject, offsets: &[u32]) -> 
 pub enum Purpose<'a> {
     /// To be a function's entry.
     Entry,
+    /// For tests: to be an entry, and to pass for an optimized version.
+    Optimized,
     /// To be looked at: it keeps the code generator's text, and is not installed.
     Text,
     /// To be entered at the instructions whose starts are at these byte offsets.
@@ -222,7 +224,11 @@ pub unsafe fn make(
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
         }
-        let mut version = Version::new(function, Tier::Baseline);
+        let tier = match purpose {
+            Purpose::Optimized => Tier::Optimizing,
+            _ => Tier::Baseline,
+        };
+        let mut version = Version::new(function, tier);
         version.instructions = decoded.instructions.len() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
@@ -241,9 +247,10 @@ pub unsafe fn make(
         version.compiled_with = feedback.clone();
         version.feedback = feedback;
         let mut profiling = older.is_null() && !warm;
-        if !profiling {
-            version.check_calls = RECHECK_CALLS;
-            version.check_edges = RECHECK_EDGES;
+        if purpose == Purpose::Optimized {
+            (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
+        } else if !profiling {
+            (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
         }
         let mut continues_at = Vec::new();
         if let Purpose::Continuation(offsets) = purpose {
@@ -295,7 +302,8 @@ pub unsafe fn make(
             sites: &sites,
         };
         let name = text((*code).co_qualname);
-        let backend = if profiling {
+        // Continuations run seldom and not for long.
+        let backend = if profiling || matches!(purpose, Purpose::Continuation(_)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend

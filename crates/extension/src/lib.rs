@@ -2,6 +2,7 @@
 
 mod compiler;
 mod config;
+mod recovered;
 mod report;
 
 use justjit_runtime::hook;
@@ -211,6 +212,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(dump, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
         wrap_pyfunction!(set_deopt_points, module)?,
+        wrap_pyfunction!(recovered::run_recovered, module)?,
+        wrap_pyfunction!(recovered::compile_as_optimized, module)?,
+        wrap_pyfunction!(recovered::invalidate_version, module)?,
         wrap_pyfunction!(run_module_code, module)?,
     ] {
         module.add_function(function)?;

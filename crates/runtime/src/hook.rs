@@ -436,8 +436,7 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
                 match compiler.map(|compiler| compiler(function, state)) {
                     Some(Ok(made)) => {
                         hooks().compiled += 1;
-                        (*state).versions.push(made);
-                        crate::globals::watch_version(made);
+                        add_version(state, made);
                         version = made;
                     }
                     Some(Err(reason)) => {
@@ -490,18 +489,40 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
                 // What there is stays.
                 return;
             };
-            (*state).versions.push(made);
-            crate::globals::watch_version(made);
+            add_version(state, made);
             newest = made;
         }
-        if newest.is_null() {
-            return;
+        if !newest.is_null() {
+            supersede(function, version, newest);
         }
+    }
+}
+
+/// Adds a version that has been made for a code object; it is the newest one then.
+///
+/// # Safety
+/// The GIL is held; a live state, and a version of its code that came from `Box::into_raw`.
+pub unsafe fn add_version(state: *mut CodeState, made: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
+        (*state).versions.push(made);
+        crate::globals::watch_version(made);
+    }
+}
+
+/// Has what runs or would enter `version` go on in `newest`, at the next back edge, call or resumption; the function enters
+/// it from now on.
+///
+/// # Safety
+/// The GIL is held; a live function and two versions for its code and globals.
+pub unsafe fn supersede(function: *mut PyObject, version: *mut Version, newest: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
         (*version).successor = newest;
         for point in &mut (*version).resume_points {
             point.valid_at = null_mut();
         }
-        // Other functions of this code come here too, at once.
+        // Other functions of this code come to `upgrade` too, at once.
         (*version).check_calls = 0;
         (*version).check_edges = 0;
         if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {

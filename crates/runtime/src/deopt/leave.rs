@@ -1,18 +1,22 @@
 //! Leaving optimized code: its frames are made, and run one after the other, the innermost first.
 
+use super::again::go_on_in;
 use super::continuation::entrance;
 use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
 use super::recover::Recovering;
 use super::unwind::handler_of;
 use crate::api;
 use crate::construct::finish_instance;
-use crate::frame::{PushedChunk, continue_in_interpreter, pop_chunk, push_chunk, room, unwind_out, unwind_to_handler};
-use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
+use crate::frame::{
+    PushedChunk, continue_in_interpreter, link_function_frame, pop_chunk, push_chunk, room, unwind_out,
+    unwind_to_handler,
+};
+use crate::layout::{Code, Frame};
 use crate::runtime_fns;
 use crate::safepoint::{self, verdict};
 use crate::special::unsupported;
 use crate::thread::Thread;
-use crate::version::{Body, HandOverReason, Version};
+use crate::version::{HandOverReason, Version};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -85,36 +89,17 @@ unsafe fn push_frame(
     recovery: &FrameRecovery,
     function: *mut PyObject,
 ) -> Option<(*mut Frame, Option<PushedChunk>)> {
-    // SAFETY: a live function of that code; the record is laid out as a function's prologue does it.
+    // SAFETY: a live function of that code.
     unsafe {
-        let tstate = (*thread).tstate;
-        let code = recovery.code;
-        let words = (*code).co_framesize as usize;
-        let mut frame = room(thread, words * 8);
+        let bytes = (*recovery.code).co_framesize as usize * 8;
+        let mut frame = room(thread, bytes);
         let mut chunk = None;
         if frame.is_null() {
-            chunk = Some(push_chunk(thread, words * 8)?);
-            frame = (*tstate).datastack_top.cast();
+            chunk = Some(push_chunk(thread, bytes)?);
+            frame = (*(*thread).tstate).datastack_top.cast();
         }
-        let record = function.cast::<Function>();
-        frame.write(Frame {
-            f_executable: code.cast(),
-            previous: (*tstate).current_frame,
-            f_funcobj: function,
-            f_globals: (*record).func_globals,
-            f_builtins: (*record).func_builtins,
-            f_locals: null_mut(),
-            frame_obj: null_mut(),
-            instr_ptr: Code::instructions(code).add(recovery.place.offset as usize / 2),
-            stacktop: (*code).co_nlocalsplus,
-            return_offset: 0,
-            owner: FRAME_OWNED_BY_THREAD,
-            // The first slot, which every frame has room for, is filled along with the others.
-            localsplus: [null_mut()],
-        });
-        (*tstate).current_frame = frame;
-        (*tstate).datastack_top = frame.cast::<*mut PyObject>().add(words);
-        (*tstate).py_recursion_remaining -= 1;
+        let instr_ptr = Code::instructions(recovery.code).add(recovery.place.offset as usize / 2);
+        link_function_frame(thread, frame, function, instr_ptr);
         Some((frame, chunk))
     }
 }
@@ -152,9 +137,6 @@ unsafe fn make_frames(
             let (frame, chunk) = if frames.is_empty() {
                 (outermost, None)
             } else if let Some(pushed) = push_frame(thread, recovery, content.function) {
-                for index in 0..recovery.locals.len() {
-                    Frame::slot(pushed.0, index).write(null_mut());
-                }
                 pushed
             } else {
                 old.extend(content.into_references());
@@ -191,8 +173,7 @@ unsafe fn go_on(
         let mut reason = HandOverReason::Instrumentation;
         if !safepoint::is_watched(thread) {
             if let Some((version, entry)) = entrance(owner, frame, start) {
-                let body: Body = std::mem::transmute::<*const (), Body>((*version).body);
-                return body(thread, frame, entry);
+                return go_on_in(thread, frame, version, entry);
             }
             reason = HandOverReason::NoContinuation;
         }
@@ -378,7 +359,8 @@ unsafe fn finish(thread: *mut Thread, live: Live) {
 runtime_fns! {
     /// Optimized code is left at `point`: `frame` is the outermost frame that it stands for, linked and the current one, and
     /// `values` are the words that the point's recoveries name. Where a frame is to raise, the exception is set. The frames
-    /// are made and gone on with; the result is the outermost function's, whose frame is gone then (or suspended).
+    /// are made and gone on with; the result is the outermost function's, whose frame is gone then (or suspended). The code
+    /// returns it and does nothing else in between: it may be a sign for who has called the code.
     DEOPTIMIZE = fn deoptimize(thread: *mut Thread, frame: *mut Frame, point: *mut DeoptPoint, values: *const u64) -> *mut PyObject {
         leave(thread, frame, point, values)
     }

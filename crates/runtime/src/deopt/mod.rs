@@ -6,8 +6,9 @@
 //! that it has in registers, as 64-bit words, to [`DEOPTIMIZE`], and returns what that returns.
 //!
 //! The frames are then gone on with in baseline code at exactly their instructions, in *continuation versions*: see
-//! `continuation`.
+//! `continuation`; how bodies follow one another, in `again`.
 
+mod again;
 mod continuation;
 mod leave;
 mod point;
@@ -15,6 +16,8 @@ mod recover;
 mod requested;
 mod unwind;
 
+pub use again::GO_ON_IN_SUCCESSOR;
+pub(crate) use again::unmark;
 pub use continuation::{Continuation, ContinuationCompiler, set_continuation_compiler};
 pub use leave::{DEOPTIMIZE, DeoptPolicy, deoptimize, set_policy};
 pub use point::{
