@@ -247,8 +247,9 @@ impl<'a> Translation<'a> {
                 stack: self.recoveries(&frame.stack)?,
             });
         }
-        let release = self.state.release.iter().chain(&self.which.1);
-        let release = release.map(|&value| self.word(value));
+        let given_up = self.which.1;
+        let release = self.state.release.iter().copied().chain(given_up);
+        let release = release.map(|value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
         point.virtuals = virtuals.into();

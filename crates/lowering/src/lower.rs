@@ -1,11 +1,11 @@
 //! The function: blocks, values, control flow, exits.
 
 use crate::exits::{Exits, Which, which};
-use std::collections::HashMap;
 use justjit_builder::{Builder, IntCond, IntOp, Region, Signature, Type as Width};
 use justjit_ir::{self as ir, BlockCall, Flow, Function, Imm, InstData, Op, Type, Value};
 use justjit_runtime::layout::{Frame, ThreadState};
 use justjit_runtime::thread::Thread;
+use std::collections::HashMap;
 use std::mem::offset_of;
 
 /// Of the code: thread, frame, the entry's number; gives the body's result.
@@ -231,6 +231,7 @@ impl<B: Builder> Lowering<'_, B> {
             | Op::Same
             | Op::IsNull
             | Op::HasType
+            | Op::AddressOf
             | Op::UnboxInt
             | Op::UnboxFloat
             | Op::BoxInt

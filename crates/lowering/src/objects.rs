@@ -3,8 +3,8 @@
 use crate::lower::{Death, Lowering, wrong};
 use justjit_builder::{Builder, IntCond, IntOp, Region, Type as Width};
 use justjit_ir::{Imm, InstData, Op};
-use justjit_runtime::layout::offset;
 use justjit_runtime::ending::END_QUIETLY;
+use justjit_runtime::layout::offset;
 use justjit_runtime::numbers::{DEALLOCATE, INT_WORD, MAKE_FLOAT, MAKE_INT};
 use pyo3_ffi::{Py_False, Py_True};
 
@@ -31,6 +31,7 @@ impl<B: Builder> Lowering<'_, B> {
                 let expected = self.symbol(symbol);
                 self.b.compare(IntCond::Eq, actual, expected)
             }
+            Op::AddressOf => a,
             Op::UnboxInt => self.unbox_int(a, inst),
             Op::UnboxFloat => self.b.load_in(Region::Payload, Width::F64, a, offset::FLOAT_VALUE),
             Op::BoxInt => self.b.call_value(&MAKE_INT, &[a]),

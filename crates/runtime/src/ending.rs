@@ -77,7 +77,13 @@ unsafe fn unobserved(object: *mut PyObject, ty: *mut PyTypeObject) -> bool {
     // SAFETY: the type says where the list is, relative to the object.
     unsafe {
         let offset = (*ty).tp_weaklistoffset;
-        offset == 0 || object.cast::<u8>().offset(offset).cast::<*mut PyObject>().read().is_null()
+        offset == 0
+            || object
+                .cast::<u8>()
+                .offset(offset)
+                .cast::<*mut PyObject>()
+                .read()
+                .is_null()
     }
 }
 
@@ -141,10 +147,7 @@ unsafe fn is_quiet(object: *mut PyObject) -> bool {
         if is_leaf(Py_TYPE(object)) {
             return true;
         }
-        let nothing = Part {
-            object,
-            references: 0,
-        };
+        let nothing = Part { object, references: 0 };
         let mut parts = Parts {
             few: [nothing; LIMIT],
             count: 0,

@@ -2,8 +2,8 @@
 
 use super::{Engine, Run};
 use justjit_cranelift as cranelift;
-use justjit_llvm as llvm;
 use justjit_ir::Function;
+use justjit_llvm as llvm;
 use justjit_lowering::{Exits, SIGNATURE, lower};
 
 /// Every code generator, with every setting that changes code.
