@@ -616,6 +616,16 @@ impl Parser {
                 function: function.clone(),
                 receiver: receiver.clone(),
             },
+            ("range", [start, stop, step]) => VirtualObject::Range {
+                start: start.clone(),
+                stop: stop.clone(),
+                step: step.clone(),
+            },
+            ("enumerate", [iterator, count]) => VirtualObject::Enumerate {
+                iterator: iterator.clone(),
+                count: count.clone(),
+            },
+            ("zip", _) => VirtualObject::Zip(parts),
             ("slice", [start, stop, step]) => VirtualObject::Slice([start.clone(), stop.clone(), step.clone()]),
             ("range", [start, stop, step]) => VirtualObject::Range {
                 start: start.clone(),

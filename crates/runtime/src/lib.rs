@@ -12,6 +12,7 @@ pub mod builtins;
 pub mod call;
 pub mod construct;
 pub mod deopt;
+pub mod ending;
 pub mod fast;
 pub mod feedback;
 pub mod frame;
@@ -47,6 +48,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
     unsafe {
         names::initialize()?;
         numbers::initialize()?;
+        ending::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
         special::initialize()?;
