@@ -236,8 +236,8 @@ pub unsafe fn newest_of(
 ) -> *mut Version {
     // SAFETY: versions are live as long as the state has them.
     unsafe {
-        let mut versions = (&(*state).versions).iter().rev().copied();
-        let found = versions.find(|&version| {
+        let versions = &(*state).versions;
+        let found = versions.iter().rev().copied().find(|&version| {
             let version = &*version;
             version.valid && version.globals == globals && version.builtins == builtins && suits(version)
         });
@@ -294,8 +294,11 @@ pub unsafe fn replace_entry(function: *mut PyObject, version: *mut Version) -> *
 unsafe fn baseline_count(state: *mut CodeState) -> usize {
     // SAFETY: versions are live as long as the state has them.
     unsafe {
-        let versions = (&(*state).versions).iter();
-        versions.filter(|&&version| (*version).tier == Tier::Baseline).count()
+        let versions = &(*state).versions;
+        versions
+            .iter()
+            .filter(|&&version| (*version).tier == Tier::Baseline)
+            .count()
     }
 }
 
