@@ -25,8 +25,9 @@ def random_matrix(rows: int, columns: int, seed: int = 1) -> list[list[float]]:
 
 
 def random_text(count: int, letters: str, seed: int = 1) -> str:
-    """A string of these letters."""
-    return "".join(random.Random(seed).choices(letters, k=count))
+    """A string of these letters; a long one repeats itself."""
+    period = "".join(random.Random(seed).choices(letters, k=min(count, 100_000)))
+    return (period * (count // len(period) + 1))[:count]
 
 
 def as_arrays(*arguments: Any) -> tuple[Any, ...]:

@@ -71,7 +71,7 @@ class C:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel. All sides get arguments of their own for each call, made outside the time that counts."""
+    """One kernel. Its arguments are made outside the time that counts."""
 
     name: str
     functions: tuple[Any, ...]
@@ -84,10 +84,12 @@ class Kernel:
     c: C
     numba: Numba | str = field(default_factory=Numba)
     """Or the reason for which Numba cannot compile it."""
+    changes_arguments: bool = False
+    """Whether each call needs arguments of its own."""
     answer: Callable[[Any, tuple[Any, ...]], Any] = _returned
     """From the returned value and the arguments as they are afterwards, what Numba and C must agree with."""
     tolerance: float = 1e-9
-    """By how much their floats may differ, relative to the interpreter's: compilers fuse multiplications and additions."""
+    """By how much their floats may differ, relative to the interpreter's: compilers fuse operations."""
 
     @property
     def entry(self) -> str:

@@ -10,6 +10,7 @@ JSON each way. It tells `{"ready": true}` or `{"unavailable": reason}`, and then
 
 from __future__ import annotations
 
+import functools
 import gc
 import pickle
 import sys
@@ -110,6 +111,8 @@ def main() -> None:
     kernel = kernels.kernel_in(module, name)
     try:
         prepare = SIDES[side](module, kernel)
+        if not kernel.changes_arguments:
+            prepare = functools.cache(prepare)
     except UnavailableError as reason:
         channel.tell(unavailable=str(reason))
         return

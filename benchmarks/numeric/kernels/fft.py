@@ -73,6 +73,7 @@ KERNELS = [
         lambda size: (random_floats(2 << size), 6),
         size=14,
         tiny=3,
+        changes_arguments=True,
         c=C("fft", prepare),
         numba=Numba(arguments=as_arrays, note="an array in place of the list"),
         answer=first_argument,

@@ -55,6 +55,7 @@ KERNELS = [
         lambda size: (random_matrix(size, size), [0] * size),
         size=340,
         tiny=6,
+        changes_arguments=True,
         c=C("lu", prepare),
         numba=Numba(
             arguments=as_arrays,

@@ -139,6 +139,7 @@ KERNELS = [
         lambda size: ([Body(*body) for body in planets()], 0.01, size),
         size=80_000,
         tiny=5,
+        changes_arguments=True,
         c=C(
             "nbody",
             lambda library, bodies, dt, steps: library.call(
@@ -157,6 +158,7 @@ KERNELS = [
         lambda size: (planets(), 0.01, size),
         size=80_000,
         tiny=5,
+        changes_arguments=True,
         c=C(
             "nbody",
             lambda library, bodies, dt, steps: library.call("nbody", c_double, matrix(bodies), len(bodies), dt, steps),

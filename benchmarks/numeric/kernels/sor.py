@@ -31,6 +31,7 @@ KERNELS = [
         lambda size: (random_matrix(size, size), 1.25, 50),
         size=350,
         tiny=6,
+        changes_arguments=True,
         c=C("sor", prepare),
         numba=Numba(arguments=as_arrays, note="a 2-D array in place of the list of lists"),
         answer=first_argument,

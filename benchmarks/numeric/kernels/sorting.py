@@ -76,6 +76,7 @@ def sorting(name, functions, size):
         lambda size: (random_integers(size, 1_000_000),),
         size=size,
         tiny=20,
+        changes_arguments=True,
         c=C("sorting", prepare),
         numba=Numba(arguments=as_arrays, note="an array in place of the list"),
         answer=first_argument,

@@ -35,6 +35,7 @@ KERNELS = [
         problem,
         size=10_000,
         tiny=8,
+        changes_arguments=True,
         c=C("sparse", prepare),
         numba=Numba(arguments=as_arrays, note="arrays in place of the lists"),
         answer=first_argument,

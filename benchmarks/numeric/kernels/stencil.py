@@ -34,6 +34,7 @@ KERNELS = [
         plate,
         size=280,
         tiny=5,
+        changes_arguments=True,
         c=C("stencil", prepare),
         numba=Numba(arguments=as_arrays, note="2-D arrays in place of the lists of lists"),
     )

@@ -31,6 +31,7 @@ KERNELS = [
         lambda size: (np.array(random_matrix(size, size)), 51),
         size=130,
         tiny=5,
+        changes_arguments=True,
         c=C("stencil", prepare),
     )
 ]

@@ -26,17 +26,17 @@ KERNELS = [
     Kernel(
         "sum_array",
         (sum_array,),
-        lambda size: (array("d", random_floats(size)),),
+        lambda size: (array("d", random_floats(1000)) * (size // 1000),),
         size=20_000_000,
-        tiny=50,
+        tiny=1000,
         c=C("sums", lambda library, data: library.call("sum_doubles", c_double, view(data), len(data))),
     ),
     Kernel(
         "sum_memoryview",
         (sum_memoryview,),
-        lambda size: (memoryview(array("q", random_integers(size, 1_000_000))),),
+        lambda size: (memoryview(array("q", random_integers(1000, 1_000_000)) * (size // 1000)),),
         size=7_000_000,
-        tiny=50,
+        tiny=1000,
         c=C("sums", lambda library, data: library.call("sum_int64s", c_int64, view(data, c_int64), len(data))),
         numba=Numba(
             note="the same source; it wraps around where Python's integers grow, which this sum does not reach"
