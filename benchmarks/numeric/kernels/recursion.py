@@ -45,7 +45,7 @@ KERNELS = [
         "tak",
         (tak,),
         lambda size: (size, size * 2 // 3, size // 3),
-        size=24,
+        size=27,
         tiny=6,
         c=C("recursion", lambda library, x, y, z: library.call("tak", c_int64, x, y, z)),
     ),
