@@ -28,6 +28,10 @@ from tests.describe import describe, describe_exception, without_addresses
 INTERPRETER = "interpreter"
 BASELINE = "baseline"
 HANDOVER_EVERYWHERE = "hand-over at every instruction"
+SAMPLING = "sampling"
+DEOPT_EVERYWHERE = "deopt at every instruction"
+HANDOVER = "hand-over"
+DEOPT = "deopt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +55,17 @@ class Record:
 
 
 @dataclasses.dataclass(frozen=True)
-class HandoverPoint:
-    """An instruction at which a function is made to hand over."""
+class Point:
+    """An instruction at which a function's compiled code is left."""
 
+    how: str
+    """``HANDOVER`` (the interpreter goes on) or ``DEOPT`` (other compiled code does)."""
     qualname: str
     offset: int
     opname: str
+
+    def __str__(self) -> str:
+        return f"{self.how} at {self.opname}, offset {self.offset} of {self.qualname}"
 
 
 class _HookEverything(ast.NodeTransformer):
@@ -96,28 +105,33 @@ def _hook(function: types.FunctionType) -> types.FunctionType:
     return function
 
 
-def _hook_with_handover(point: HandoverPoint) -> Callable[[types.FunctionType], types.FunctionType]:
+def _hook_with_point(point: Point) -> Callable[[types.FunctionType], types.FunctionType]:
     from justjit import _core
 
     def hook(function: types.FunctionType) -> types.FunctionType:
         if _core.hook(function, 0) and function.__code__.co_qualname == point.qualname:
-            _core.set_handover_points(function, [point.offset])
+            set_points = _core.set_handover_points if point.how == HANDOVER else _core.set_deopt_points
+            set_points(function, [point.offset])
         return function
 
     return hook
 
 
 @contextlib.contextmanager
-def _tier(mode: str, point: HandoverPoint | None) -> Iterator[None]:
+def _tier(mode: str, point: Point | None) -> Iterator[None]:
     """Have ``__justjit__`` mean what ``mode`` says."""
     with contextlib.ExitStack() as stack:
         hook: Callable[[types.FunctionType], types.FunctionType] = _identity
         if mode != INTERPRETER:
             import justjit
 
-            hook = _hook if point is None else _hook_with_handover(point)
+            hook = _hook if point is None else _hook_with_point(point)
             if mode == HANDOVER_EVERYWHERE:
                 stack.enter_context(justjit.config(handover_every=1))
+            elif mode == DEOPT_EVERYWHERE:
+                stack.enter_context(justjit.config(deopt_every=1))
+            elif mode == SAMPLING:
+                stack.enter_context(justjit.config(sampling_only=True))
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points
@@ -201,12 +215,12 @@ def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _code_objects(constant)
 
 
-def handover_points(source: str, filename: str, name: str) -> list[HandoverPoint]:
+def points(source: str, filename: str, name: str, how: str) -> list[Point]:
     """Every instruction of the function ``name`` and of the functions in it."""
     for code in _code_objects(compiled(source, filename)):
         if code.co_qualname == name:
             return [
-                HandoverPoint(found.co_qualname, instruction.offset, instruction.opname)
+                Point(how, found.co_qualname, instruction.offset, instruction.opname)
                 for found in _code_objects(code)
                 if found.co_flags & inspect.CO_OPTIMIZED
                 for instruction in dis.get_instructions(found)
@@ -214,17 +228,17 @@ def handover_points(source: str, filename: str, name: str) -> list[HandoverPoint
     raise LookupError(name)
 
 
-def run_case_handovers(source: str, filename: str, name: str, expected: list[Record]) -> list[str]:
-    """Hand over at each instruction of the case in turn; what differed from ``expected``."""
+def run_case_points(source: str, filename: str, name: str, how: str, expected: list[Record]) -> list[str]:
+    """Leave compiled code at each instruction of the case in turn; what differed from ``expected``."""
     differences = []
-    for number, point in enumerate(handover_points(source, filename, name)):
+    for number, point in enumerate(points(source, filename, name, how)):
         if number % 64 == 0:
             gc.collect()
-        progress.note(f"{name}, hand-over at {point}")
+        progress.note(f"{name}, {point}")
         with _tier(BASELINE, point):
             records = _run(source, filename, name, warm=False)
         if records != expected:
-            differences.append(f"hand-over at {point}\n{difference(expected, records)}")
+            differences.append(f"{point}\n{difference(expected, records)}")
     return differences
 
 
@@ -250,9 +264,10 @@ def differential(function: types.FunctionType, *rows: Any) -> None:
     sys.modules["program_rows"] = holder
     filename = f"<{function.__qualname__}>"
     expected = run_case(source, filename, function.__name__, INTERPRETER)
-    for mode in (BASELINE, HANDOVER_EVERYWHERE):
+    for mode in (BASELINE, SAMPLING, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE):
         found = difference(expected, run_case(source, filename, function.__name__, mode))
         assert not found, f"{mode}\n{found}"
     short = run_case(source, filename, function.__name__, INTERPRETER, warm=False)
-    differences = run_case_handovers(source, filename, function.__name__, short)
-    assert not differences, "\n".join(differences)
+    for how in (HANDOVER, DEOPT):
+        differences = run_case_points(source, filename, function.__name__, how, short)
+        assert not differences, "\n".join(differences)

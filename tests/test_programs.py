@@ -1,4 +1,5 @@
-"""Every hand-written case under the interpreter, the baseline tier, and a hand-over at each instruction."""
+"""Every hand-written case under the interpreter, the baseline tier, its sampling code, and with compiled code left at each
+instruction."""
 
 import ast
 import functools
@@ -6,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, Record, difference
+from tests.harness import (
+    BASELINE,
+    DEOPT,
+    DEOPT_EVERYWHERE,
+    HANDOVER,
+    HANDOVER_EVERYWHERE,
+    INTERPRETER,
+    SAMPLING,
+    Record,
+    difference,
+)
 from tests.worker import Worker
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -65,6 +76,12 @@ def test_baseline(plain_worker: Worker, jit_worker: Worker, path: Path, name: st
     assert not difference(_expected(plain_worker, path, name), found)
 
 
+@each_case
+def test_sampling(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, SAMPLING)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
 @each_handover_case
 def test_handover_everywhere(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, HANDOVER_EVERYWHERE)
@@ -74,7 +91,20 @@ def test_handover_everywhere(plain_worker: Worker, jit_worker: Worker, path: Pat
 @each_handover_case
 def test_handover_at_each_instruction(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     expected = _expected(plain_worker, path, name, warm=False)
-    differences = jit_worker.call("harness.run_case_handovers", path.read_text(), str(path), name, expected)
+    differences = jit_worker.call("harness.run_case_points", path.read_text(), str(path), name, HANDOVER, expected)
+    assert not differences, "\n\n".join(differences[:5])
+
+
+@each_case
+def test_deopt_everywhere(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, DEOPT_EVERYWHERE)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
+@each_case
+def test_deopt_at_each_instruction(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    expected = _expected(plain_worker, path, name, warm=False)
+    differences = jit_worker.call("harness.run_case_points", path.read_text(), str(path), name, DEOPT, expected)
     assert not differences, "\n\n".join(differences[:5])
 
 

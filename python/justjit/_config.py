@@ -47,7 +47,7 @@ def check_setting(name: str, value: object) -> object:
     match name:
         case "tier":
             return check_choice(name, value, TIERS)
-        case "baseline_calls" | "handover_every":
+        case "baseline_calls" | "handover_every" | "deopt_every":
             return check_integer(name, value, MAX_CALLS)
         case "code_memory_limit":
             return check_integer(name, value, MAX_BYTES)
@@ -63,8 +63,10 @@ class Config:
         "baseline_calls",
         "code_memory_limit",
         "count_hits",
+        "deopt_every",
         "handover_every",
         "perf_map",
+        "sampling_only",
         "tier",
         "unwind_info",
         "verify",
@@ -86,6 +88,10 @@ class Config:
     """Run the code generator's verifier on everything that is compiled."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
+    sampling_only: bool
+    """For tests: all compiled code takes samples for the optimizing tier."""
+    deopt_every: int
+    """For tests: leave compiled code as optimized code is left, at each n-th instruction; 0: never."""
 
     def __init__(self, values: dict[str, Any], replaced: dict[str, object]) -> None:
         for name in _SETTINGS:
@@ -122,6 +128,8 @@ _SETTINGS: Final = (
     "count_hits",
     "verify",
     "handover_every",
+    "sampling_only",
+    "deopt_every",
 )
 
 
@@ -145,6 +153,8 @@ def config(
     count_hits: bool = _UNSET,
     verify: bool = _UNSET,
     handover_every: int = _UNSET,
+    sampling_only: bool = _UNSET,
+    deopt_every: int = _UNSET,
 ) -> Config:
     """Set what is given, process-wide, and return all that is set; with nothing given, only return it.
 
@@ -164,6 +174,8 @@ def config(
         "count_hits": count_hits,
         "verify": verify,
         "handover_every": handover_every,
+        "sampling_only": sampling_only,
+        "deopt_every": deopt_every,
     }
     values = {name: check_setting(name, value) for name, value in given.items() if value is not _UNSET}
     before = _core.get_config()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 __all__ = [
+    "compile_as_optimized",
     "compile_now",
     "disable",
     "dump",
@@ -16,10 +17,14 @@ __all__ = [
     "function_stats",
     "get_config",
     "hook",
+    "invalidate_version",
     "is_enabled",
     "is_hooked",
     "run_module_code",
+    "run_recovered",
+    "samples",
     "set_config",
+    "set_deopt_points",
     "set_handover_points",
     "stats",
     "unhook",
@@ -74,8 +79,31 @@ def explain(function: types.FunctionType) -> list[tuple[int, int | None, str, st
 def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
     """What ``function`` became, as text. ``@L12`` at the start of a line: what follows belongs to source line 12."""
 
+def samples(function: types.FunctionType) -> list[tuple[int, str, dict[str, Any]]]:
+    """For tests: what ``function``'s sampling code has noted of each bytecode instruction: offset, name, notes."""
+
 def set_handover_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
     """For tests: compile ``function`` anew so that it hands over to the interpreter at these instruction offsets."""
+
+def set_deopt_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
+    """For tests: compile ``function`` anew so that it is left for a continuation version at these instruction offsets."""
+
+def compile_as_optimized(function: types.FunctionType) -> bool:
+    """For tests: compile ``function`` at once, and have the code pass for an optimized version."""
+
+def invalidate_version(function: types.FunctionType) -> bool:
+    """For tests: have the version that ``function`` enters not be entered any more; False if it is not an optimized one."""
+
+def run_recovered(
+    frames: Sequence[tuple[types.FunctionType, int, tuple[Any, ...], Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]]],
+    values: Sequence[object],
+    virtuals: Sequence[tuple[Any, ...]],
+    release: Sequence[int],
+    raised: BaseException | None = None,
+) -> object:
+    """For tests: run frames (function, instruction offset, how it goes on, locals, operand stack; the outermost first) as if
+    optimized code had been left with them. The names are those of the runtime's ``Recovery``, ``VirtualObject`` and ``Going``.
+    """
 
 def run_module_code(code: types.CodeType, globals: dict[str, Any]) -> None:
     """Run a module's code object compiled, with ``globals`` for its locals too."""

@@ -108,6 +108,10 @@ def explain(function: types.FunctionType) -> Explanation:
         f"Handed over {count:,} times at run time: {reason}"
         for reason, count in sorted(record.handovers.items(), key=lambda item: -item[1])
     )
+    lines.extend(
+        f"Left {count:,} times at run time: {reason}"
+        for reason, count in sorted(record.deopts.items(), key=lambda item: -item[1])
+    )
     text = Explanation("\n".join(lines))
     text.instructions = tuple(instructions)
     text.stats = record

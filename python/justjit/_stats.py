@@ -65,6 +65,8 @@ class Stats(_Record):
     """Functions that are not compiled, by reason."""
     handovers: dict[str, int]
     """Times that compiled code gave a frame to the interpreter, by reason."""
+    deopts: dict[str, int]
+    """Times that code was left because a bet had failed, by reason."""
     cache_misses: int
     cache_hits: int
     """Inline-cache hits; counted only with ``config(count_hits=True)``."""
@@ -89,6 +91,8 @@ class Stats(_Record):
             *_reasons(self.declined),
             ("hand-overs", f"{sum(self.handovers.values()):,}"),
             *_reasons(self.handovers),
+            ("deopts", f"{sum(self.deopts.values()):,}"),
+            *_reasons(self.deopts),
         ]
         return _table("justjit", rows)
 
@@ -110,6 +114,8 @@ class FunctionStats(_Record):
     bytecode_instructions: int
     handovers: dict[str, int]
     """Times that its compiled code gave a frame to the interpreter, by reason."""
+    deopts: dict[str, int]
+    """Times that its code was left because a bet had failed, by reason."""
     cache_hits: int
     cache_misses: int
     declined: str | None
@@ -127,6 +133,8 @@ class FunctionStats(_Record):
             ("hand-overs", f"{sum(self.handovers.values()):,}"),
             *_reasons(self.handovers),
         ]
+        if self.deopts:
+            rows += [("deopts", f"{sum(self.deopts.values()):,}"), *_reasons(self.deopts)]
         if self.resumes:
             rows.insert(2, ("resumes", f"{self.resumes:,}"))
         if self.declined is not None:
@@ -144,5 +152,6 @@ def function_stats(function: types.FunctionType) -> FunctionStats:
     values = _core.function_stats(function)
     if values is None:
         values = {field.name: 0 for field in dataclasses.fields(FunctionStats)}
-        values |= {"name": function.__qualname__, "tier": "interpreter", "handovers": {}, "declined": None}
+        values |= {"name": function.__qualname__, "tier": "interpreter", "handovers": {}, "deopts": {}}
+        values["declined"] = None
     return FunctionStats(**values)

@@ -7,6 +7,7 @@
 use crate::emitter::{Emitter, Item, Operand};
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn, Type};
 use justjit_bytecode::{Handler, Instruction, Opcode};
+use justjit_runtime::deopt::GO_ON_IN_SUCCESSOR;
 use justjit_runtime::frame::{HAND_OVER, UNWIND_OUT, UNWIND_TO_HANDLER};
 use justjit_runtime::layout::ThreadState;
 use justjit_runtime::numbers::{DEALLOCATE, DROP, DROP_TWO};
@@ -262,15 +263,10 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
-        let successor = self.load(version, offset_of!(Version, successor) as i32);
-        let body = self.load(successor, offset_of!(Version, body) as i32);
         let header = self.block_at(instruction.target.expect("a jump"));
         let entry = self.int(self.entry_number(header));
-        let args = [self.thread, self.frame, entry];
-        let result = self
-            .b
-            .call_indirect(&crate::BODY, body, &args)
-            .expect("a body has a result");
+        let args = [self.thread, self.frame, version, entry];
+        let result = self.b.call_value(&GO_ON_IN_SUCCESSOR, &args);
         self.b.ret(result);
         self.b.switch_to(next);
         verdict

@@ -52,6 +52,7 @@ impl<B: Builder> Emitter<'_, B> {
         let stop = self.pop();
         let start = self.pop();
         if let Some(step) = step
+            && !self.input.sampling
             && self.indexes_next()
         {
             self.skip += 1;
@@ -78,10 +79,7 @@ impl<B: Builder> Emitter<'_, B> {
         let next = self.index + 1;
         next < block.end
             && self.function.instructions[next].opcode == Opcode::BinarySubscr
-            && !self
-                .input
-                .handover_points
-                .contains(&self.function.instructions[next].offset)
+            && !self.input.is_cut(&self.function.instructions[next])
     }
 
     /// An instruction that puts the top item into a container `arg` items below it.
@@ -316,14 +314,14 @@ impl<B: Builder> Emitter<'_, B> {
     /// The locals that the instructions behind an `UNPACK_SEQUENCE` store its items to, if they do just that and the
     /// locals differ.
     fn stored_items(&self, count: usize) -> Option<Vec<u32>> {
-        if !(FUSED_UNPACK..=255).contains(&count) {
+        if !(FUSED_UNPACK..=255).contains(&count) || self.input.sampling {
             return None;
         }
         let block = &self.function.blocks[self.at.block as usize];
         let mut locals = Vec::new();
         for index in self.index + 1..block.end {
             let next = &self.function.instructions[index];
-            if self.input.handover_points.contains(&next.offset) {
+            if self.input.is_cut(next) {
                 return None;
             }
             match next.opcode {

@@ -99,6 +99,8 @@ pub struct Emitter<'a, B: Builder> {
     pub frame: B::Value,
     /// Machine blocks of the bytecode's basic blocks.
     pub blocks: Vec<Option<B::Block>>,
+    /// Instructions within basic blocks before which the code can be entered, with the machine blocks that begin there.
+    pub cuts: Vec<(usize, B::Block)>,
     /// Ways into each basic block.
     pub predecessors: Vec<u32>,
     /// Blocks that leave the function with their parameter, by the locals that may have to be dropped.
@@ -163,6 +165,11 @@ impl<'a, B: Builder> Emitter<'a, B> {
         for number in entered_when_returned(function) {
             predecessors[number as usize] += 2;
         }
+        for (number, block) in function.blocks.iter().enumerate() {
+            if input.is_entered(&function.instructions[block.start]) {
+                predecessors[number] += 2;
+            }
+        }
         if let Some(first) = predecessors.first_mut() {
             *first += 1;
         }
@@ -187,6 +194,7 @@ impl<'a, B: Builder> Emitter<'a, B> {
             tstate,
             frame,
             blocks,
+            cuts: Vec::new(),
             predecessors,
             leaves: Vec::new(),
             assigned_at: at_blocks(function, input.parameters(), input.free_variables()),

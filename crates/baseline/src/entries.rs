@@ -4,8 +4,10 @@ use crate::cold::Cold;
 use crate::emitter::{Emitter, Item};
 use justjit_builder::{Builder, IntOp, Type};
 use justjit_bytecode::{Block, Function, Instruction, Opcode};
+use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::Code;
 use justjit_runtime::version::{Delegation, ResumePoint, Version};
+use std::mem::offset_of;
 
 /// An entry; everything lies in the frame's memory there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +17,8 @@ enum Entry {
     Block(u32),
     /// The `SEND` with this index, whose receiver has raised.
     Raise(usize),
+    /// Right before the instruction with this index, in a continuation version.
+    Before(usize),
 }
 
 /// The `SEND` that a suspended frame comes back to by itself, if the resume point is that of a `yield from` or `await`: its
@@ -38,9 +42,11 @@ fn is_loop_header(function: &Function, block: &Block) -> bool {
     block.is_loop_header && function.instructions[block.start].opcode != Opcode::Send
 }
 
-/// All entries but the start, by which number 1 and up. Loop headers come first; code that only collects feedback has none,
-/// since nobody comes there in the middle of a loop.
-fn entries(function: &Function, profiling: bool) -> Vec<Entry> {
+/// All entries but the start, by which number 1 and up. Loop headers come first, then what suspended frames go on at, both
+/// in the order of blocks: in every version, of whatever tier, they have the same numbers, since one version's back edges
+/// lead into another. (Only code that just collects feedback has no loop headers, since nobody comes there in the middle of
+/// a loop.) Behind them come the instructions that a continuation version is entered at, given by their offsets.
+fn entries(function: &Function, profiling: bool, continues_at: &[u32]) -> Vec<Entry> {
     let reachable = || {
         let blocks = function.blocks.iter().enumerate();
         blocks.filter(|(_, block)| block.entry_depth.is_some())
@@ -57,7 +63,18 @@ fn entries(function: &Function, profiling: bool) -> Vec<Entry> {
             entries.push(Entry::Raise(send));
         }
     }
+    entries.extend(continues_at.iter().map(|&offset| {
+        let index = function.index_at(offset).expect("an instruction begins there");
+        Entry::Before(index)
+    }));
     entries
+}
+
+/// By which number a continuation version is entered at each of these instructions, which are given by the byte offsets of
+/// their starts.
+pub fn continuation_entries(function: &Function, continues_at: &[u32]) -> Box<[(u32, i64)]> {
+    let first = 1 + entries(function, false, &[]).len() as i64;
+    continues_at.iter().copied().zip(first..).collect()
 }
 
 /// The block that a `SEND` jumps to when its receiver has returned.
@@ -84,7 +101,7 @@ pub unsafe fn resume_points(
     code: *mut Code,
     version: *mut Version,
 ) -> Box<[ResumePoint]> {
-    let entries = entries(function, profiling);
+    let entries = entries(function, profiling, &[]);
     let number = |wanted: Entry| 1 + entries.iter().position(|&entry| entry == wanted).expect("an entry") as i64;
     let address = |instruction: &Instruction| {
         // SAFETY: decoding has checked that the offset lies in the code.
@@ -110,11 +127,30 @@ pub unsafe fn resume_points(
 }
 
 impl<B: Builder> Emitter<'_, B> {
+    /// A version that is not valid any more leaves everything to its successor.
+    pub fn check_validity(&mut self) {
+        let version = self.object::<Version>(self.input.version);
+        let valid = self.b.load(Type::I8, version, offset_of!(Version, valid) as i32);
+        let invalid = self.b.create_block();
+        self.b.set_cold(invalid);
+        self.b.branch_unless(valid, invalid, &[]);
+        let go_on = self.b.create_block();
+        self.b.jump(go_on, &[]);
+        self.b.switch_to(invalid);
+        let entry = self.b.param(2);
+        let version = self.object::<Version>(self.input.version);
+        let args = [self.thread, self.frame, entry, version];
+        let result = self.b.call_value(&ENTER_SUCCESSOR, &args);
+        self.b.ret(result);
+        self.b.switch_to(go_on);
+    }
+
     /// Goes to where the body is entered. Gives the blocks that [`Emitter::raising_entries`] fills.
     pub fn entries(&mut self) -> Vec<(B::Block, usize)> {
         let mut raising = Vec::new();
         let mut targets = Vec::new();
-        for entry in entries(self.function, self.input.profiling) {
+        let profiling = self.input.profiling && !self.input.sampling;
+        for entry in entries(self.function, profiling, self.input.continues_at) {
             targets.push(match entry {
                 Entry::Block(number) => self.machine_block(number),
                 Entry::Raise(send) => {
@@ -123,6 +159,7 @@ impl<B: Builder> Emitter<'_, B> {
                     raising.push((block, send));
                     block
                 }
+                Entry::Before(index) => self.block_before(index),
             });
         }
         if targets.is_empty() {
@@ -142,6 +179,17 @@ impl<B: Builder> Emitter<'_, B> {
         raising
     }
 
+    /// The machine block that begins right before an instruction.
+    fn block_before(&mut self, index: usize) -> B::Block {
+        let block = self.function.instructions[index].block;
+        if self.function.blocks[block as usize].start == index {
+            return self.machine_block(block);
+        }
+        let machine = self.b.create_block();
+        self.cuts.push((index, machine));
+        machine
+    }
+
     /// Where a `SEND`'s receiver has raised.
     pub fn raising_entries(&mut self, blocks: Vec<(B::Block, usize)>) {
         for (block, send) in blocks {
@@ -159,7 +207,7 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// The number by which a body is entered at a loop header. The successor of a version does not only profile.
     pub fn entry_number(&self, block: u32) -> i64 {
-        let entries = entries(self.function, false);
+        let entries = entries(self.function, false, &[]);
         let index = entries.iter().position(|&entry| entry == Entry::Block(block));
         1 + index.expect("a back edge leads to a loop header") as i64
     }

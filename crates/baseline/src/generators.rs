@@ -249,13 +249,14 @@ impl<B: Builder> Emitter<'_, B> {
         self.push_owned(awaitable);
     }
 
-    /// Whether these instructions come next, one after the other, and none of them hands over.
+    /// Whether these instructions come next, one after the other, and nothing else happens before one of them.
     fn is_followed_by(&self, opcodes: &[Opcode]) -> bool {
         let next = &self.function.instructions[self.index + 1..];
         next.len() >= opcodes.len()
-            && next.iter().zip(opcodes).all(|(instruction, &opcode)| {
-                instruction.opcode == opcode && !self.input.handover_points.contains(&instruction.offset)
-            })
+            && next
+                .iter()
+                .zip(opcodes)
+                .all(|(instruction, &opcode)| instruction.opcode == opcode && !self.input.is_cut(instruction))
     }
 
     /// The intrinsic for a value that an asynchronous generator yields.

@@ -1,7 +1,8 @@
 //! What a compilation starts from.
 
-use justjit_bytecode::{Function, Instruction, specialized_name};
+use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
 use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::deopt::{DeoptPoint, DeoptReason, FrameRecovery, Going, Recovery, Returns};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
@@ -86,8 +87,14 @@ pub struct Input<'a> {
     pub older: *const Version,
     /// Instruction offsets (bytes) at which the interpreter takes over, for tests.
     pub handover_points: &'a [u32],
+    /// Instruction offsets (bytes) at which the code is left for a continuation version, for tests.
+    pub deopt_points: &'a [u32],
+    /// Of a continuation version: the byte offsets of the starts of instructions at which it can be entered, in order.
+    pub continues_at: &'a [u32],
     /// Nothing is known yet: the code calls the runtime, which notes what it sees.
     pub profiling: bool,
+    /// The code notes what each instruction does, for the optimizing tier. It is profiling code too.
+    pub sampling: bool,
     /// Compiled code counts the inline caches' hits.
     pub count_hits: bool,
     /// Sites made so far; they become the version's.
@@ -102,6 +109,7 @@ pub struct Sites {
     pub cells: Vec<*mut GlobalCell>,
     /// Tables that the code reads.
     pub tables: Vec<Box<[u8]>>,
+    pub deopt_points: Vec<Box<DeoptPoint>>,
 }
 
 impl Input<'_> {
@@ -113,8 +121,20 @@ impl Input<'_> {
 
     /// Where the runtime notes what the instruction works on.
     pub fn feedback(&self, index: usize) -> *mut u8 {
-        // SAFETY: the version has a byte for each instruction.
-        unsafe { (&raw mut (*self.version).feedback[0]).add(index) }
+        // SAFETY: the version, or that whose feedback it shares, has a byte for each instruction.
+        unsafe { (&raw mut (*self.version).feedback_mut()[0]).add(index) }
+    }
+
+    /// Whether something other than the instruction may happen right before it: it cannot be done along with one before.
+    pub fn is_cut(&self, instruction: &Instruction) -> bool {
+        self.handover_points.contains(&instruction.offset)
+            || self.deopt_points.contains(&instruction.offset)
+            || self.is_entered(instruction)
+    }
+
+    /// Whether a continuation version can be entered at the instruction.
+    pub fn is_entered(&self, instruction: &Instruction) -> bool {
+        self.continues_at.binary_search(&instruction.start).is_ok()
     }
 
     /// The resume point at a basic block.
@@ -200,6 +220,33 @@ impl Input<'_> {
         let address: *const AttributeSite = &raw const *site;
         self.sites.borrow_mut().attributes.push(site);
         address
+    }
+
+    /// For tests: a point at which the code is left right before the instruction, with all values in the frame. If that is a
+    /// call, there is another at which the frame waits for the callee.
+    pub fn requested_point(&self, instruction: &Instruction, depth: usize) -> *const DeoptPoint {
+        let frame = |going, depth| FrameRecovery {
+            code: self.code,
+            function: Recovery::InFrame,
+            place: crate::place(instruction),
+            going,
+            locals: vec![Recovery::InFrame; self.function.nlocals_plus as usize].into(),
+            stack: vec![Recovery::InFrame; depth].into(),
+        };
+        let mut frames = vec![frame(Going::Resume, depth)];
+        if instruction.opcode == Opcode::Call {
+            frames.push(frame(
+                Going::Waits(Returns::Value),
+                depth - 2 - instruction.arg as usize,
+            ));
+        }
+        let points = frames
+            .into_iter()
+            .map(|frame| Box::new(DeoptPoint::new(self.version, vec![frame], DeoptReason::Requested)));
+        let mut sites = self.sites.borrow_mut();
+        let at = sites.deopt_points.len();
+        sites.deopt_points.extend(points);
+        &raw const *sites.deopt_points[at]
     }
 
     /// Keeps a table as long as the code.

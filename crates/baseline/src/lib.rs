@@ -20,16 +20,18 @@ pub mod input;
 mod names;
 mod numbers;
 mod prologue;
+mod sampling;
 mod special;
 pub mod table;
 
 use emitter::Emitter;
-pub use entries::resume_points;
+pub use entries::{continuation_entries, resume_points};
 use input::Input;
 use justjit_builder::{Builder, Signature, Type};
-use justjit_bytecode::{Function, Opcode};
+use justjit_bytecode::{Function, Instruction, Opcode};
+use justjit_runtime::deopt::{DEOPTIMIZE_REQUESTED, Place};
 use justjit_runtime::generator::slots;
-use justjit_runtime::version::{GeneratorPrologue, HandOverReason};
+use justjit_runtime::version::{GeneratorPrologue, HandOverReason, Tier, Version};
 
 /// The type of a compiled body.
 pub const BODY: Signature = Signature {
@@ -40,6 +42,15 @@ pub const BODY: Signature = Signature {
 /// Functions with more instructions than this stay with the interpreter: compiling them takes longer than an ordinary
 /// program would wait.
 pub const MAX_INSTRUCTIONS: usize = 20_000;
+
+/// An instruction as the runtime names it.
+pub fn place(instruction: &Instruction) -> Place {
+    Place {
+        start: instruction.start,
+        offset: instruction.offset,
+        next: instruction.next,
+    }
+}
 
 /// Why a code object is not compiled, if it is not.
 pub fn decline_reason(function: &Function) -> Option<String> {
@@ -89,6 +100,10 @@ pub fn generator_prologue(function: &Function) -> Option<GeneratorPrologue> {
 /// Emits the body of a function that [`decline_reason`] has nothing against.
 pub fn compile<B: Builder>(b: &mut B, input: &Input<'_>) {
     let mut emitter = Emitter::new(b, input);
+    // SAFETY: the version that is being made.
+    if unsafe { (*input.version).tier } == Tier::Optimizing {
+        emitter.check_validity();
+    }
     let raising = emitter.entries();
     if input.function.is_resumable() {
         emitter.make_generator();
@@ -126,6 +141,10 @@ impl<B: Builder> Emitter<'_, B> {
                     continue;
                 }
                 let instruction = function.instructions[index];
+                self.enter_before(index);
+                if self.terminated {
+                    continue;
+                }
                 self.index = index;
                 self.at = instruction;
                 // An item that is gone says nothing about the one that takes its place.
@@ -134,11 +153,16 @@ impl<B: Builder> Emitter<'_, B> {
                 self.b.set_position(instruction.offset);
                 if self.input.handover_points.contains(&instruction.offset) && self.may_hand_over() {
                     self.hand_over_here(HandOverReason::Requested);
+                } else if self.input.deopt_points.contains(&instruction.offset) && self.may_hand_over() {
+                    self.leave_here();
+                } else if self.input.sampling {
+                    self.note_before();
+                    self.instruction();
+                    if !self.terminated {
+                        self.note_after();
+                    }
                 } else {
                     self.instruction();
-                }
-                if self.terminated {
-                    break;
                 }
             }
             if !self.terminated {
@@ -156,11 +180,47 @@ impl<B: Builder> Emitter<'_, B> {
         self.at.offset >= first
     }
 
+    /// Where the code can be entered right before the instruction, everything lies in memory.
+    fn enter_before(&mut self, index: usize) {
+        let cut = self.cuts.iter().find(|(at, _)| *at == index);
+        if let Some(&(_, machine)) = cut {
+            if self.terminated {
+                // Only who enters here comes here.
+                let depth = self.function.instructions[index].depth;
+                self.stack = vec![emitter::Item::Memory; depth.expect("a reachable instruction").into()];
+                self.terminated = false;
+            } else {
+                self.flush();
+                self.b.jump(machine, &[]);
+            }
+            self.b.switch_to(machine);
+            self.likely_null.clear();
+        }
+    }
+
     /// The interpreter goes on at the present instruction.
     pub(crate) fn hand_over_here(&mut self, reason: HandOverReason) {
         self.flush();
         let depth = self.depth();
         self.hand_over(self.at.start, depth, reason);
+        self.terminated = true;
+    }
+
+    /// For tests: the code is left at the present instruction, as optimized code would be.
+    fn leave_here(&mut self) {
+        self.flush();
+        let depth = self.depth();
+        let nargs = match self.at.opcode {
+            Opcode::Call => self.at.arg as i32,
+            _ => -1,
+        };
+        let version = self.object::<Version>(self.input.version);
+        let point = self.input.requested_point(&self.at, depth);
+        let point = self.object(point);
+        let nargs = self.int32(nargs);
+        let args = [self.thread, self.frame, version, point, nargs];
+        let result = self.b.call_value(&DEOPTIMIZE_REQUESTED, &args);
+        self.b.ret(result);
         self.terminated = true;
     }
 }

@@ -203,6 +203,8 @@ pub trait Builder {
         let _ = region;
         self.store(value, base, offset);
     }
+    /// `load` of memory that another thread may write at any time: each time that this is executed, memory is read.
+    fn load_volatile(&mut self, ty: Type, base: Self::Value, offset: i32) -> Self::Value;
     /// The address of `bytes` of memory in the machine frame, aligned to 8 bytes, fresh for each use of this operation
     /// in the function's text (not each time it runs), undefined at first and live until the function returns.
     fn stack_slot(&mut self, bytes: u32) -> Self::Value;

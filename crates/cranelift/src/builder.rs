@@ -222,6 +222,14 @@ impl Builder for CraneliftBuilder<'_> {
         self.inner.ins().store(MemFlagsData::trusted(), value, base, offset);
     }
 
+    fn load_volatile(&mut self, ty: Type, base: ir::Value, offset: i32) -> ir::Value {
+        // A plain load may be replaced by what an earlier one gave, even one before the loop that it is in.
+        let address = self.inner.ins().iadd_imm_s(base, i64::from(offset));
+        self.inner
+            .ins()
+            .atomic_load(clif_type(ty), MemFlagsData::trusted(), address)
+    }
+
     fn stack_slot(&mut self, bytes: u32) -> ir::Value {
         let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
         let slot = self.inner.create_sized_stack_slot(data);

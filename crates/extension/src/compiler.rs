@@ -2,19 +2,21 @@
 
 use crate::config;
 use justjit_baseline::input::{Input, Objects, Sites, interpreter_feedback};
-use justjit_baseline::{BODY, compile as emit, decline_reason, generator_prologue, resume_points};
+use justjit_baseline::{
+    BODY, compile as emit, continuation_entries, decline_reason, generator_prologue, resume_points,
+};
 use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{CodeFields, Function as Decoded, Version as PythonVersion, decode};
 use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::version::{HandOverReason, Version, code_bytes, register};
+use justjit_runtime::sampling::Record;
+use justjit_runtime::version::{Tier, Version, code_bytes, register};
 use justjit_runtime::{api, probe};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 use std::ffi::CString;
-use std::ptr::{null, null_mut};
 use std::time::Instant;
 
 /// A vectorcall entry: `(callable, args, nargsf, kwnames)`.
@@ -32,6 +34,15 @@ const RECHECK_EDGES: u64 = 5_000;
 /// Calls and back edges after which code that only collects feedback is compiled again.
 const HOT_CALLS: u64 = 10;
 const HOT_BACK_EDGES: u64 = 200;
+/// Calls and back edges for which a sampling version lasts.
+const SAMPLE_CALLS: u64 = 60;
+const SAMPLE_EDGES: u64 = 300;
+/// The same where there is nothing else (`sampling_only`): soon, so that running loops enter the next one.
+const SAMPLING_ONLY_CALLS: u64 = 3;
+const SAMPLING_ONLY_EDGES: u64 = 10;
+
+/// Back edges after which a continuation looks for better code to go on in.
+const CONTINUATION_EDGES: u64 = 16;
 
 const LIMIT_REACHED: &str = "the limit of memory for code is reached";
 
@@ -166,14 +177,55 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 /// The GIL is held; a live function and its code's state.
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
-    unsafe { make(function.cast(), state, false).map(Box::into_raw) }
+    unsafe {
+        let purpose = if config::get().sampling_only {
+            Purpose::Sampling
+        } else {
+            Purpose::Entry
+        };
+        make(function.cast(), state, purpose).map(Box::into_raw)
+    }
 }
 
-/// Makes a version of a function that is not installed; with `want_text` it keeps the code generator's text.
+/// Makes a continuation version of a function's code (see [`justjit_runtime::deopt`]).
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn compile_continuation(function: *mut PyObject, offsets: &[u32]) -> Result<*mut Version, String> {
+    // SAFETY: see the contract.
+    unsafe {
+        let state = hook::ensure_state(hook::code_of(function).cast());
+        if state.is_null() {
+            return Err("no memory".into());
+        }
+        make(function.cast(), state, Purpose::Continuation(offsets)).map(Box::into_raw)
+    }
+}
+
+/// What a version is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose<'a> {
+    /// To be a function's entry.
+    Entry,
+    /// For tests: to be an entry, and to pass for an optimized version.
+    Optimized,
+    /// To be looked at: it keeps the code generator's text, and is not installed.
+    Text,
+    /// To take samples for the optimizing tier.
+    Sampling,
+    /// To be entered at the instructions whose starts are at these byte offsets.
+    Continuation(&'a [u32]),
+}
+
+/// Makes a version of a function that is not installed.
 ///
 /// # Safety
 /// As for [`compile`].
-pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bool) -> Result<Box<Version>, String> {
+pub unsafe fn make(
+    function: *mut Function,
+    state: *mut CodeState,
+    purpose: Purpose<'_>,
+) -> Result<Box<Version>, String> {
     // SAFETY: see the contract.
     unsafe {
         let started = Instant::now();
@@ -188,39 +240,16 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
         }
-        let flags = (*code).co_flags;
-        let mut version = Box::new(Version {
-            body: null(),
-            vectorcall: null(),
-            frame_bytes: (*code).co_framesize as usize * 8,
-            code,
-            globals: (*function).func_globals,
-            builtins: (*function).func_builtins,
-            argcount: (*code).co_argcount as u32,
-            simple: (*code).co_kwonlyargcount == 0 && flags & (CO_VARARGS | CO_VARKEYWORDS) == 0,
-            dead: false,
-            pins: 0,
-            calls: 0,
-            back_edges: 0,
-            handovers: [0; HandOverReason::ALL.len()],
-            compile_ns: 0,
-            code_bytes: 0,
-            instructions: decoded.instructions.len() as u32,
-            call_sites: Vec::new(),
-            attribute_sites: Vec::new(),
-            tables: Vec::new(),
-            feedback: Box::default(),
-            compiled_with: Box::default(),
-            check_calls: HOT_CALLS,
-            check_edges: HOT_BACK_EDGES,
-            successor: null_mut(),
-            resume_points: Box::default(),
-            generator: generator_prologue(&decoded).filter(|_| decoded.is_resumable()),
-            resumes: 0,
-            machine_code: Vec::new(),
-            cells: Vec::new(),
-        });
-        let older = hook::matching_version(function.cast(), state);
+        let tier = match purpose {
+            Purpose::Optimized => Tier::Optimizing,
+            _ => Tier::Baseline,
+        };
+        let mut version = Version::new(function, tier);
+        version.instructions = decoded.instructions.len() as u32;
+        version.check_calls = HOT_CALLS;
+        version.check_edges = HOT_BACK_EDGES;
+        version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
+        let older = hook::baseline_version(function.cast(), state);
         let warm = (*state).cold_calls >= WARM_CALLS;
         let mut feedback: Box<[u8]> = match older.as_ref() {
             Some(older) => older.feedback.clone(),
@@ -233,23 +262,52 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
         }
         version.compiled_with = feedback.clone();
         version.feedback = feedback;
-        let profiling = older.is_null() && !warm;
-        if !profiling {
-            version.check_calls = RECHECK_CALLS;
-            version.check_edges = RECHECK_EDGES;
+        let sampling = purpose == Purpose::Sampling;
+        let mut profiling = sampling || older.is_null() && !warm;
+        if purpose == Purpose::Optimized {
+            (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
+        } else if sampling {
+            version.records = decoded.instructions.iter().map(|_| Record::default()).collect();
+            (version.check_calls, version.check_edges) = if config.sampling_only {
+                (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
+            } else {
+                (SAMPLE_CALLS, SAMPLE_EDGES)
+            };
+        } else if !profiling {
+            (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
         }
-        version.resume_points = resume_points(&decoded, profiling, code, &raw mut *version);
+        let mut continues_at = Vec::new();
+        if let Purpose::Continuation(offsets) = purpose {
+            profiling = false;
+            version.check_edges = CONTINUATION_EDGES;
+            version.feedback_of = older;
+            let reachable = |&offset: &u32| {
+                let index = decoded.index_at(offset);
+                index.is_some_and(|index| {
+                    let one = decoded.instructions[index];
+                    one.depth.is_some() && (one.block > 0 || !decoded.is_resumable())
+                })
+            };
+            continues_at.extend(offsets.iter().copied().filter(reachable));
+            version.continues_at = continuation_entries(&decoded, &continues_at);
+        }
+        version.profiling = profiling && !sampling;
+        version.resume_points = resume_points(&decoded, version.profiling, code, &raw mut *version);
+        let every = |every: u32| {
+            let every = every as usize;
+            let chosen = decoded
+                .instructions
+                .iter()
+                .skip(every.saturating_sub(1))
+                .step_by(every.max(1));
+            chosen.map(|one| one.offset).filter(move |_| every > 0)
+        };
         let mut handover_points = (*state).handover_points.clone();
-        if config.handover_every > 0 {
-            let every = config.handover_every as usize;
-            handover_points.extend(
-                decoded
-                    .instructions
-                    .iter()
-                    .skip(every - 1)
-                    .step_by(every)
-                    .map(|one| one.offset),
-            );
+        handover_points.extend(every(config.handover_every));
+        let mut deopt_points = Vec::new();
+        if !matches!(purpose, Purpose::Continuation(_)) {
+            deopt_points.clone_from(&(*state).deopt_points);
+            deopt_points.extend(every(config.deopt_every));
         }
         let sites = RefCell::new(Sites::default());
         let input = Input {
@@ -261,27 +319,34 @@ pub unsafe fn make(function: *mut Function, state: *mut CodeState, want_text: bo
             version: &raw mut *version,
             older,
             handover_points: &handover_points,
+            deopt_points: &deopt_points,
+            continues_at: &continues_at,
             profiling,
+            sampling,
             count_hits: config.count_hits,
             sites: &sites,
         };
         let name = text((*code).co_qualname);
-        let backend = if profiling {
+        // Continuations run seldom and not for long.
+        let backend = if profiling || matches!(purpose, Purpose::Continuation(_)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend
         };
+        let want_text = purpose == Purpose::Text;
         let body = backend.compile(&name, &BODY, want_text, &mut |b| emit(b, &input));
         let Sites {
             calls,
             attributes,
             cells,
             tables,
+            deopt_points,
         } = sites.into_inner();
         version.call_sites = calls;
         version.attribute_sites = attributes;
         version.cells = cells;
         version.tables = tables;
+        version.add_deopt_points(deopt_points);
         let machine = body.and_then(|body| {
             let target: *const Version = &raw const *version;
             let entry = compiler.quick.compile(&name, &ENTRY, false, &mut |b| {

@@ -19,6 +19,10 @@ pub struct Config {
     pub verify: bool,
     /// For tests: code hands over to the interpreter at every instruction whose number this divides; 0 is off.
     pub handover_every: u32,
+    /// For tests: all code takes samples for the optimizing tier, and nothing else is made of it.
+    pub sampling_only: bool,
+    /// For tests: code is left for a continuation version at every instruction whose number this divides; 0 is off.
+    pub deopt_every: u32,
 }
 
 static CONFIG: Mutex<Config> = Mutex::new(Config {
@@ -30,6 +34,8 @@ static CONFIG: Mutex<Config> = Mutex::new(Config {
     count_hits: false,
     verify: false,
     handover_every: 0,
+    sampling_only: false,
+    deopt_every: 0,
 });
 
 /// Calls after which a function without a loop is compiled: enough for the interpreter to have seen its types.
@@ -65,6 +71,8 @@ pub fn to_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("count_hits", config.count_hits)?;
     dict.set_item("verify", config.verify)?;
     dict.set_item("handover_every", config.handover_every)?;
+    dict.set_item("sampling_only", config.sampling_only)?;
+    dict.set_item("deopt_every", config.deopt_every)?;
     Ok(dict)
 }
 
@@ -88,6 +96,8 @@ pub fn update(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
             "count_hits" => config.count_hits = value.extract()?,
             "verify" => config.verify = value.extract()?,
             "handover_every" => config.handover_every = value.extract()?,
+            "sampling_only" => config.sampling_only = value.extract()?,
+            "deopt_every" => config.deopt_every = value.extract()?,
             _ => return Err(PyKeyError::new_err(format!("no such setting: {name:?}"))),
         }
     }

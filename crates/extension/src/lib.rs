@@ -2,7 +2,9 @@
 
 mod compiler;
 mod config;
+mod recovered;
 mod report;
+mod samples;
 
 use justjit_runtime::hook;
 use justjit_runtime::layout::{Code, Function};
@@ -133,6 +135,12 @@ fn dump(function: &Bound<'_, PyAny>, what: &str) -> PyResult<String> {
 }
 
 #[pyfunction]
+#[pyo3(name = "samples")]
+fn function_samples<'py>(py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    samples::list(py, function_pointer(function)?)
+}
+
+#[pyfunction]
 fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<()> {
     let pointer = function_pointer(function)?;
     // SAFETY: a live function; the GIL is held.
@@ -140,6 +148,20 @@ fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResu
         let state = hook::ensure_state(hook::code_of(pointer).cast());
         if !state.is_null() {
             (*state).handover_points = offsets;
+            hook::forget_versions(pointer);
+        }
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn set_deopt_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<()> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
+        let state = hook::ensure_state(hook::code_of(pointer).cast());
+        if !state.is_null() {
+            (*state).deopt_points = offsets;
             hook::forget_versions(pointer);
         }
     }
@@ -178,6 +200,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if unsafe { justjit_runtime::initialize(compiler::compile) }.is_err() {
         return Err(PyErr::fetch(py));
     }
+    justjit_runtime::deopt::set_continuation_compiler(compiler::compile_continuation);
     config::initialize();
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
@@ -194,7 +217,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(function_stats, module)?,
         wrap_pyfunction!(explain, module)?,
         wrap_pyfunction!(dump, module)?,
+        wrap_pyfunction!(function_samples, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
+        wrap_pyfunction!(set_deopt_points, module)?,
+        wrap_pyfunction!(recovered::run_recovered, module)?,
+        wrap_pyfunction!(recovered::compile_as_optimized, module)?,
+        wrap_pyfunction!(recovered::invalidate_version, module)?,
         wrap_pyfunction!(run_module_code, module)?,
     ] {
         module.add_function(function)?;

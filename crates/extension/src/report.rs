@@ -1,10 +1,11 @@
 //! What people see of compiled code: counters, explanations, dumps.
 
-use crate::compiler;
+use crate::compiler::{self, Purpose};
 use justjit_baseline::decline_reason;
 use justjit_baseline::table::{Kind, describe};
 use justjit_bytecode::Function as Decoded;
 use justjit_cranelift::disassemble;
+use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
 use justjit_runtime::layout::Function;
 use justjit_runtime::ops::intrinsics::{intrinsic_1_supported, intrinsic_2_supported, unary};
@@ -18,6 +19,16 @@ use std::fmt::Write;
 fn handovers<'py>(py: Python<'py>, counts: &[u64]) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (reason, &count) in HandOverReason::ALL.iter().zip(counts) {
+        if count > 0 {
+            dict.set_item(reason.describe(), count)?;
+        }
+    }
+    Ok(dict)
+}
+
+fn deopts<'py>(py: Python<'py>, counts: &[u64]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (reason, &count) in DeoptReason::ALL.iter().zip(counts) {
         if count > 0 {
             dict.set_item(reason.describe(), count)?;
         }
@@ -47,6 +58,7 @@ pub fn totals_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("code_memory_limit", crate::config::get().code_memory_limit)?;
     dict.set_item("declined", declined)?;
     dict.set_item("handovers", handovers(py, &totals.handovers)?)?;
+    dict.set_item("deopts", deopts(py, &totals.deopts)?)?;
     dict.set_item("cache_misses", totals.cache_misses)?;
     dict.set_item("cache_hits", totals.cache_hits)?;
     dict.set_item("limit_reached", compiler::limit_reached())?;
@@ -67,6 +79,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         let (mut calls, mut resumes, mut back_edges, mut compile_ns, mut code_bytes) = (0, 0, 0, 0, 0);
         let (mut hits, mut misses, mut instructions) = (0, 0, 0);
         let mut counts = [0; HandOverReason::ALL.len()];
+        let mut left = [0; DeoptReason::COUNT];
         let mut versions = 0;
         let mut declined = None;
         let mut cold = 0;
@@ -84,6 +97,9 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
                 instructions = version.instructions;
                 for (sum, count) in counts.iter_mut().zip(version.handovers) {
                     *sum += count;
+                }
+                for point in &version.deopt_points {
+                    left[point.reason as usize] += point.count;
                 }
             }
             declined = (*state).declined.clone();
@@ -106,6 +122,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         dict.set_item("versions", versions)?;
         dict.set_item("bytecode_instructions", instructions)?;
         dict.set_item("handovers", handovers(py, &counts)?)?;
+        dict.set_item("deopts", deopts(py, &left)?)?;
         dict.set_item("cache_hits", hits)?;
         dict.set_item("cache_misses", misses)?;
         dict.set_item("declined", declined)?;
@@ -247,7 +264,7 @@ pub fn dump(function: *mut PyObject, what: &str) -> PyResult<String> {
         if state.is_null() {
             return Err(PyRuntimeError::new_err("no memory"));
         }
-        let version = compiler::make(function.cast::<Function>(), state, true)
+        let version = compiler::make(function.cast::<Function>(), state, Purpose::Text)
             .map_err(|reason| PyRuntimeError::new_err(format!("not compiled: {reason}")))?;
         let mut out = String::new();
         if let Some(code) = compiler::body_code(&version) {

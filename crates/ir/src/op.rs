@@ -169,6 +169,7 @@ ops! {
     IntAdd "int_add" These(&[Int, Int]) => This(Int), None, Pure: "Sum; it is known not to overflow.";
     IntSub "int_sub" These(&[Int, Int]) => This(Int), None, Pure: "Difference; it is known not to overflow.";
     IntMul "int_mul" These(&[Int, Int]) => This(Int), None, Pure: "Product; it is known not to overflow.";
+    IntAddWrapping "int_add_wrapping" These(&[Int, Int]) => This(Int), None, Pure: "Sum modulo 2**64.";
     IntAddChecked "int_add_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Sum; leaves on overflow.";
     IntSubChecked "int_sub_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Difference; leaves on overflow.";
     IntMulChecked "int_mul_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Product; leaves on overflow.";
@@ -209,6 +210,7 @@ ops! {
 
     // ---- objects -----------------------------------------------------------------------------------------------
     Same "same" Same => This(Bool), None, Pure: "Whether two objects, or two pointers, are one.";
+    AddressOf "address_of" These(&[Object]) => This(Int), None, Pure: "The address as a number.";
     IsNull "is_null" These(&[Object]) => This(Bool), None, Pure: "Whether it is NULL.";
     HasType "has_type" These(&[Object]) => This(Bool), Symbol, Pure: "Whether the object's type is that very one, a type that objects neither get nor lose.";
     UnboxInt "unbox_int" These(&[Object]) => This(Int), None, Guard [exits]: "The value of an object that is known to be exactly an int; leaves when it does not fit.";
@@ -217,7 +219,7 @@ ops! {
     BoxFloat "box_float" These(&[Float]) => This(Object), None, Allocate [owned]: "A float object. Cannot fail.";
     BoxBool "box_bool" These(&[Bool]) => This(Object), None, Pure: "True or False; immortal, hence borrowed.";
     Incref "incref" These(&[Object]) => Nothing, None, Reference: "Takes a reference.";
-    Decref "decref" These(&[Object]) => Nothing, None, Any [consumes]: "Gives a reference up; a finalizer may run any code.";
+    Decref "decref" These(&[Object]) => Nothing, None, Any [exits consumes]: "Gives a reference up. Where that ends the object, a finalizer may run any code, which sees the frames as the state has them; leaves afterwards if a bet is off. The state is that behind the operation.";
     DecrefNumber "decref_number" These(&[Object]) => Nothing, None, Reference [consumes]: "Gives up a reference to an object whose end runs no Python code: an int, a float, a str, a range iterator.";
     TakeOver "take_over" These(&[Object]) => Nothing, None, Reference: "The reference that a place in memory held belongs to the code: the place is overwritten. No machine code.";
     HandOver "hand_over" These(&[Object]) => Nothing, None, Reference [consumes]: "A reference that belonged to the code is that of a place in memory where the object was stored. No machine code.";

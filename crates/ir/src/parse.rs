@@ -599,9 +599,9 @@ impl Parser {
         Ok(match (name.as_str(), &parts[..]) {
             ("tuple", _) => VirtualObject::Tuple(parts),
             ("list", _) => VirtualObject::List(parts),
-            ("range_iterator", [next, left, step]) => VirtualObject::RangeIterator {
+            ("range_iterator", [next, stop, step]) => VirtualObject::RangeIterator {
                 next: next.clone(),
-                left: left.clone(),
+                stop: stop.clone(),
                 step: step.clone(),
             },
             ("list_iterator", [list, index]) => VirtualObject::ListIterator {
@@ -617,6 +617,16 @@ impl Parser {
                 receiver: receiver.clone(),
             },
             ("slice", [start, stop, step]) => VirtualObject::Slice([start.clone(), stop.clone(), step.clone()]),
+            ("range", [start, stop, step]) => VirtualObject::Range {
+                start: start.clone(),
+                stop: stop.clone(),
+                step: step.clone(),
+            },
+            ("enumerate", [iterator, count]) => VirtualObject::Enumerate {
+                iterator: iterator.clone(),
+                count: count.clone(),
+            },
+            ("zip", _) => VirtualObject::Zip(parts),
             ("complex", [real, imaginary]) => VirtualObject::Complex {
                 real: real.clone(),
                 imaginary: imaginary.clone(),

@@ -427,6 +427,9 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::ListIterator { .. } => "list_iterator",
         VirtualObject::TupleIterator { .. } => "tuple_iterator",
         VirtualObject::BoundMethod { .. } => "bound_method",
+        VirtualObject::Range { .. } => "range",
+        VirtualObject::Enumerate { .. } => "enumerate",
+        VirtualObject::Zip(_) => "zip",
         VirtualObject::Slice(_) => "slice",
         VirtualObject::Complex { .. } => "complex",
     }

@@ -42,10 +42,10 @@ pub enum Recovery {
 pub enum VirtualObject {
     Tuple(Vec<Recovery>),
     List(Vec<Recovery>),
-    /// Its next value, how many are left, and the step: ints.
+    /// The iterator of `range(next, stop, step)`: ints.
     RangeIterator {
         next: Recovery,
-        left: Recovery,
+        stop: Recovery,
         step: Recovery,
     },
     /// The list (or tuple) and the index of its next item.
@@ -61,6 +61,19 @@ pub enum VirtualObject {
         function: Recovery,
         receiver: Recovery,
     },
+    /// `range(start, stop, step)`: ints.
+    Range {
+        start: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// `enumerate(iterator, count)`.
+    Enumerate {
+        iterator: Recovery,
+        count: Recovery,
+    },
+    /// `zip(*iterators)`.
+    Zip(Vec<Recovery>),
     Slice([Recovery; 3]),
     Complex {
         real: Recovery,
@@ -72,8 +85,12 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts(&self) -> Vec<&Recovery> {
         match self {
-            VirtualObject::Tuple(items) | VirtualObject::List(items) => items.iter().collect(),
-            VirtualObject::RangeIterator { next, left, step } => vec![next, left, step],
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => {
+                items.iter().collect()
+            }
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
@@ -85,8 +102,12 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts_mut(&mut self) -> Vec<&mut Recovery> {
         match self {
-            VirtualObject::Tuple(items) | VirtualObject::List(items) => items.iter_mut().collect(),
-            VirtualObject::RangeIterator { next, left, step } => vec![next, left, step],
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => {
+                items.iter_mut().collect()
+            }
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],

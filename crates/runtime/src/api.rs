@@ -29,6 +29,8 @@ pub mod dict_event {
 
 unsafe extern "C" {
     pub static mut PyMethod_Type: PyTypeObject;
+    pub static mut PyListIter_Type: PyTypeObject;
+    pub static mut PyTupleIter_Type: PyTypeObject;
     pub static mut PyAsyncGen_Type: PyTypeObject;
     /// What `Py_DECREF` expands to when the count becomes zero.
     pub fn _Py_Dealloc(object: *mut PyObject);
@@ -52,5 +54,8 @@ unsafe extern "C" {
     pub fn PyType_GetDict(ty: *mut PyTypeObject) -> *mut PyObject;
     pub fn PyObject_GetOptionalAttr(object: *mut PyObject, name: *mut PyObject, result: *mut *mut PyObject) -> c_int;
     pub fn PyObject_GC_IsTracked(object: *mut PyObject) -> c_int;
+    pub fn PyMethod_Function(method: *mut PyObject) -> *mut PyObject;
+    pub fn PyMethod_Self(method: *mut PyObject) -> *mut PyObject;
+    pub fn PyMethod_New(function: *mut PyObject, receiver: *mut PyObject) -> *mut PyObject;
     pub fn PyEval_EvalCode(code: *mut PyObject, globals: *mut PyObject, locals: *mut PyObject) -> *mut PyObject;
 }

@@ -96,6 +96,7 @@ runtime_fns! {
         if !safepoint::runs_compiled(thread) {
             return hook::call_original(function, args, nargsf, kwnames);
         }
+        let version = if (*version).valid { version } else { hook::replace_entry(function, version) };
         // Who calls need not hold the function for as long as the call takes.
         Py_INCREF(function);
         let nargs = argument_count(nargsf);
@@ -217,8 +218,11 @@ runtime_fns! {
 }
 
 /// Takes a bound method in front of a call's arguments apart; gives the callable.
+///
+/// # Safety
+/// The items are the caller's.
 #[inline]
-unsafe fn unbind(items: *mut *mut PyObject) -> *mut PyObject {
+pub(crate) unsafe fn unbind(items: *mut *mut PyObject) -> *mut PyObject {
     // SAFETY: the items are the caller's.
     unsafe {
         let callable = items.read();
@@ -374,10 +378,10 @@ unsafe fn drop_items(items: *mut *mut PyObject, nargs: isize, result: *mut PyObj
 
 /// `PyMethodObject` (`cpython/classobject.h`).
 #[repr(C)]
-struct BoundMethod {
+pub(crate) struct BoundMethod {
     ob_base: PyObject,
-    im_func: *mut PyObject,
-    im_self: *mut PyObject,
+    pub(crate) im_func: *mut PyObject,
+    pub(crate) im_self: *mut PyObject,
 }
 
 /// Runs a module's code, wrapped in a function without parameters, compiled if it can be; `locals` are its

@@ -8,8 +8,8 @@
 
 use crate::api;
 use crate::layout::{
-    Code, FRAME_OWNED_BY_FRAME_OBJECT, FRAME_OWNED_BY_GENERATOR, Frame, FrameObject, Generator, StackChunk,
-    ThreadState, frame_state,
+    Code, FRAME_OWNED_BY_FRAME_OBJECT, FRAME_OWNED_BY_GENERATOR, FRAME_OWNED_BY_THREAD, Frame, FrameObject, Function,
+    Generator, StackChunk, ThreadState, frame_state,
 };
 use crate::runtime_fns;
 use crate::thread::Thread;
@@ -277,6 +277,7 @@ pub unsafe fn continue_in_interpreter(
     // SAFETY: see the contract.
     unsafe {
         let tstate = (*thread).tstate;
+        crate::deopt::unmark(frame);
         (*frame).instr_ptr = instr_ptr;
         (*frame).stacktop = (*code_of(frame)).co_nlocalsplus + depth;
         let raised = api::PyErr_GetRaisedException();
@@ -318,6 +319,45 @@ pub unsafe fn room(thread: *mut Thread, bytes: usize) -> *mut Frame {
         } else {
             top.cast()
         }
+    }
+}
+
+/// Makes `frame`, which there is [`room`] for, the current one, as the frame of a function without any locals yet. The
+/// references to the function and its code are borrowed.
+///
+/// # Safety
+/// `thread` is the present thread's; a live function; `instr_ptr` points into its code.
+pub unsafe fn link_function_frame(
+    thread: *mut Thread,
+    frame: *mut Frame,
+    function: *mut PyObject,
+    instr_ptr: *mut u16,
+) {
+    // SAFETY: the record is laid out as a function's prologue does it.
+    unsafe {
+        let tstate = (*thread).tstate;
+        let record = function.cast::<Function>();
+        let code = (*record).func_code.cast::<Code>();
+        frame.write(Frame {
+            f_executable: code.cast(),
+            previous: (*tstate).current_frame,
+            f_funcobj: function,
+            f_globals: (*record).func_globals,
+            f_builtins: (*record).func_builtins,
+            f_locals: null_mut(),
+            frame_obj: null_mut(),
+            instr_ptr,
+            stacktop: (*code).co_nlocalsplus,
+            return_offset: 0,
+            owner: FRAME_OWNED_BY_THREAD,
+            localsplus: [null_mut()],
+        });
+        for index in 0..(*code).co_nlocalsplus as usize {
+            Frame::slot(frame, index).write(null_mut());
+        }
+        (*tstate).current_frame = frame;
+        (*tstate).datastack_top = frame.cast::<*mut PyObject>().add((*code).co_framesize as usize);
+        (*tstate).py_recursion_remaining -= 1;
     }
 }
 

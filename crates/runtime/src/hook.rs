@@ -7,7 +7,7 @@ use crate::layout::{Code, Function};
 use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
-use crate::version::{Version, retire};
+use crate::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
 use std::ffi::c_void;
@@ -17,6 +17,8 @@ type Vectorcall = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usiz
 
 /// What is known of one code object; hangs on it (`co_extra`) and dies with it.
 pub struct CodeState {
+    /// The code object.
+    pub code: *mut PyObject,
     /// Calls seen before it was compiled.
     pub cold_calls: u64,
     /// Calls to wait for, where the user set it for this function.
@@ -27,6 +29,8 @@ pub struct CodeState {
     pub declined: Option<String>,
     /// Instruction offsets (bytes) at which compiled code hands over, for tests.
     pub handover_points: Vec<u32>,
+    /// Instruction offsets (bytes) at which compiled code is left for a continuation version, for tests.
+    pub deopt_points: Vec<u32>,
 }
 
 /// Compiles a function; the error is the reason why not.
@@ -113,6 +117,7 @@ unsafe extern "C" fn free_state(state: *mut c_void) {
     // SAFETY: the pointer came from `Box::into_raw`; with the code object, no function runs its versions any more.
     unsafe {
         let state = Box::from_raw(state.cast::<CodeState>());
+        crate::sampling::forget(state.code);
         for version in state.versions {
             retire(version);
         }
@@ -143,12 +148,14 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             return state;
         }
         let state = Box::into_raw(Box::new(CodeState {
+            code,
             cold_calls: 0,
             baseline_calls: None,
             has_loop: crate::code_has_loop(code.cast()),
             versions: Vec::new(),
             declined: None,
             handover_points: Vec::new(),
+            deopt_points: Vec::new(),
         }));
         if api::PyUnstable_Code_SetExtra(code, hooks().extra_index, state.cast()) < 0 {
             PyErr_Clear();
@@ -217,6 +224,27 @@ pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
     }
 }
 
+/// The newest valid version for a code's globals and builtins that suits, or NULL.
+///
+/// # Safety
+/// The GIL is held; a live state.
+pub unsafe fn newest_of(
+    state: *mut CodeState,
+    globals: *mut PyObject,
+    builtins: *mut PyObject,
+    suits: impl Fn(&Version) -> bool,
+) -> *mut Version {
+    // SAFETY: versions are live as long as the state has them.
+    unsafe {
+        let mut versions = (&(*state).versions).iter().rev().copied();
+        let found = versions.find(|&version| {
+            let version = &*version;
+            version.valid && version.globals == globals && version.builtins == builtins && suits(version)
+        });
+        found.unwrap_or(null_mut())
+    }
+}
+
 /// The newest version for the function's code and globals, whatever its entry is at present.
 ///
 /// # Safety
@@ -225,11 +253,49 @@ pub unsafe fn matching_version(function: *mut PyObject, state: *mut CodeState) -
     // SAFETY: live objects.
     unsafe {
         let function = function.cast::<Function>();
-        let versions = &(*state).versions;
-        let found = versions.iter().rev().copied().find(|&version| {
-            (*version).globals == (*function).func_globals && (*version).builtins == (*function).func_builtins
-        });
-        found.unwrap_or(null_mut())
+        newest_of(state, (*function).func_globals, (*function).func_builtins, |_| true)
+    }
+}
+
+/// The newest baseline version for the function's code and globals: the one whose feedback counts.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn baseline_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
+    // SAFETY: live objects.
+    unsafe {
+        let function = function.cast::<Function>();
+        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
+            version.tier == Tier::Baseline
+        })
+    }
+}
+
+/// The version that has taken an invalid one's place; it becomes the function's entry.
+///
+/// # Safety
+/// The GIL is held; a live function and a version of it.
+#[cold]
+pub unsafe fn replace_entry(function: *mut PyObject, version: *mut Version) -> *mut Version {
+    // SAFETY: an invalid version has a successor, and all versions of one code object live equally long.
+    unsafe {
+        let mut newest = version;
+        while !(*newest).valid {
+            newest = (*newest).successor;
+        }
+        if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
+            api::PyFunction_SetVectorcall(function, (*newest).vectorcall);
+        }
+        newest
+    }
+}
+
+/// How many baseline versions a code object has; others are limited by whoever makes them.
+unsafe fn baseline_count(state: *mut CodeState) -> usize {
+    // SAFETY: versions are live as long as the state has them.
+    unsafe {
+        let versions = (&(*state).versions).iter();
+        versions.filter(|&&version| (*version).tier == Tier::Baseline).count()
     }
 }
 
@@ -326,7 +392,11 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
         }
         let version = version_of(function);
         if !version.is_null() && safepoint::runs_compiled(thread) {
-            version
+            if (*version).valid {
+                version
+            } else {
+                replace_entry(function, version)
+            }
         } else {
             null_mut()
         }
@@ -366,12 +436,11 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
             drop_orphans(state);
             if (*state).declined.is_none() {
                 let raised = api::PyErr_GetRaisedException();
-                let compiler = hooks().compiler.filter(|_| (*state).versions.len() < NAMESPACE_LIMIT);
+                let compiler = hooks().compiler.filter(|_| baseline_count(state) < NAMESPACE_LIMIT);
                 match compiler.map(|compiler| compiler(function, state)) {
                     Some(Ok(made)) => {
                         hooks().compiled += 1;
-                        (*state).versions.push(made);
-                        crate::globals::watch_version(made);
+                        add_version(state, made);
                         version = made;
                     }
                     Some(Err(reason)) => {
@@ -412,8 +481,9 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
             return;
         }
         let mut newest = matching_version(function, state);
-        if newest == version {
-            if (*version).feedback == (*version).compiled_with || (*state).versions.len() >= VERSION_LIMIT {
+        // A continuation may come here before there is anything but code that collects feedback.
+        if newest == version || !newest.is_null() && (*newest).profiling {
+            if (*newest).feedback == (*newest).compiled_with || baseline_count(state) >= VERSION_LIMIT {
                 return;
             }
             let raised = api::PyErr_GetRaisedException();
@@ -423,18 +493,40 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
                 // What there is stays.
                 return;
             };
-            (*state).versions.push(made);
-            crate::globals::watch_version(made);
+            add_version(state, made);
             newest = made;
         }
-        if newest.is_null() {
-            return;
+        if !newest.is_null() {
+            supersede(function, version, newest);
         }
+    }
+}
+
+/// Adds a version that has been made for a code object; it is the newest one then.
+///
+/// # Safety
+/// The GIL is held; a live state, and a version of its code that came from `Box::into_raw`.
+pub unsafe fn add_version(state: *mut CodeState, made: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
+        (*state).versions.push(made);
+        crate::globals::watch_version(made);
+    }
+}
+
+/// Has what runs or would enter `version` go on in `newest`, at the next back edge, call or resumption; the function enters
+/// it from now on.
+///
+/// # Safety
+/// The GIL is held; a live function and two versions for its code and globals.
+pub unsafe fn supersede(function: *mut PyObject, version: *mut Version, newest: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
         (*version).successor = newest;
         for point in &mut (*version).resume_points {
             point.valid_at = null_mut();
         }
-        // Other functions of this code come here too, at once.
+        // Other functions of this code come to `upgrade` too, at once.
         (*version).check_calls = 0;
         (*version).check_edges = 0;
         if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
@@ -578,6 +670,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
                 }
             }
             function_event::DESTROY => {
+                crate::sampling::forget(function);
                 if !hooks.replaced.is_empty()
                     && let Some(codes) = hooks.replaced.remove(&(function as usize))
                 {

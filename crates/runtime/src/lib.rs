@@ -3,7 +3,7 @@
 //! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
 //! it; `thread`, `frame`, `safepoint`, `call`, `site`, `binding`, `construct`, `special` and `builtins` carry calls; `globals` and `attributes` are the inline
 //! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook` and `version` tie code objects to
-//! machine code.
+//! machine code; `deopt` leaves optimized code.
 
 pub mod api;
 pub mod attributes;
@@ -11,6 +11,7 @@ pub mod binding;
 pub mod builtins;
 pub mod call;
 pub mod construct;
+pub mod deopt;
 pub mod fast;
 pub mod feedback;
 pub mod frame;
@@ -22,9 +23,11 @@ pub mod iteration;
 pub mod layout;
 pub mod names;
 pub mod numbers;
+pub mod optimized;
 pub mod ops;
 pub mod probe;
 pub mod safepoint;
+pub mod sampling;
 pub mod site;
 pub mod special;
 pub mod thread;

@@ -223,7 +223,8 @@ runtime_fns! {
         }
         if (*version).back_edges >= (*version).check_edges {
             crate::hook::upgrade((*frame).f_funcobj, version);
-            if !(*version).successor.is_null() {
+            let successor = (*version).successor;
+            if !successor.is_null() && (*successor).valid {
                 return verdict::ENTER;
             }
         }

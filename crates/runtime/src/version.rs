@@ -1,11 +1,14 @@
 //! A compiled form of a code object, and what is counted about it.
 
 use crate::attributes::AttributeSite;
-use crate::layout::{Code, Frame};
+use crate::deopt::{Continuation, DeoptPoint, DeoptReason};
+use crate::layout::{Code, Frame, Function};
+use crate::sampling::Record;
 use crate::site::CallSite;
 use crate::thread::Thread;
-use pyo3_ffi::PyObject;
+use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
+use std::ptr::{null, null_mut};
 
 /// Machine code of a function body: `(thread, frame, entry)`. The frame's arguments and `f_funcobj` are filled in;
 /// NULL with an exception set, or the result. The frame is gone when it returns.
@@ -21,13 +24,16 @@ pub enum HandOverReason {
     Instruction = 1,
     /// A test asked for it.
     Requested = 2,
+    /// Optimized code was left, and there is no baseline code to go on in.
+    NoContinuation = 3,
 }
 
 impl HandOverReason {
-    pub const ALL: [HandOverReason; 3] = [
+    pub const ALL: [HandOverReason; 4] = [
         HandOverReason::Instrumentation,
         HandOverReason::Instruction,
         HandOverReason::Requested,
+        HandOverReason::NoContinuation,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -35,6 +41,26 @@ impl HandOverReason {
             HandOverReason::Instrumentation => "tracing, profiling or monitoring is on",
             HandOverReason::Instruction => "instruction left to the interpreter",
             HandOverReason::Requested => "requested by a test",
+            HandOverReason::NoContinuation => "no baseline code to go on in",
+        }
+    }
+}
+
+/// How much a version bets on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Tier {
+    /// Nothing: what fails goes on at the same place in the runtime.
+    Baseline = 0,
+    /// What fails leaves the code (see [`crate::deopt`]).
+    Optimizing = 1,
+}
+
+impl Tier {
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Baseline => "baseline",
+            Tier::Optimizing => "optimizing",
         }
     }
 }
@@ -94,6 +120,12 @@ pub struct Version {
     pub simple: bool,
     /// Nothing runs this version any more; it is freed when nobody pins it.
     pub dead: bool,
+    pub tier: Tier,
+    /// Not to be entered any more, if it is false. Only optimized versions become invalid (see [`crate::deopt`]); their body
+    /// looks at this first, and has [`crate::deopt::ENTER_SUCCESSOR`] go on.
+    pub valid: bool,
+    /// It only collects feedback, and has no entries at loop headers.
+    pub profiling: bool,
     /// Call sites of other versions that have this one cached.
     pub pins: u32,
     pub calls: u64,
@@ -113,6 +145,8 @@ pub struct Version {
     /// Numbers of calls and of back edges at which that is looked at.
     pub check_calls: u64,
     pub check_edges: u64,
+    /// What each instruction was seen to do, by its index, if this is a sampling version (see [`crate::sampling`]).
+    pub records: Box<[Record]>,
     /// The version that replaced this one.
     pub successor: *mut Version,
     /// Where a generator's body is entered, in the order of instructions.
@@ -125,9 +159,108 @@ pub struct Version {
     pub machine_code: Vec<Box<dyn std::any::Any>>,
     /// Global cells that the code reads; they live as long as the version.
     pub cells: Vec<*mut crate::globals::GlobalCell>,
+    /// Where the code can be left (see [`Version::add_deopt_points`]).
+    pub deopt_points: Vec<Box<DeoptPoint>>,
+    /// Times that it was.
+    pub deopts: u64,
+    /// Where the frames went on then.
+    pub continuations: Vec<Continuation>,
+    /// Of a continuation: which instruction (the byte offset of its start) it is entered at by which number, in the order of
+    /// offsets.
+    pub continues_at: Box<[(u32, i64)]>,
+    /// The version whose feedback this one's code writes, if that is not its own.
+    pub feedback_of: *mut Version,
+    /// Objects that the deopt points name, and code that they go on in: references of the version's own.
+    pub keeps: Vec<*mut PyObject>,
 }
 
 impl Version {
+    /// Whether its code takes samples for the optimizing tier.
+    pub fn is_sampling(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    /// A version of a function's code without any code yet; it is its caller's to [`register`].
+    ///
+    /// # Safety
+    /// The GIL is held; a live function.
+    pub unsafe fn new(function: *mut Function, tier: Tier) -> Box<Version> {
+        // SAFETY: see the contract.
+        unsafe {
+            let code = (*function).func_code.cast::<Code>();
+            let flags = (*code).co_flags;
+            Box::new(Version {
+                body: null(),
+                vectorcall: null(),
+                frame_bytes: (*code).co_framesize as usize * 8,
+                code,
+                globals: (*function).func_globals,
+                builtins: (*function).func_builtins,
+                argcount: (*code).co_argcount as u32,
+                simple: (*code).co_kwonlyargcount == 0 && flags & (CO_VARARGS | CO_VARKEYWORDS) == 0,
+                dead: false,
+                tier,
+                valid: true,
+                profiling: false,
+                pins: 0,
+                calls: 0,
+                back_edges: 0,
+                handovers: [0; HandOverReason::ALL.len()],
+                compile_ns: 0,
+                code_bytes: 0,
+                instructions: 0,
+                call_sites: Vec::new(),
+                attribute_sites: Vec::new(),
+                tables: Vec::new(),
+                feedback: Box::default(),
+                compiled_with: Box::default(),
+                check_calls: u64::MAX,
+                check_edges: u64::MAX,
+                records: Box::default(),
+                successor: null_mut(),
+                resume_points: Box::default(),
+                generator: None,
+                resumes: 0,
+                machine_code: Vec::new(),
+                cells: Vec::new(),
+                deopt_points: Vec::new(),
+                deopts: 0,
+                continuations: Vec::new(),
+                continues_at: Box::default(),
+                feedback_of: null_mut(),
+                keeps: Vec::new(),
+            })
+        }
+    }
+
+    /// The points at which the code can be left. The version keeps the objects that they name and the code objects of
+    /// their frames (not its own) alive.
+    ///
+    /// # Safety
+    /// The GIL is held; what the points name is live.
+    pub unsafe fn add_deopt_points(&mut self, points: Vec<Box<DeoptPoint>>) {
+        for point in &points {
+            for object in point.named() {
+                if object != self.code.cast() && !self.keeps.contains(&object) {
+                    // SAFETY: see the contract.
+                    unsafe { Py_INCREF(object) };
+                    self.keeps.push(object);
+                }
+            }
+        }
+        self.deopt_points.extend(points);
+    }
+
+    /// Where the runtime notes what this version's instructions work on.
+    pub fn feedback_mut(&mut self) -> &mut [u8] {
+        if self.feedback_of.is_null() {
+            &mut self.feedback
+        } else {
+            // SAFETY: that version lives as long as the code object, whose code this is too.
+            unsafe { &mut (*self.feedback_of).feedback }
+        }
+    }
+
     /// Inline cache misses so far, over all sites.
     pub fn cache_misses(&self) -> u64 {
         self.call_sites.iter().map(|site| site.misses).sum::<u64>()
@@ -152,6 +285,8 @@ pub struct Totals {
     pub cache_misses: u64,
     pub cache_hits: u64,
     pub handovers: [u64; HandOverReason::ALL.len()],
+    /// Times that optimized code was left, by reason.
+    pub deopts: [u64; DeoptReason::COUNT],
     /// Bytes of machine code of the versions that are live.
     pub code_bytes: usize,
 }
@@ -167,6 +302,9 @@ impl Totals {
         self.cache_hits += version.cache_hits();
         for (sum, count) in self.handovers.iter_mut().zip(version.handovers) {
             *sum += count;
+        }
+        for point in &version.deopt_points {
+            self.deopts[point.reason as usize] += point.count;
         }
     }
 }
@@ -190,6 +328,7 @@ static mut REGISTRY: Registry = Registry {
         cache_misses: 0,
         cache_hits: 0,
         handovers: [0; HandOverReason::ALL.len()],
+        deopts: [0; DeoptReason::COUNT],
         code_bytes: 0,
     },
 };
@@ -233,6 +372,23 @@ impl Drop for Version {
             registry.gone.add(self);
             registry.code_bytes -= self.code_bytes;
         }
+        // SAFETY: the version is never run again, nor are its continuations; the references are its own.
+        unsafe {
+            retire_continuations(self);
+            crate::deopt::give_up_later(&mut self.keeps);
+        }
+    }
+}
+
+/// Retires what a version has gone on in when it was left.
+unsafe fn retire_continuations(version: *mut Version) {
+    // SAFETY: see `retire`.
+    unsafe {
+        for continuation in std::mem::take(&mut (*version).continuations) {
+            if !continuation.version.is_null() {
+                retire(continuation.version);
+            }
+        }
     }
 }
 
@@ -243,6 +399,8 @@ impl Drop for Version {
 pub unsafe fn retire(version: *mut Version) {
     // SAFETY: see the contract.
     unsafe {
+        // First, while it cannot be freed yet: they may have this version cached.
+        retire_continuations(version);
         (*version).dead = true;
         crate::globals::forget_version(version);
         for site in &mut (*version).call_sites {

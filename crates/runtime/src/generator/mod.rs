@@ -81,7 +81,7 @@ unsafe fn look_up(generator: *mut Generator, mark: *const ResumePoint) -> *const
             if version.is_null() || (*version).code.cast() != (*frame).f_executable {
                 return std::ptr::null();
             }
-            version
+            if (*version).valid { version } else { newest(version) }
         } else {
             newest((*mark).version)
         };

@@ -1,0 +1,367 @@
+//! Leaving optimized code: its frames are made, and run one after the other, the innermost first.
+
+use super::again::go_on_in;
+use super::continuation::entrance;
+use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
+use super::recover::Recovering;
+use super::unwind::handler_of;
+use crate::api;
+use crate::construct::finish_instance;
+use crate::frame::{
+    PushedChunk, continue_in_interpreter, link_function_frame, pop_chunk, push_chunk, room, unwind_out,
+    unwind_to_handler,
+};
+use crate::layout::{Code, Frame};
+use crate::runtime_fns;
+use crate::safepoint::{self, verdict};
+use crate::special::unsupported;
+use crate::thread::Thread;
+use crate::version::{HandOverReason, Version};
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Decides what becomes of a version that has been left at a point. Runs no Python code.
+pub type DeoptPolicy = unsafe fn(owner: *mut Version, point: *mut DeoptPoint);
+
+static mut POLICY: Option<DeoptPolicy> = None;
+
+/// Sets who is told of each deopt.
+pub fn set_policy(policy: Option<DeoptPolicy>) {
+    // SAFETY: the GIL is held by whoever changes it.
+    unsafe { POLICY = policy };
+}
+
+/// A frame that has been made and waits for its turn.
+struct Live {
+    frame: *mut Frame,
+    place: Place,
+    going: Going,
+    /// Operand stack items.
+    depth: usize,
+    /// The function, which a frame has borrowed (owned; NULL for the outermost, whose caller has it).
+    function: *mut PyObject,
+    chunk: Option<PushedChunk>,
+    /// What `going` needs (owned).
+    kept: [*mut PyObject; 2],
+}
+
+/// What a frame is to be, with references of its own.
+struct Contents {
+    function: *mut PyObject,
+    slots: Vec<Option<*mut PyObject>>,
+    kept: [*mut PyObject; 2],
+}
+
+impl Contents {
+    unsafe fn of(recovery: &FrameRecovery, outermost: bool, values: &mut Recovering<'_>) -> Contents {
+        // SAFETY: see `leave`.
+        unsafe {
+            let kept = match recovery.going {
+                Going::Waits(Returns::Instance(instance)) => [values.get(instance), null_mut()],
+                Going::Waits(Returns::Operator { left, right, .. }) => [values.get(left), values.get(right)],
+                _ => [null_mut(); 2],
+            };
+            let function = if outermost { Recovery::Null } else { recovery.function };
+            Contents {
+                function: values.get(function),
+                slots: values.slots(recovery),
+                kept,
+            }
+        }
+    }
+
+    /// All references.
+    fn into_references(self) -> impl Iterator<Item = *mut PyObject> {
+        let slots = self.slots.into_iter().flatten();
+        slots.chain([self.function]).chain(self.kept)
+    }
+}
+
+/// The address of an instruction.
+unsafe fn address(frame: *mut Frame, byte_offset: u32) -> *mut u16 {
+    // SAFETY: the offset lies in the code.
+    unsafe { Code::instructions((*frame).f_executable.cast()).add(byte_offset as usize / 2) }
+}
+
+/// Makes the frame of an inlined callee the current one; `None`, with nothing done, if there is no memory.
+unsafe fn push_frame(
+    thread: *mut Thread,
+    recovery: &FrameRecovery,
+    function: *mut PyObject,
+) -> Option<(*mut Frame, Option<PushedChunk>)> {
+    // SAFETY: a live function of that code.
+    unsafe {
+        let bytes = (*recovery.code).co_framesize as usize * 8;
+        let mut frame = room(thread, bytes);
+        let mut chunk = None;
+        if frame.is_null() {
+            chunk = Some(push_chunk(thread, bytes)?);
+            frame = (*(*thread).tstate).datastack_top.cast();
+        }
+        let instr_ptr = Code::instructions(recovery.code).add(recovery.place.offset as usize / 2);
+        link_function_frame(thread, frame, function, instr_ptr);
+        Some((frame, chunk))
+    }
+}
+
+/// Writes a frame's slots; gives what locals held before.
+unsafe fn fill(frame: *mut Frame, locals: usize, slots: &[Option<*mut PyObject>], old: &mut Vec<*mut PyObject>) {
+    // SAFETY: the slots of locals own what they hold; what lies in the operand stack's is nobody's.
+    unsafe {
+        for (index, value) in slots.iter().enumerate() {
+            if let Some(value) = value {
+                let before = Frame::slot(frame, index).replace(*value);
+                if index < locals {
+                    old.push(before);
+                }
+            }
+        }
+    }
+}
+
+/// Makes the frames; what is to be given up afterwards is added to `old`. If there is no memory for one of them, the frame
+/// before it raises that.
+unsafe fn make_frames(
+    thread: *mut Thread,
+    outermost: *mut Frame,
+    point: &DeoptPoint,
+    contents: Vec<Contents>,
+    old: &mut Vec<*mut PyObject>,
+) -> Vec<Live> {
+    // SAFETY: see `leave`.
+    unsafe {
+        let mut frames: Vec<Live> = Vec::with_capacity(contents.len());
+        let mut contents = contents.into_iter();
+        for recovery in &point.frames {
+            let Some(content) = contents.next() else { break };
+            let (frame, chunk) = if frames.is_empty() {
+                (outermost, None)
+            } else if let Some(pushed) = push_frame(thread, recovery, content.function) {
+                pushed
+            } else {
+                old.extend(content.into_references());
+                old.extend(contents.flat_map(Contents::into_references));
+                return frames;
+            };
+            fill(frame, recovery.locals.len(), &content.slots, old);
+            (*frame).instr_ptr = address(frame, recovery.place.offset);
+            frames.push(Live {
+                frame,
+                place: recovery.place,
+                going: recovery.going,
+                depth: recovery.stack.len(),
+                function: content.function,
+                chunk,
+                kept: content.kept,
+            });
+        }
+        frames
+    }
+}
+
+/// A frame that is the current one goes on at an instruction, with `depth` items on its operand stack; the result is the
+/// function's.
+unsafe fn go_on(
+    thread: *mut Thread,
+    owner: *mut Version,
+    frame: *mut Frame,
+    start: u32,
+    depth: usize,
+) -> *mut PyObject {
+    // SAFETY: see `leave`.
+    unsafe {
+        let mut reason = HandOverReason::Instrumentation;
+        if !safepoint::is_watched(thread) {
+            if let Some((version, entry)) = entrance(owner, frame, start) {
+                return go_on_in(thread, frame, version, entry);
+            }
+            reason = HandOverReason::NoContinuation;
+        }
+        (*owner).handovers[reason as usize] += 1;
+        continue_in_interpreter(thread, frame, address(frame, start), depth as i32, 0)
+    }
+}
+
+/// The exception that is set was raised by the instruction that the current frame is at.
+unsafe fn raise(thread: *mut Thread, owner: *mut Version, live: &Live, depth: usize, fresh: bool) -> *mut PyObject {
+    // SAFETY: see `leave`.
+    unsafe {
+        let frame = live.frame;
+        let code = (*frame).f_executable.cast::<Code>();
+        let Some(handler) = handler_of(code, live.place.offset) else {
+            unwind_out(thread, frame, depth as i32, fresh.into());
+            return null_mut();
+        };
+        let lasti = handler.push_lasti.into();
+        let watched = unwind_to_handler(thread, frame, depth as i32, handler.depth as i32, lasti, fresh.into());
+        let depth = handler.depth as usize + usize::from(handler.push_lasti) + 1;
+        if watched != 0 {
+            (*owner).handovers[HandOverReason::Instrumentation as usize] += 1;
+            return continue_in_interpreter(thread, frame, address(frame, handler.target), depth as i32, 0);
+        }
+        go_on(thread, owner, frame, handler.target, depth)
+    }
+}
+
+/// What the instruction that waits makes of its callee's result (taken over); NULL with an exception.
+unsafe fn received(returns: Returns, kept: [*mut PyObject; 2], result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: see `leave`.
+    unsafe {
+        match returns {
+            Returns::Value | Returns::ValueAndNull | Returns::Nothing => result,
+            Returns::Instance(_) => finish_instance(kept[0], result),
+            Returns::Operator { op, .. } => {
+                let mut result = result;
+                if result == Py_NotImplemented() {
+                    Py_DECREF(result);
+                    unsupported(op, kept[0].cast(), kept[1].cast());
+                    result = null_mut();
+                }
+                for ty in kept {
+                    Py_DECREF(ty);
+                }
+                result
+            }
+        }
+    }
+}
+
+/// A frame goes on behind the instruction in which it has waited for the next one, which gave `result` (taken over).
+unsafe fn go_on_behind(
+    thread: *mut Thread,
+    owner: *mut Version,
+    live: &Live,
+    returns: Returns,
+    result: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: see `leave`.
+    unsafe {
+        let frame = live.frame;
+        let result = received(returns, live.kept, result);
+        if result.is_null() {
+            return raise(thread, owner, live, live.depth, true);
+        }
+        let locals = (*(*frame).f_executable.cast::<Code>()).co_nlocalsplus as usize;
+        let mut depth = live.depth;
+        let mut push = |value| {
+            Frame::slot(frame, locals + depth).write(value);
+            depth += 1;
+        };
+        match returns {
+            Returns::Nothing => Py_DECREF(result),
+            Returns::ValueAndNull => {
+                push(result);
+                push(null_mut());
+            }
+            _ => push(result),
+        }
+        // As behind every call: what is pending has its turn.
+        if matches!(returns, Returns::Value | Returns::Instance(_))
+            && (*(*thread).tstate).eval_breaker != (*thread).expected_breaker
+            && safepoint::safepoint(thread) == verdict::RAISE
+        {
+            return raise(thread, owner, live, depth, true);
+        }
+        go_on(thread, owner, frame, live.place.next, depth)
+    }
+}
+
+/// Gives references up (NULL is none) while an exception may be set.
+unsafe fn give_up(references: Vec<*mut PyObject>) {
+    for object in references {
+        // SAFETY: the references are the caller's.
+        unsafe { Py_XDECREF(object) };
+    }
+}
+
+/// See [`DEOPTIMIZE`].
+unsafe fn leave(
+    thread: *mut Thread,
+    outermost: *mut Frame,
+    point: *mut DeoptPoint,
+    words: *const u64,
+) -> *mut PyObject {
+    // SAFETY: the outermost frame is the current one and the newest on its stack; its slots of locals own what they hold.
+    // The point's owner lives as long as the frame's function or a caller has it.
+    unsafe {
+        let mut raised = api::PyErr_GetRaisedException();
+        let owner = (*point).owner;
+        (*point).count += 1;
+        (*owner).deopts += 1;
+        if let (DeoptReason::Type, Some(subject)) = ((*point).reason, (*point).subject) {
+            let object = words.add(subject.into()).cast::<*mut PyObject>().read();
+            if !object.is_null() {
+                (*point).note_type(object);
+            }
+        }
+        if let Some(policy) = POLICY {
+            policy(owner, point);
+        }
+        let mut values = Recovering::new(&*point, words, outermost);
+        values.make_virtuals();
+        let mut fails = !PyErr_Occurred().is_null();
+        // Everything is at hand before anything is changed.
+        let recoveries = (*point).frames.iter().enumerate();
+        let contents = recoveries
+            .map(|(index, recovery)| Contents::of(recovery, index == 0, &mut values))
+            .collect();
+        let mut old = values.left_over();
+        let mut frames = make_frames(thread, outermost, &*point, contents, &mut old);
+        if frames.len() < (&(*point).frames).len() {
+            PyErr_NoMemory();
+            fails = true;
+        }
+        if fails {
+            Py_XDECREF(raised);
+            raised = api::PyErr_GetRaisedException();
+        }
+        // Finalizers run Python code, which finds the frames as they are to be.
+        give_up(old);
+        if !raised.is_null() {
+            api::PyErr_SetRaisedException(raised);
+        }
+        let Some(innermost) = frames.pop() else {
+            return null_mut();
+        };
+        let (place, depth) = (innermost.place, innermost.depth);
+        let mut result = match innermost.going {
+            _ if fails => {
+                give_up(innermost.kept.to_vec());
+                raise(thread, owner, &innermost, depth, true)
+            }
+            Going::Resume => go_on(thread, owner, innermost.frame, place.start, depth),
+            Going::Raise => raise(thread, owner, &innermost, depth, true),
+            Going::Reraise => raise(thread, owner, &innermost, depth, false),
+            Going::Waits(_) => unreachable!("the innermost frame waits for none"),
+        };
+        finish(thread, innermost);
+        while let Some(live) = frames.pop() {
+            if let Going::Waits(returns) = live.going {
+                result = go_on_behind(thread, owner, &live, returns, result);
+            }
+            finish(thread, live);
+        }
+        result
+    }
+}
+
+/// A frame has been left.
+unsafe fn finish(thread: *mut Thread, live: Live) {
+    // SAFETY: see `leave`.
+    unsafe {
+        if let Some(chunk) = live.chunk {
+            pop_chunk(thread, chunk);
+        }
+        Py_XDECREF(live.function);
+    }
+}
+
+runtime_fns! {
+    /// Optimized code is left at `point`: `frame` is the outermost frame that it stands for, linked and the current one, and
+    /// `values` are the words that the point's recoveries name. Where a frame is to raise, the exception is set. The frames
+    /// are made and gone on with; the result is the outermost function's, whose frame is gone then (or suspended). The code
+    /// returns it and does nothing else in between: it may be a sign for who has called the code.
+    DEOPTIMIZE = fn deoptimize(thread: *mut Thread, frame: *mut Frame, point: *mut DeoptPoint, values: *const u64) -> *mut PyObject {
+        leave(thread, frame, point, values)
+    }
+}

@@ -1,0 +1,333 @@
+//! What is known of a place where optimized code can be left.
+
+use crate::layout::Code;
+use crate::version::Version;
+use pyo3_ffi::*;
+use std::ffi::CStr;
+
+/// Where a value is found when optimized code is left. Indices are of the words that the code passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovery {
+    /// The slot that is being filled has it already. In the outermost frame only.
+    InFrame,
+    /// A new reference to what this slot of the outermost frame had before anything was changed (NULL if nothing).
+    Slot(u16),
+    Null,
+    /// This object, which the version keeps alive.
+    Constant(*mut PyObject),
+    /// A signed 64-bit int. An index gives the same object wherever it occurs with the same kind at one point.
+    Int(u16),
+    /// The bits of a float. As for `Int`.
+    Float(u16),
+    /// Zero or not.
+    Bool(u16),
+    /// An object, or NULL, whose reference is handed over: occurs once.
+    Owned(u16),
+    /// An object, or NULL, of which a new reference is taken.
+    Borrowed(u16),
+    /// The object that is made by this index of [`DeoptPoint::virtuals`], once for the point.
+    Virtual(u16),
+}
+
+/// What a virtual iterator goes over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IteratorOf {
+    List,
+    Tuple,
+}
+
+/// An object that optimized code has not made. What it is made of may be virtual itself, if it comes earlier in
+/// [`DeoptPoint::virtuals`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VirtualObject {
+    Tuple(Box<[Recovery]>),
+    List(Box<[Recovery]>),
+    /// The iterator of `range(next, stop, step)`; all three are ints (`Int` or `Constant`).
+    RangeIterator {
+        next: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// The iterator of a list or tuple at an index (an `Int`). Beyond the last item it is not yet exhausted.
+    SequenceIterator {
+        of: IteratorOf,
+        sequence: Recovery,
+        index: Recovery,
+    },
+    /// `enumerate(iterable, count)`, which calls `iter(iterable)`: the iterable should be an iterator of a builtin type.
+    Enumerate {
+        iterator: Recovery,
+        count: Recovery,
+    },
+    BoundMethod {
+        function: Recovery,
+        receiver: Recovery,
+    },
+    Slice {
+        start: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// Both are `Float`s.
+    Complex {
+        real: Recovery,
+        imaginary: Recovery,
+    },
+}
+
+impl VirtualObject {
+    /// What it is made of.
+    pub fn parts(&self) -> Vec<Recovery> {
+        match *self {
+            VirtualObject::Tuple(ref items) | VirtualObject::List(ref items) => items.to_vec(),
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
+            VirtualObject::SequenceIterator { sequence, index, .. } => vec![sequence, index],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
+            VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
+            VirtualObject::Slice { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+        }
+    }
+}
+
+/// What the instruction that a frame waits in does with its callee's result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Returns {
+    /// Pushes it.
+    Value,
+    /// Pushes it, and NULL: a property that is called.
+    ValueAndNull,
+    /// Drops it: `__setitem__`.
+    Nothing,
+    /// The callee is `__init__`: pushes this instance if the result is None, and raises otherwise.
+    Instance(Recovery),
+    /// The callee is the method of a binary operator (the argument of `BINARY_OP`) for operands of these types: pushes the
+    /// result, unless it is NotImplemented, which raises.
+    Operator { op: i32, left: Recovery, right: Recovery },
+}
+
+/// How a frame goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Going {
+    /// At the instruction, which has not begun.
+    Resume,
+    /// An exception is set, which the instruction has raised.
+    Raise,
+    /// The same for one that is raised again and keeps its traceback. (`RERAISE`, which also says where the exception came
+    /// from, is resumed instead.)
+    Reraise,
+    /// The instruction waits for the next frame to return: all frames but the innermost.
+    Waits(Returns),
+}
+
+/// An instruction, by byte offsets into its code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// Its first `EXTENDED_ARG`, or its opcode.
+    pub start: u32,
+    /// Its opcode.
+    pub offset: u32,
+    /// What comes behind it and its inline caches.
+    pub next: u32,
+}
+
+/// One frame of those that optimized code stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FrameRecovery {
+    pub code: *mut Code,
+    /// The function; not looked at in the outermost frame, which has it.
+    pub function: Recovery,
+    /// At or behind the first traceable instruction.
+    pub place: Place,
+    pub going: Going,
+    /// All slots of locals, cells and free variables.
+    pub locals: Box<[Recovery]>,
+    /// The operand stack: before the instruction for `Resume`; without the operands that it has consumed otherwise.
+    pub stack: Box<[Recovery]>,
+}
+
+/// Why optimized code was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum DeoptReason {
+    /// A value was not of the type that was bet on; see [`DeoptPoint::expected`] and [`DeoptPoint::met`].
+    Type = 0,
+    Overflow = 1,
+    Bounds = 2,
+    DivisionByZero = 3,
+    Unbound = 4,
+    /// Something that was taken for constant has changed: a global name, a builtin.
+    Global = 5,
+    Class = 6,
+    Callee = 7,
+    /// Somebody looked at a frame that was not there, or whose values were in registers.
+    FrameSeen = 8,
+    /// Somebody wants something at a safepoint: a signal, the GIL, tracing, profiling, monitoring.
+    Safepoint = 9,
+    Exception = 10,
+    /// A path that had never been taken when the code was made.
+    Unreached = 11,
+    /// What was bet on for all rounds of a loop did not hold.
+    Loop = 12,
+    /// A value was not the very one that was bet on.
+    Value = 13,
+    /// No memory, or no room on a stack, for what optimized code wanted to do.
+    NoRoom = 14,
+    /// A test asked for it.
+    Requested = 15,
+    /// A number out of an operation's domain: a shift by too much, NaN as an int.
+    Domain = 16,
+    /// Something that was taken for constant has changed; which kind of thing is not known.
+    Changed = 17,
+    /// Something that optimized code does not do.
+    Unsupported = 18,
+}
+
+impl DeoptReason {
+    pub const COUNT: usize = 19;
+    pub const ALL: [DeoptReason; Self::COUNT] = [
+        DeoptReason::Type,
+        DeoptReason::Overflow,
+        DeoptReason::Bounds,
+        DeoptReason::DivisionByZero,
+        DeoptReason::Unbound,
+        DeoptReason::Global,
+        DeoptReason::Class,
+        DeoptReason::Callee,
+        DeoptReason::FrameSeen,
+        DeoptReason::Safepoint,
+        DeoptReason::Exception,
+        DeoptReason::Unreached,
+        DeoptReason::Loop,
+        DeoptReason::Value,
+        DeoptReason::NoRoom,
+        DeoptReason::Requested,
+        DeoptReason::Domain,
+        DeoptReason::Changed,
+        DeoptReason::Unsupported,
+    ];
+
+    pub fn describe(self) -> &'static str {
+        match self {
+            DeoptReason::Type => "a value of another type",
+            DeoptReason::Overflow => "an int too large for a register",
+            DeoptReason::Bounds => "an index out of range",
+            DeoptReason::DivisionByZero => "a division by zero",
+            DeoptReason::Unbound => "a variable without a value",
+            DeoptReason::Global => "a global name was changed",
+            DeoptReason::Class => "a class was changed",
+            DeoptReason::Callee => "another callee",
+            DeoptReason::FrameSeen => "a frame was looked at",
+            DeoptReason::Safepoint => "something was pending at a safepoint",
+            DeoptReason::Exception => "an exception",
+            DeoptReason::Unreached => "a path that had not been taken before",
+            DeoptReason::Loop => "an assumption about a loop failed",
+            DeoptReason::Value => "another value",
+            DeoptReason::NoRoom => "no memory or stack left",
+            DeoptReason::Requested => "requested by a test",
+            DeoptReason::Domain => "a number out of an operation's domain",
+            DeoptReason::Changed => "something taken for constant was changed",
+            DeoptReason::Unsupported => "something that optimized code does not do",
+        }
+    }
+}
+
+/// A type that a guard met instead of the expected one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Met {
+    /// Its name as it was then: the type may be gone.
+    pub name: Box<str>,
+    pub count: u64,
+}
+
+/// Types that are told apart at one point.
+const MET_LIMIT: usize = 4;
+
+/// A place where optimized code can be left. Code refers to it by its address.
+pub struct DeoptPoint {
+    pub owner: *mut Version,
+    /// The frames that there are to be, the outermost first: that one exists and is the current one.
+    pub frames: Box<[FrameRecovery]>,
+    pub virtuals: Box<[VirtualObject]>,
+    /// Objects (or NULL) that no frame takes over: they are given up once the frames are filled.
+    pub release: Box<[u16]>,
+    pub reason: DeoptReason,
+    /// For [`DeoptReason::Type`]: what was expected, and which word is the object that was met (borrowed), if one is.
+    pub expected: Option<Box<str>>,
+    pub subject: Option<u16>,
+    /// Times that the code was left here.
+    pub count: u64,
+    /// The types that were met, and how often another one than these.
+    pub met: Vec<Met>,
+    pub met_others: u64,
+}
+
+impl DeoptPoint {
+    pub fn new(owner: *mut Version, frames: Vec<FrameRecovery>, reason: DeoptReason) -> DeoptPoint {
+        DeoptPoint {
+            owner,
+            frames: frames.into(),
+            virtuals: Box::default(),
+            release: Box::default(),
+            reason,
+            expected: None,
+            subject: None,
+            count: 0,
+            met: Vec::new(),
+            met_others: 0,
+        }
+    }
+
+    /// The objects that the point names: constants, and the code of its frames.
+    pub fn named(&self) -> impl Iterator<Item = *mut PyObject> {
+        let of_virtuals = self.virtuals.iter().flat_map(VirtualObject::parts);
+        let of_frames = self.frames.iter().flat_map(|frame| {
+            let returned = match frame.going {
+                Going::Waits(Returns::Instance(instance)) => vec![instance],
+                Going::Waits(Returns::Operator { left, right, .. }) => vec![left, right],
+                _ => Vec::new(),
+            };
+            let values = frame.locals.iter().chain(&frame.stack).copied();
+            values.chain([frame.function]).chain(returned)
+        });
+        let constants = of_virtuals.chain(of_frames).filter_map(|recovery| match recovery {
+            Recovery::Constant(object) => Some(object),
+            _ => None,
+        });
+        constants.chain(self.frames.iter().map(|frame| frame.code.cast()))
+    }
+
+    /// The reason in words, with what was expected and what was met.
+    pub fn describe(&self) -> String {
+        let mut text = self.reason.describe().to_owned();
+        if let Some(expected) = &self.expected {
+            text.push_str(": expected ");
+            text.push_str(expected);
+        }
+        if !self.met.is_empty() {
+            let names: Vec<_> = self.met.iter().map(|one| &*one.name).collect();
+            text.push_str(", met ");
+            text.push_str(&names.join(", "));
+        }
+        text
+    }
+
+    /// Notes the type of what a guard met.
+    ///
+    /// # Safety
+    /// A live object.
+    pub(super) unsafe fn note_type(&mut self, object: *mut PyObject) {
+        // SAFETY: a live type has a name.
+        let name = unsafe { CStr::from_ptr((*Py_TYPE(object)).tp_name) }.to_string_lossy();
+        if let Some(known) = self.met.iter_mut().find(|one| *one.name == *name) {
+            known.count += 1;
+        } else if self.met.len() < MET_LIMIT {
+            self.met.push(Met {
+                name: name.into(),
+                count: 1,
+            });
+        } else {
+            self.met_others += 1;
+        }
+    }
+}
