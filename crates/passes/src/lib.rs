@@ -8,6 +8,7 @@ mod cse;
 mod dce;
 mod edit;
 mod fold;
+mod interval;
 mod licm;
 mod pipeline;
 mod simplify_cfg;
