@@ -616,7 +616,6 @@ impl Parser {
                 function: function.clone(),
                 receiver: receiver.clone(),
             },
-            ("slice", [start, stop, step]) => VirtualObject::Slice([start.clone(), stop.clone(), step.clone()]),
             ("range", [start, stop, step]) => VirtualObject::Range {
                 start: start.clone(),
                 stop: stop.clone(),
@@ -627,6 +626,7 @@ impl Parser {
                 count: count.clone(),
             },
             ("zip", _) => VirtualObject::Zip(parts),
+            ("slice", [start, stop, step]) => VirtualObject::Slice([start.clone(), stop.clone(), step.clone()]),
             ("complex", [real, imaginary]) => VirtualObject::Complex {
                 real: real.clone(),
                 imaginary: imaginary.clone(),

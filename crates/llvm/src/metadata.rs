@@ -26,7 +26,7 @@ pub(crate) struct Annotations {
     access_kind: c_uint,
     weights_kind: c_uint,
     regions_root: LLVMMetadataRef,
-    regions: [Option<LLVMValueRef>; 7],
+    regions: [Option<LLVMValueRef>; 8],
 }
 
 impl Annotations {
@@ -44,7 +44,7 @@ impl Annotations {
                 access_kind: LLVMGetMDKindIDInContext(context, c"tbaa".as_ptr(), 4),
                 weights_kind: LLVMGetMDKindIDInContext(context, c"prof".as_ptr(), 4),
                 regions_root: node(context, &mut [name]),
-                regions: [None; 7],
+                regions: [None; 8],
             }
         }
     }
@@ -59,6 +59,7 @@ impl Annotations {
             Region::Any => return,
             Region::Frame => "frame",
             Region::Header => "header",
+            Region::Count => "count",
             Region::Items => "items",
             Region::Payload => "payload",
             Region::Data => "data",

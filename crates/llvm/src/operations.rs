@@ -121,6 +121,13 @@ impl Builder for LlvmBuilder<'_> {
         }
     }
 
+    fn load_volatile(&mut self, ty: Type, base: LlvmValue, offset: i32) -> LlvmValue {
+        let value = self.load_in(Region::Any, ty, base, offset);
+        // SAFETY: the load just made.
+        unsafe { LLVMSetVolatile(value.0, 1) };
+        value
+    }
+
     fn stack_slot(&mut self, bytes: u32) -> LlvmValue {
         // SAFETY: types and blocks of this function's. The entry block has no terminator yet, and nothing but slots.
         let slot = unsafe {

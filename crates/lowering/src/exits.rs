@@ -36,6 +36,8 @@ pub enum Error {
     TooManyValues(State),
     /// Objects that have not been made are parts of each other.
     CyclicVirtuals(State),
+    /// A virtual object of a kind that the runtime does not make.
+    Unsupported(State),
     /// What is to be boxed is an address.
     NotANumber(State),
     /// A function that nobody knows.
@@ -47,6 +49,7 @@ impl fmt::Display for Error {
         match self {
             Error::TooManyValues(state) => write!(f, "{state} has too many values"),
             Error::CyclicVirtuals(state) => write!(f, "virtual objects of {state} are parts of each other"),
+            Error::Unsupported(state) => write!(f, "{state} has a virtual object that is not made"),
             Error::NotANumber(state) => write!(f, "{state} wants a number where none is"),
             Error::Unresolved(name) => write!(f, "{name} is not known"),
         }
@@ -55,8 +58,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A place where the code can be left: one for each frame state.
+/// Which exit: a frame state, and the object whose last reference is given up on the way, for a `decref` that leaves.
+pub type Which = (State, Option<Value>);
+
+/// A place where the code can be left.
 pub struct Exit {
+    pub which: Which,
     pub point: Box<DeoptPoint>,
     /// What the code passes, each as a word: an int, an address, a float's bits, or 0 or 1. The order is that of the
     /// recoveries' indices.
@@ -65,7 +72,8 @@ pub struct Exit {
 
 /// All places where a function's code can be left, and what its symbols are.
 pub struct Exits {
-    by_state: Vec<Option<Exit>>,
+    all: Vec<Exit>,
+    indices: HashMap<Which, usize>,
     /// By symbol; NULL for functions.
     addresses: Vec<*const ()>,
     functions: Vec<Option<&'static RuntimeFn>>,
@@ -83,7 +91,8 @@ impl Exits {
         deoptimize: &'static RuntimeFn,
     ) -> Result<Exits, Error> {
         let mut exits = Exits {
-            by_state: function.states.iter().map(|_| None).collect(),
+            all: Vec::new(),
+            indices: HashMap::new(),
             addresses: Vec::new(),
             functions: Vec::new(),
             instructions: resolver.instructions(),
@@ -108,14 +117,13 @@ impl Exits {
                 {
                     return Err(Error::Unresolved(function.symbols[symbol.index()].name.clone()));
                 }
-                if let Some(state) = inst.state
-                    && exits.by_state[state.0 as usize].is_none()
-                {
-                    let exit = Translation::new(function, state, resolver, &exits.addresses).exit(owner)?;
-                    exits.by_state[state.0 as usize] = Some(exit);
-                }
-                if let Some(state) = inst.state {
-                    exits.note_subject(function, state, inst);
+                if let Some(which) = which(inst) {
+                    if !exits.indices.contains_key(&which) {
+                        let translation = Translation::new(function, which, resolver, &exits.addresses);
+                        exits.indices.insert(which, exits.all.len());
+                        exits.all.push(translation.exit(owner)?);
+                    }
+                    exits.note_subject(function, which, inst);
                 }
             }
         }
@@ -124,10 +132,8 @@ impl Exits {
 
     /// Has the exit of a guard of an object's type say which type was expected, and which word the object is, if the
     /// state has it anyway (it may be gone if not).
-    fn note_subject(&mut self, function: &Function, state: State, inst: &ir::InstData) {
-        let Some(exit) = &mut self.by_state[state.0 as usize] else {
-            return;
-        };
+    fn note_subject(&mut self, function: &Function, which: Which, inst: &ir::InstData) {
+        let exit = &mut self.all[self.indices[&which]];
         if exit.point.reason != DeoptReason::Type || inst.op != Op::Guard || exit.point.expected.is_some() {
             return;
         }
@@ -141,24 +147,23 @@ impl Exits {
         }
     }
 
-    /// The exit with this frame state, if there is one.
-    pub fn get(&self, state: State) -> Option<&Exit> {
-        self.by_state[state.0 as usize].as_ref()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (State, &Exit)> {
-        let numbered = self.by_state.iter().enumerate();
-        numbered.filter_map(|(index, exit)| Some((State(index as u32), exit.as_ref()?)))
+    /// The exits of what can be reached.
+    pub fn iter(&self) -> impl Iterator<Item = &Exit> {
+        self.all.iter()
     }
 
     /// The points, which must live as long as the code.
     pub fn into_points(self) -> Vec<Box<DeoptPoint>> {
-        self.by_state.into_iter().flatten().map(|exit| exit.point).collect()
+        self.all.into_iter().map(|exit| exit.point).collect()
+    }
+
+    pub(crate) fn get(&self, which: Which) -> &Exit {
+        &self.all[self.indices[&which]]
     }
 
     /// The most words that are passed at one exit.
     pub(crate) fn most_words(&self) -> usize {
-        self.iter().map(|(_, exit)| exit.words.len()).max().unwrap_or(0)
+        self.iter().map(|exit| exit.words.len()).max().unwrap_or(0)
     }
 
     pub(crate) fn deoptimize(&self) -> &'static RuntimeFn {
@@ -179,10 +184,16 @@ impl Exits {
     }
 }
 
+/// The exit that an instruction may take.
+pub(crate) fn which(inst: &ir::InstData) -> Option<Which> {
+    let given_up = (inst.op == Op::Decref).then(|| inst.args[0]);
+    Some((inst.state?, given_up))
+}
+
 /// A frame state on its way to being a [`DeoptPoint`].
 struct Translation<'a> {
     function: &'a Function,
-    number: State,
+    which: Which,
     state: &'a ir::FrameState,
     resolver: &'a dyn Resolver,
     addresses: &'a [*const ()],
@@ -195,14 +206,14 @@ struct Translation<'a> {
 impl<'a> Translation<'a> {
     fn new(
         function: &'a Function,
-        number: State,
+        which: Which,
         resolver: &'a dyn Resolver,
         addresses: &'a [*const ()],
     ) -> Translation<'a> {
-        let state = &function.states[number.0 as usize];
+        let state = &function.states[which.0.0 as usize];
         Translation {
             function,
-            number,
+            which,
             state,
             resolver,
             addresses,
@@ -236,12 +247,15 @@ impl<'a> Translation<'a> {
                 stack: self.recoveries(&frame.stack)?,
             });
         }
-        let release = self.state.release.iter().map(|&value| self.word(value));
+        let given_up = self.which.1;
+        let release = self.state.release.iter().copied().chain(given_up);
+        let release = release.map(|value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
         point.virtuals = virtuals.into();
         point.release = release;
         Ok(Exit {
+            which: self.which,
             point: Box::new(point),
             words: self.words,
         })
@@ -265,7 +279,7 @@ impl<'a> Translation<'a> {
                 }
             }
             if order.len() == before {
-                return Err(Error::CyclicVirtuals(self.number));
+                return Err(Error::CyclicVirtuals(self.which.0));
             }
         }
         Ok(order)
@@ -280,6 +294,13 @@ impl<'a> Translation<'a> {
                 stop: self.recovery(stop)?,
                 step: self.recovery(step)?,
             },
+            ir::VirtualObject::Enumerate { iterator, count } => VirtualObject::Enumerate {
+                iterator: self.recovery(iterator)?,
+                count: self.recovery(count)?,
+            },
+            ir::VirtualObject::Range { .. } | ir::VirtualObject::Zip(_) => {
+                return Err(Error::Unsupported(self.which.0));
+            }
             ir::VirtualObject::ListIterator { list, index } => VirtualObject::SequenceIterator {
                 of: IteratorOf::List,
                 sequence: self.recovery(list)?,
@@ -323,7 +344,7 @@ impl<'a> Translation<'a> {
                     Type::Int => Recovery::Int(index),
                     Type::Float => Recovery::Float(index),
                     Type::Bool => Recovery::Bool(index),
-                    Type::Object | Type::Pointer => return Err(Error::NotANumber(self.number)),
+                    Type::Object | Type::Pointer => return Err(Error::NotANumber(self.which.0)),
                 }
             }
             ir::Recovery::Owned(value) => Recovery::Owned(self.word(value)?),
@@ -340,7 +361,7 @@ impl<'a> Translation<'a> {
         if let Some(&index) = self.indices.get(&value) {
             return Ok(index);
         }
-        let index = u16::try_from(self.words.len()).map_err(|_| Error::TooManyValues(self.number))?;
+        let index = u16::try_from(self.words.len()).map_err(|_| Error::TooManyValues(self.which.0))?;
         self.words.push(value);
         self.indices.insert(value, index);
         Ok(index)

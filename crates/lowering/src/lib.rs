@@ -14,5 +14,5 @@ mod memory;
 mod numbers;
 mod objects;
 
-pub use exits::{Error, Exit, Exits, Resolver};
+pub use exits::{Error, Exit, Exits, Resolver, Which};
 pub use lower::{SIGNATURE, lower};

@@ -1,10 +1,11 @@
 //! The function: blocks, values, control flow, exits.
 
-use crate::exits::Exits;
+use crate::exits::{Exits, Which, which};
 use justjit_builder::{Builder, IntCond, IntOp, Region, Signature, Type as Width};
-use justjit_ir::{self as ir, BlockCall, Flow, Function, Imm, InstData, Op, State, Type, Value};
+use justjit_ir::{self as ir, BlockCall, Flow, Function, Imm, InstData, Op, Type, Value};
 use justjit_runtime::layout::{Frame, ThreadState};
 use justjit_runtime::thread::Thread;
+use std::collections::HashMap;
 use std::mem::offset_of;
 
 /// Of the code: thread, frame, the entry's number; gives the body's result.
@@ -34,7 +35,7 @@ pub fn lower<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
         int_word: None,
         values: vec![None; function.values.len()],
         blocks: vec![None; function.blocks.len()],
-        leaving: vec![None; function.states.len()],
+        leaving: HashMap::new(),
         pending: Vec::new(),
         deaths: Vec::new(),
         position: None,
@@ -65,10 +66,10 @@ pub(crate) struct Lowering<'a, B: Builder> {
     pub int_word: Option<B::Value>,
     values: Vec<Option<B::Value>>,
     blocks: Vec<Option<B::Block>>,
-    /// By state: the block that leaves the code.
-    leaving: Vec<Option<B::Block>>,
-    /// States whose blocks have no code yet.
-    pending: Vec<State>,
+    /// The blocks that leave the code.
+    leaving: HashMap<Which, B::Block>,
+    /// Exits whose blocks have no code yet.
+    pending: Vec<Which>,
     /// Where an object is ended, and where it goes on: written at the end of the block.
     pub deaths: Vec<Death<B::Value, B::Block>>,
     position: Option<u32>,
@@ -79,6 +80,8 @@ pub(crate) struct Death<V, B> {
     pub block: B,
     pub object: V,
     pub next: B,
+    /// Where the code is left if Python code may run; `None` for numbers.
+    pub exit: Option<B>,
 }
 
 impl<B: Builder> Lowering<'_, B> {
@@ -183,6 +186,7 @@ impl<B: Builder> Lowering<'_, B> {
             | Op::IntAdd
             | Op::IntSub
             | Op::IntMul
+            | Op::IntAddWrapping
             | Op::IntAddChecked
             | Op::IntSubChecked
             | Op::IntMulChecked
@@ -227,6 +231,7 @@ impl<B: Builder> Lowering<'_, B> {
             | Op::Same
             | Op::IsNull
             | Op::HasType
+            | Op::AddressOf
             | Op::UnboxInt
             | Op::UnboxFloat
             | Op::BoxInt
@@ -238,8 +243,7 @@ impl<B: Builder> Lowering<'_, B> {
                 None
             }
             Op::Decref | Op::DecrefNumber => {
-                let object = arg(0);
-                self.decref(object);
+                self.decref(inst);
                 None
             }
 
@@ -256,11 +260,11 @@ impl<B: Builder> Lowering<'_, B> {
             Op::Call => self.call_inst(inst),
             Op::Guard => {
                 let condition = arg(0);
-                self.leave_unless(condition, inst.state);
+                self.leave_unless(condition, inst);
                 None
             }
             Op::Safepoint => {
-                self.safepoint(inst.state);
+                self.safepoint(inst);
                 None
             }
             Op::Locate => {
@@ -270,7 +274,7 @@ impl<B: Builder> Lowering<'_, B> {
                 self.b.store_in(Region::Frame, address, self.frame, field);
                 None
             }
-            Op::Arrive => None,
+            Op::Arrive | Op::TakeOver | Op::HandOver => None,
 
             Op::Jump => {
                 let (block, args) = self.target(&inst.targets[0]);
@@ -291,7 +295,7 @@ impl<B: Builder> Lowering<'_, B> {
                 None
             }
             Op::Deopt => {
-                let exit = self.leaving_block(inst.state);
+                let exit = self.leaving_block(inst);
                 self.b.jump(exit, &[]);
                 None
             }
@@ -299,40 +303,40 @@ impl<B: Builder> Lowering<'_, B> {
     }
 
     /// Leaves where somebody wants attention.
-    fn safepoint(&mut self, state: Option<State>) {
+    fn safepoint(&mut self, inst: &InstData) {
         let tstate = self.tstate.expect("loaded where there are safepoints");
         let offset = offset_of!(ThreadState, eval_breaker) as i32;
         let breaker = self.b.load_volatile(Width::I64, tstate, offset);
         let offset = offset_of!(Thread, expected_breaker) as i32;
         let expected = self.b.load_in(Region::Any, Width::I64, self.thread, offset);
         let calm = self.b.compare(IntCond::Eq, breaker, expected);
-        self.leave_unless(calm, state);
+        self.leave_unless(calm, inst);
     }
 
     // ---- exits -----------------------------------------------------------------------------------------------
 
-    /// Leaves the code with this state when the condition is 0.
-    pub fn leave_unless(&mut self, condition: B::Value, state: Option<State>) {
-        let exit = self.leaving_block(state);
+    /// Leaves the code as the instruction says when the condition is 0.
+    pub fn leave_unless(&mut self, condition: B::Value, inst: &InstData) {
+        let exit = self.leaving_block(inst);
         self.b.branch_unless(condition, exit, &[]);
     }
 
-    /// Leaves the code with this state when the condition is not 0.
-    pub fn leave_if(&mut self, condition: B::Value, state: Option<State>) {
-        let exit = self.leaving_block(state);
+    /// Leaves the code as the instruction says when the condition is not 0.
+    pub fn leave_if(&mut self, condition: B::Value, inst: &InstData) {
+        let exit = self.leaving_block(inst);
         self.b.branch_if(condition, exit, &[]);
     }
 
-    /// The block that leaves the code with this state. What the state refers to dominates every instruction that has it,
-    /// so it dominates a block that only those jump to.
-    fn leaving_block(&mut self, state: Option<State>) -> B::Block {
-        let state = state.expect("what leaves the code has a state");
-        if let Some(block) = self.leaving[state.0 as usize] {
+    /// The block that leaves the code as the instruction says, shared by all that leave alike. What a state refers to
+    /// dominates every instruction that has it, so it dominates a block that only those jump to.
+    pub fn leaving_block(&mut self, inst: &InstData) -> B::Block {
+        let which = which(inst).expect("what leaves the code has a state");
+        if let Some(&block) = self.leaving.get(&which) {
             return block;
         }
         let block = self.cold_block();
-        self.leaving[state.0 as usize] = Some(block);
-        self.pending.push(state);
+        self.leaving.insert(which, block);
+        self.pending.push(which);
         block
     }
 
@@ -343,10 +347,9 @@ impl<B: Builder> Lowering<'_, B> {
         }
         let common = self.cold_block();
         let point = self.b.block_param(common, Width::I64);
-        for state in std::mem::take(&mut self.pending) {
-            let block = self.leaving[state.0 as usize].expect("made when it was noted");
-            self.b.switch_to(block);
-            let exit = self.exits.get(state).expect("every state in use has an exit");
+        for which in std::mem::take(&mut self.pending) {
+            self.b.switch_to(self.leaving[&which]);
+            let exit = self.exits.get(which);
             for (index, &word) in exit.words.iter().enumerate() {
                 let word = self.word(word);
                 let slot = self.words.expect("there are values to pass");

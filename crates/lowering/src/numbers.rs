@@ -2,7 +2,7 @@
 
 use crate::lower::{Lowering, wrong};
 use justjit_builder::{Builder, FloatOp, FloatUnary, IntCond, IntOp, OverflowOp, Type as Width};
-use justjit_ir::{Imm, InstData, Op, State, Value};
+use justjit_ir::{Imm, InstData, Op, Value};
 
 impl<B: Builder> Lowering<'_, B> {
     pub fn int_inst(&mut self, inst: &InstData) -> B::Value {
@@ -16,19 +16,19 @@ impl<B: Builder> Lowering<'_, B> {
         let right = inst.args[1];
         let b = self.value(right);
         match inst.op {
-            Op::IntAdd => self.b.int_op(IntOp::Add, a, b),
+            Op::IntAdd | Op::IntAddWrapping => self.b.int_op(IntOp::Add, a, b),
             Op::IntSub => self.b.int_op(IntOp::Sub, a, b),
             Op::IntMul => self.b.int_op(IntOp::Mul, a, b),
-            Op::IntAddChecked => self.checked(OverflowOp::Add, a, b, inst.state),
-            Op::IntSubChecked => self.checked(OverflowOp::Sub, a, b, inst.state),
-            Op::IntMulChecked => self.checked(OverflowOp::Mul, a, b, inst.state),
+            Op::IntAddChecked => self.checked(OverflowOp::Add, a, b, inst),
+            Op::IntSubChecked => self.checked(OverflowOp::Sub, a, b, inst),
+            Op::IntMulChecked => self.checked(OverflowOp::Mul, a, b, inst),
             Op::IntFloorDiv => self.floor_div(a, b, right),
             Op::IntMod => self.floor_mod(a, b, right),
             Op::IntAnd => self.b.int_op(IntOp::And, a, b),
             Op::IntOr => self.b.int_op(IntOp::Or, a, b),
             Op::IntXor => self.b.int_op(IntOp::Xor, a, b),
             Op::IntShl => self.b.int_op(IntOp::Shl, a, b),
-            Op::IntShlChecked => self.shift_left(a, b, right, inst.state),
+            Op::IntShlChecked => self.shift_left(a, b, right, inst),
             Op::IntShr => {
                 let count = match self.constant(right) {
                     Some(count) => self.int(count.min(63)),
@@ -58,9 +58,9 @@ impl<B: Builder> Lowering<'_, B> {
         }
     }
 
-    fn checked(&mut self, op: OverflowOp, a: B::Value, b: B::Value, state: Option<State>) -> B::Value {
+    fn checked(&mut self, op: OverflowOp, a: B::Value, b: B::Value, inst: &InstData) -> B::Value {
         let (result, overflow) = self.b.overflow_op(op, a, b);
-        self.leave_if(overflow, state);
+        self.leave_if(overflow, inst);
         result
     }
 
@@ -123,15 +123,15 @@ impl<B: Builder> Lowering<'_, B> {
         }
     }
 
-    fn shift_left(&mut self, a: B::Value, b: B::Value, count: Value, state: Option<State>) -> B::Value {
+    fn shift_left(&mut self, a: B::Value, b: B::Value, count: Value, inst: &InstData) -> B::Value {
         if !self.constant(count).is_some_and(|count| (0..=63).contains(&count)) {
             let fits = self.b.compare_const(IntCond::UnsignedLe, b, 63);
-            self.leave_unless(fits, state);
+            self.leave_unless(fits, inst);
         }
         let shifted = self.b.int_op(IntOp::Shl, a, b);
         let back = self.b.int_op(IntOp::ShrSigned, shifted, b);
         let same = self.b.compare(IntCond::Eq, back, a);
-        self.leave_unless(same, state);
+        self.leave_unless(same, inst);
         shifted
     }
 

@@ -2,7 +2,8 @@
 
 use crate::lower::{Death, Lowering, wrong};
 use justjit_builder::{Builder, IntCond, IntOp, Region, Type as Width};
-use justjit_ir::{Imm, InstData, Op, State};
+use justjit_ir::{Imm, InstData, Op};
+use justjit_runtime::ending::END_QUIETLY;
 use justjit_runtime::layout::offset;
 use justjit_runtime::numbers::{DEALLOCATE, INT_WORD, MAKE_FLOAT, MAKE_INT};
 use pyo3_ffi::{Py_False, Py_True};
@@ -30,7 +31,8 @@ impl<B: Builder> Lowering<'_, B> {
                 let expected = self.symbol(symbol);
                 self.b.compare(IntCond::Eq, actual, expected)
             }
-            Op::UnboxInt => self.unbox_int(a, inst.state),
+            Op::AddressOf => a,
+            Op::UnboxInt => self.unbox_int(a, inst),
             Op::UnboxFloat => self.b.load_in(Region::Payload, Width::F64, a, offset::FLOAT_VALUE),
             Op::BoxInt => self.b.call_value(&MAKE_INT, &[a]),
             Op::BoxFloat => self.b.call_value(&MAKE_FLOAT, &[a]),
@@ -46,7 +48,7 @@ impl<B: Builder> Lowering<'_, B> {
     }
 
     /// The value of an exact int: here if it has at most one digit, else by the runtime.
-    fn unbox_int(&mut self, object: B::Value, state: Option<State>) -> B::Value {
+    fn unbox_int(&mut self, object: B::Value, inst: &InstData) -> B::Value {
         let join = self.b.create_block();
         let result = self.b.block_param(join, Width::I64);
         let compact = self.b.create_block();
@@ -68,7 +70,7 @@ impl<B: Builder> Lowering<'_, B> {
         self.b.switch_to(wide);
         let word = self.int_word.expect("made where ints are taken out of objects");
         let fits = self.b.call_value(&INT_WORD, &[object, word]);
-        self.leave_unless(fits, state);
+        self.leave_unless(fits, inst);
         let value = self.b.load_in(Region::Stack, Width::I64, word, 0);
         self.b.jump(join, &[value]);
 
@@ -85,7 +87,8 @@ impl<B: Builder> Lowering<'_, B> {
     }
 
     /// Gives a reference up. Immortal objects keep their count: it is negative as 32 bits.
-    pub fn decref(&mut self, object: B::Value) {
+    pub fn decref(&mut self, inst: &InstData) {
+        let object = self.value(inst.args[0]);
         let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
         let immortal = self.b.int_op_const(IntOp::ShrUnsigned, count, 31);
         let less = self.b.int_op_const(IntOp::Sub, count, 1);
@@ -94,16 +97,31 @@ impl<B: Builder> Lowering<'_, B> {
         let next = self.b.create_block();
         let block = self.cold_block();
         self.b.branch(updated, (next, &[]), (block, &[]));
-        self.deaths.push(Death { block, object, next });
+        let exit = (inst.op == Op::Decref).then(|| self.leaving_block(inst));
+        self.deaths.push(Death {
+            block,
+            object,
+            next,
+            exit,
+        });
         self.b.switch_to(next);
     }
 
-    /// Writes the blocks in which objects end.
+    /// Writes the blocks in which objects end. Where that may run Python code, the code is left instead: then there are
+    /// frames, which give the reference up.
     pub fn finish_deaths(&mut self) {
         for death in std::mem::take(&mut self.deaths) {
             self.b.switch_to(death.block);
-            self.b.call(&DEALLOCATE, &[death.object]);
-            self.b.jump(death.next, &[]);
+            match death.exit {
+                None => {
+                    self.b.call(&DEALLOCATE, &[death.object]);
+                    self.b.jump(death.next, &[]);
+                }
+                Some(exit) => {
+                    let ended = self.b.call_value(&END_QUIETLY, &[self.thread, death.object]);
+                    self.b.branch(ended, (death.next, &[]), (exit, &[]));
+                }
+            }
         }
     }
 }

@@ -59,7 +59,9 @@ impl Builder<'_> {
         let result = match kinds {
             (a, b) if is_int(a) && is_int(b) => self.int_operator(op, &left, &right, kinds),
             (a, b) if is_real(a) && is_real(b) => self.float_operator(op, &left, &right),
-            (a, b) if (a == Kind::Complex && (b == Kind::Complex || is_real(b))) || (b == Kind::Complex && is_real(a)) => {
+            (a, b)
+                if (a == Kind::Complex && (b == Kind::Complex || is_real(b))) || (b == Kind::Complex && is_real(a)) =>
+            {
                 self.complex_operator(op, &left, &right)
             }
             _ => None,

@@ -469,7 +469,11 @@ impl<'a> Builder<'a> {
                 }
             });
             let locals = locals.collect();
-            let stack = frame.stack.iter().map(|item| self.recovery(item, &mut virtuals)).collect();
+            let stack = frame
+                .stack
+                .iter()
+                .map(|item| self.recovery(item, &mut virtuals))
+                .collect();
             let info = &self.codes[frame.code];
             recovered.push(FrameRecovery {
                 code: info.symbol,

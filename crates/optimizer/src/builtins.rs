@@ -1,9 +1,9 @@
 //! Builtins that are known: `len`, `range`, `abs`, `math.sqrt` and their like.
 
 use crate::Builtin;
+use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Iterator, Kind};
-use crate::arithmetic::constant_int;
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Effect, Op, Reason, Type, Value};
 use justjit_runtime::optimized;
@@ -78,9 +78,7 @@ impl Builder<'_> {
             (Builtin::Math(function), [item]) if is_int(kinds[0]) || kinds[0] == Kind::Float => {
                 self.math_of(function, item)
             }
-            (Builtin::Math2(function), [a, b])
-                if kinds.iter().all(|&kind| is_int(kind) || kind == Kind::Float) =>
-            {
+            (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_int(kind) || kind == Kind::Float) => {
                 let a = self.as_float(a);
                 let b = self.as_float(b);
                 let value = self.compute(function, &[a, b], Type::Float);
@@ -98,7 +96,11 @@ impl Builder<'_> {
         // What became part of the result is not given up.
         if !matches!(builtin, Builtin::Enumerate | Builtin::Zip) {
             for (item, kind) in args.iter().zip(kinds) {
-                let kind = if item.kind() == Kind::Unknown { Kind::Unknown } else { kind };
+                let kind = if item.kind() == Kind::Unknown {
+                    Kind::Unknown
+                } else {
+                    kind
+                };
                 self.release_known(item.clone(), kind);
             }
         }
@@ -216,11 +218,7 @@ impl Builder<'_> {
         match kinds {
             (Kind::Int, Kind::Int) => {
                 let (a, b) = (self.as_int(a), self.as_int(b));
-                let cond = if greatest {
-                    IntCond::SignedGt
-                } else {
-                    IntCond::SignedLt
-                };
+                let cond = if greatest { IntCond::SignedGt } else { IntCond::SignedLt };
                 let second = self.int_compare(cond, b, a);
                 Some(Item::Int(self.op(Op::Select, &[second, b, a])))
             }

@@ -73,12 +73,7 @@ impl Builder<'_> {
         let count = self.int(count);
         let thread = self.thread;
         let result = match names {
-            Some(names) => self.unknown_call(
-                &CALL_KW,
-                &[thread, site, array, count, names],
-                Type::Object,
-                Vec::new(),
-            ),
+            Some(names) => self.unknown_call(&CALL_KW, &[thread, site, array, count, names], Type::Object, Vec::new()),
             None => self.unknown_call(&CALL, &[thread, site, array, count], Type::Object, Vec::new()),
         };
         self.raise_if_null(result);

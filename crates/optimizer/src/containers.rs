@@ -1,8 +1,8 @@
 //! Subscripts, lists, tuples.
 
+use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object};
-use crate::arithmetic::constant_int;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::layout::offset;
@@ -41,8 +41,10 @@ impl Builder<'_> {
             return Ok(());
         }
         let kinds = (self.likely_kind(&container, 0), self.likely_kind(&key, 1));
-        if let (Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Other(_), Kind::Int | Kind::Bool) =
-            kinds
+        if let (
+            Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Other(_),
+            Kind::Int | Kind::Bool,
+        ) = kinds
             && !self.is_widened(Reason::Overflow)
             && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
         {
@@ -81,7 +83,12 @@ impl Builder<'_> {
                         let place = (optimized::BYTES_ITEMS, 1);
                         self.load_item(Type::Int, byte, object.value, index, place, ir_region::DATA)
                     } else {
-                        let start = self.load(Type::Pointer, object.value, optimized::BYTEARRAY_START, ir_region::HEADER);
+                        let start = self.load(
+                            Type::Pointer,
+                            object.value,
+                            optimized::BYTEARRAY_START,
+                            ir_region::HEADER,
+                        );
                         self.load_item(Type::Int, byte, start, index, (0, 1), ir_region::DATA)
                     };
                     Some(Item::Int(value))
@@ -205,7 +212,12 @@ impl Builder<'_> {
         let limit = self.int(256);
         let fine = self.int_compare(IntCond::UnsignedLt, byte, limit);
         self.guard(fine, Reason::Domain);
-        let start = self.load(Type::Pointer, array.value, optimized::BYTEARRAY_START, ir_region::HEADER);
+        let start = self.load(
+            Type::Pointer,
+            array.value,
+            optimized::BYTEARRAY_START,
+            ir_region::HEADER,
+        );
         self.store_item(byte, Width::I8, start, index, (0, 1), ir_region::DATA);
         self.release_known(value.clone(), Kind::Int);
         Ok(true)
@@ -317,7 +329,12 @@ impl Builder<'_> {
         let value = self.owned_object(value)?;
         // No Python code runs, and there is an exception only when memory ends.
         let status = self
-            .call(&optimized::APPEND, &[list, value], Some(Type::Int), (Effect::Any, false))
+            .call(
+                &optimized::APPEND,
+                &[list, value],
+                Some(Type::Int),
+                (Effect::Any, false),
+            )
             .expect("a result");
         self.specialized += 1;
         self.raise_if_negative(status);

@@ -305,10 +305,7 @@ impl Builder<'_> {
     pub fn borrow_object(&mut self, item: Item) -> Done<(Value, Item)> {
         Ok(match item {
             Item::Object(object) => (object.value, item),
-            Item::Constant(constant) => (
-                self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
-                item,
-            ),
+            Item::Constant(constant) => (self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)), item),
             Item::Bool(value) => {
                 let object = self.op(Op::BoxBool, &[value]);
                 (object, item)

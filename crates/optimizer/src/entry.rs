@@ -230,7 +230,12 @@ impl Builder<'_> {
         for at in 0..depth {
             // SAFETY: the frame has this slot.
             let now = unsafe { layout::Frame::slot(frame, count + at).read() };
-            let value = self.load(Type::Object, self.frame_pointer, slot_offset(count + at), ir_region::FRAME);
+            let value = self.load(
+                Type::Object,
+                self.frame_pointer,
+                slot_offset(count + at),
+                ir_region::FRAME,
+            );
             // SAFETY: a live object, or NULL.
             let kind = unsafe {
                 if now.is_null() {
@@ -256,8 +261,10 @@ impl Builder<'_> {
                 let wanted = std::mem::replace(&mut object.kind, Kind::Unknown);
                 let numeric = matches!(object.owner, Owner::Slot(slot)
                     if self.codes[0].uses.numeric_locals[slot as usize]);
-                let useful = matches!(wanted, Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str)
-                    || matches!(wanted, Kind::Other(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                let useful = matches!(
+                    wanted,
+                    Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
+                ) || matches!(wanted, Kind::Other(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
                 if !useful {
                     continue;
                 }
@@ -275,7 +282,12 @@ impl Builder<'_> {
             let item = match kind {
                 Kind::RangeIterator => {
                     // SAFETY: the type has been looked at.
-                    let step = unsafe { now.cast::<u8>().add(offset::RANGEITER_STEP as usize).cast::<i64>().read() };
+                    let step = unsafe {
+                        now.cast::<u8>()
+                            .add(offset::RANGEITER_STEP as usize)
+                            .cast::<i64>()
+                            .read()
+                    };
                     self.sole(value, Kind::RangeIterator, baseline);
                     let next = self.load(Type::Int, value, offset::RANGEITER_START, ir_region::ANY);
                     let by = self.load(Type::Int, value, offset::RANGEITER_STEP, ir_region::ANY);

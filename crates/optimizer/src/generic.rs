@@ -123,12 +123,7 @@ impl Builder<'_> {
         let (values, operands) = self.as_objects(vec![left, right])?;
         self.begin_unknown()?;
         let op = self.int(op);
-        let status = self.unknown_call(
-            &numbers::COMPARE_BOOL,
-            &[op, values[0], values[1]],
-            Type::Int,
-            operands,
-        );
+        let status = self.unknown_call(&numbers::COMPARE_BOOL, &[op, values[0], values[1]], Type::Int, operands);
         self.raise_if_negative(status);
         self.push_status(status);
         Ok(())

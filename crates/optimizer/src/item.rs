@@ -33,7 +33,14 @@ impl Kind {
     pub fn ends_quietly(self) -> bool {
         matches!(
             self,
-            Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Complex | Kind::Str | Kind::Bytes | Kind::RangeIterator
+            Kind::None
+                | Kind::Bool
+                | Kind::Int
+                | Kind::Float
+                | Kind::Complex
+                | Kind::Str
+                | Kind::Bytes
+                | Kind::RangeIterator
         )
     }
 }
@@ -78,11 +85,23 @@ pub struct Constant {
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Iterator {
     /// Of a range with a step that is known.
-    Range { next: Value, stop: Value, step: i64 },
+    Range {
+        next: Value,
+        stop: Value,
+        step: i64,
+    },
     /// Over a list or tuple, which the item owns like any other.
-    Sequence { sequence: Box<Item>, index: Value },
-    Enumerate { inner: Box<Item>, count: Value },
-    Zip { inner: Vec<Item> },
+    Sequence {
+        sequence: Box<Item>,
+        index: Value,
+    },
+    Enumerate {
+        inner: Box<Item>,
+        count: Value,
+    },
+    Zip {
+        inner: Vec<Item>,
+    },
 }
 
 /// An abstract value.
@@ -99,7 +118,11 @@ pub enum Item {
     /// A tuple that has not been made; the items' references are its own.
     Tuple(Vec<Item>),
     /// `range(start, stop, step)`, which has not been made.
-    Range { start: Value, stop: Value, step: i64 },
+    Range {
+        start: Value,
+        stop: Value,
+        step: i64,
+    },
     Iterator(Iterator),
     /// A slice of three items.
     Slice(Box<[Item; 3]>),

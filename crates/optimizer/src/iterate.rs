@@ -184,7 +184,10 @@ impl Builder<'_> {
         let unpack = self.index + 1;
         let info = self.info();
         let instructions = &info.decoded.instructions;
-        if instructions.get(unpack).is_none_or(|one| one.opcode != Opcode::UnpackSequence) {
+        if instructions
+            .get(unpack)
+            .is_none_or(|one| one.opcode != Opcode::UnpackSequence)
+        {
             return vec![(Kind::Unknown, false); count];
         }
         // The first item is stored first.
@@ -306,7 +309,10 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        if matches!(kind, Kind::Int | Kind::Float | Kind::Bool | Kind::Str | Kind::List | Kind::Tuple) {
+        if matches!(
+            kind,
+            Kind::Int | Kind::Float | Kind::Bool | Kind::Str | Kind::List | Kind::Tuple
+        ) {
             self.expect(&object, kind);
             self.effect(Op::Incref, &[value], Imm::None);
             return Ok(Item::owned(value, kind));

@@ -201,7 +201,11 @@ impl Builder<'_> {
                     self.release_known(receiver, kind);
                     return Ok(());
                 }
-                Finds::OfClass { object: found, is_method, .. } if is_method == (arg & 1 != 0) => {
+                Finds::OfClass {
+                    object: found,
+                    is_method,
+                    ..
+                } if is_method == (arg & 1 != 0) => {
                     self.expect(&object, kind);
                     self.expect_shape(object.value, kind, &shape);
                     let item = self.constant_item(found);

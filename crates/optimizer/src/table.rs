@@ -143,7 +143,10 @@ impl Builder<'_> {
     /// The present instruction's jump target: an instruction index.
     pub fn target(&self) -> usize {
         let target = self.at.jump_destination().expect("a jump");
-        self.info().decoded.index_at(target).expect("decoding has checked targets")
+        self.info()
+            .decoded
+            .index_at(target)
+            .expect("decoding has checked targets")
     }
 
     /// Builds again without what is inlined here.
@@ -349,8 +352,7 @@ impl Builder<'_> {
     pub fn raise_unless(&mut self, fine: justjit_ir::Value) {
         let state = self.state_raising();
         debug_assert_eq!(self.f.states[state.0 as usize].going, Going::Raise);
-        self.f
-            .append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
+        self.f.append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
     }
 
     /// An int that is less than 0 says that an exception has been raised.

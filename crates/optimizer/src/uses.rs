@@ -78,7 +78,12 @@ fn is_numeric(function: &Function, index: usize, depth: usize, numeric_locals: &
         // A loop's item is in the next block.
         return function.instructions[index].opcode == Opcode::ForIter
             && index + 1 < function.instructions.len()
-            && consumed(function, index + 1, usize::from(function.instructions[index].depth.unwrap_or(0)), numeric_locals);
+            && consumed(
+                function,
+                index + 1,
+                usize::from(function.instructions[index].depth.unwrap_or(0)),
+                numeric_locals,
+            );
     };
     consumed(function, index + 1, usize::from(after) - 1 - depth, numeric_locals)
 }

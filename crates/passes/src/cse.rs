@@ -276,7 +276,14 @@ impl Cse<'_> {
         };
         let commutes = matches!(
             data.op,
-            Op::IntAdd | Op::IntMul | Op::IntAddChecked | Op::IntMulChecked | Op::IntAnd | Op::IntOr | Op::IntXor
+            Op::IntAdd
+                | Op::IntAddWrapping
+                | Op::IntMul
+                | Op::IntAddChecked
+                | Op::IntMulChecked
+                | Op::IntAnd
+                | Op::IntOr
+                | Op::IntXor
         ) || matches!(data.op, Op::BoolAnd | Op::BoolOr | Op::BoolXor | Op::Same);
         if commutes {
             args.sort_unstable();

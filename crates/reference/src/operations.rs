@@ -73,6 +73,10 @@ impl Builder for ReferenceBuilder {
         self.value(ty, Operation::Load(region, base.0, offset))
     }
 
+    fn load_volatile(&mut self, ty: Type, base: Value, offset: i32) -> Value {
+        self.load(ty, base, offset)
+    }
+
     fn store_in(&mut self, region: Region, value: Value, base: Value, offset: i32) {
         self.expect_type(base, Type::I64, "a store");
         self.effect(Operation::Store(region, value.0, base.0, offset));

@@ -236,8 +236,8 @@ pub unsafe fn newest_of(
 ) -> *mut Version {
     // SAFETY: versions are live as long as the state has them.
     unsafe {
-        let mut versions = (&(*state).versions).iter().rev().copied();
-        let found = versions.find(|&version| {
+        let versions = &(*state).versions;
+        let found = versions.iter().rev().copied().find(|&version| {
             let version = &*version;
             version.valid && version.globals == globals && version.builtins == builtins && suits(version)
         });
@@ -294,8 +294,11 @@ pub unsafe fn replace_entry(function: *mut PyObject, version: *mut Version) -> *
 unsafe fn baseline_count(state: *mut CodeState) -> usize {
     // SAFETY: versions are live as long as the state has them.
     unsafe {
-        let versions = (&(*state).versions).iter();
-        versions.filter(|&&version| (*version).tier == Tier::Baseline).count()
+        let versions = &(*state).versions;
+        versions
+            .iter()
+            .filter(|&&version| (*version).tier == Tier::Baseline)
+            .count()
     }
 }
 
@@ -659,6 +662,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
         match event {
             function_event::CREATE if hooks.hook_new => hook(function),
             function_event::MODIFY_CODE => {
+                crate::bets::fire(function.cast_const().cast());
                 if is_hooked(function) {
                     // A frame that runs the old code borrows it.
                     let code = (*function.cast::<Function>()).func_code;

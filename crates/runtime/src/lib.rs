@@ -7,11 +7,13 @@
 
 pub mod api;
 pub mod attributes;
+pub mod bets;
 pub mod binding;
 pub mod builtins;
 pub mod call;
 pub mod construct;
 pub mod deopt;
+pub mod ending;
 pub mod fast;
 pub mod feedback;
 pub mod frame;
@@ -47,6 +49,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
     unsafe {
         names::initialize()?;
         numbers::initialize()?;
+        ending::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
         special::initialize()?;

@@ -8,9 +8,10 @@ use justjit_builder::{Builder, FloatCond, FloatOp, FloatUnary, IntCond, IntOp, O
 /// Memory that the functions work on, in words of eight bytes; [`WORDS`] for each class.
 pub const SCRATCH_WORDS: usize = WORDS * REGIONS.len();
 const WORDS: usize = 8;
-const REGIONS: [Region; 5] = [
+const REGIONS: [Region; 6] = [
     Region::Frame,
     Region::Header,
+    Region::Count,
     Region::Items,
     Region::Payload,
     Region::Data,

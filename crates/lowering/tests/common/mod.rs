@@ -197,7 +197,7 @@ impl Program {
     /// Runs with this memory as the frame.
     pub fn run_on(&self, memory: &mut Memory, thread: u64, entry: i64) -> End {
         let counts = self.exits.iter();
-        let counts = counts.map(|(_, exit)| ((&raw const *exit.point) as u64, exit.words.len()));
+        let counts = counts.map(|exit| ((&raw const *exit.point) as u64, exit.words.len()));
         COUNTS.set(counts.collect());
         CALLS.take();
         let frame = (&raw mut *memory) as u64;
@@ -210,8 +210,8 @@ impl Program {
                 assert_eq!((call.thread, call.frame), (thread, frame), "{}", self.engine);
                 assert_eq!(result, LEFT, "{}", self.engine);
                 let is_it = |exit: &justjit_lowering::Exit| (&raw const *exit.point) as u64 == call.point;
-                let mut found = self.exits.iter().filter(|(_, exit)| is_it(exit));
-                let (state, _) = found.next().expect("it is one of the points");
+                let exit = self.exits.iter().find(|exit| is_it(exit));
+                let (state, _) = exit.expect("it is one of the points").which;
                 End::Left(state, call.words)
             }
         }

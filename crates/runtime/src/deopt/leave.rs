@@ -302,12 +302,13 @@ unsafe fn leave(
         let mut fails = !PyErr_Occurred().is_null();
         // Everything is at hand before anything is changed.
         let recoveries = (*point).frames.iter().enumerate();
+        let count = recoveries.len();
         let contents = recoveries
             .map(|(index, recovery)| Contents::of(recovery, index == 0, &mut values))
             .collect();
         let mut old = values.left_over();
         let mut frames = make_frames(thread, outermost, &*point, contents, &mut old);
-        if frames.len() < (&(*point).frames).len() {
+        if frames.len() < count {
             PyErr_NoMemory();
             fails = true;
         }

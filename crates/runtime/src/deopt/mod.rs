@@ -120,7 +120,10 @@ runtime_fns! {
         let mut entry = entry;
         if entry != 0 && (*newest).profiling != (*version).profiling {
             // Only one of the two has entries at loop headers, which come first; back edges lead to valid versions.
-            let first = |version: *mut Version| (&(*version).resume_points).first().map_or(0, |point| point.entry);
+            let first = |version: *mut Version| {
+                let points = &(*version).resume_points;
+                points.first().map_or(0, |point| point.entry)
+            };
             entry += first(newest) - first(version);
         }
         let body: Body = std::mem::transmute::<*const (), Body>((*newest).body);
