@@ -627,16 +627,6 @@ impl Parser {
             },
             ("zip", _) => VirtualObject::Zip(parts),
             ("slice", [start, stop, step]) => VirtualObject::Slice([start.clone(), stop.clone(), step.clone()]),
-            ("range", [start, stop, step]) => VirtualObject::Range {
-                start: start.clone(),
-                stop: stop.clone(),
-                step: step.clone(),
-            },
-            ("enumerate", [iterator, count]) => VirtualObject::Enumerate {
-                iterator: iterator.clone(),
-                count: count.clone(),
-            },
-            ("zip", _) => VirtualObject::Zip(parts),
             ("complex", [real, imaginary]) => VirtualObject::Complex {
                 real: real.clone(),
                 imaginary: imaginary.clone(),

@@ -274,7 +274,7 @@ impl<B: Builder> Lowering<'_, B> {
                 self.b.store_in(Region::Frame, address, self.frame, field);
                 None
             }
-            Op::Arrive => None,
+            Op::Arrive | Op::TakeOver | Op::HandOver => None,
 
             Op::Jump => {
                 let (block, args) = self.target(&inst.targets[0]);
