@@ -347,16 +347,7 @@ pub unsafe fn make(
         version.cells = cells;
         version.tables = tables;
         version.add_deopt_points(deopt_points);
-        let machine = body.and_then(|body| {
-            let target: *const Version = &raw const *version;
-            let entry = compiler.quick.compile(&name, &ENTRY, false, &mut |b| {
-                let mut args: Vec<_> = (0..4).map(|index| b.param(index)).collect();
-                args.push(b.object(target.cast()));
-                let result = b.call_value(&VECTORCALL, &args);
-                b.ret(result);
-            })?;
-            Ok((body, entry))
-        });
+        let machine = body.and_then(|body| Ok((body, make_entry(&mut compiler.quick, &version)?)));
         let (body, entry) = match machine {
             Ok(machine) => machine,
             Err(error) => {
@@ -395,6 +386,27 @@ unsafe fn write_perf_map(code: &MachineCode, name: &str, file: *mut PyObject) {
             api::PyUnstable_WritePerfMapEntry(code.address().cast(), code.size() as u32, name.as_ptr());
         }
     }
+}
+
+/// The vectorcall entry of a version.
+fn make_entry(backend: &mut Backend, version: &Version) -> Result<MachineCode, justjit_cranelift::Error> {
+    let target: *const Version = &raw const *version;
+    backend.compile("entry", &ENTRY, false, &mut |b| {
+        let mut args: Vec<_> = (0..4).map(|index| b.param(index)).collect();
+        args.push(b.object(target.cast()));
+        let result = b.call_value(&VECTORCALL, &args);
+        b.ret(result);
+    })
+}
+
+/// The vectorcall entry of an optimized version.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn entry_of(version: &Version) -> Result<MachineCode, String> {
+    // SAFETY: see the contract.
+    let compiler = unsafe { compiler() }?;
+    make_entry(&mut compiler.quick, version).map_err(|error| error.to_string())
 }
 
 /// The machine code of a version's body.

@@ -2,6 +2,7 @@
 
 mod compiler;
 mod config;
+mod optimize;
 mod recovered;
 mod report;
 mod samples;
@@ -101,6 +102,14 @@ fn compile_now(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     let pointer = function_pointer(function)?;
     // SAFETY: a live function; the GIL is held.
     Ok(unsafe { !hook::compile(pointer).is_null() })
+}
+
+#[pyfunction]
+#[pyo3(signature = (function, install=true, level=3, llvm=true))]
+fn optimize_now(function: &Bound<'_, PyAny>, install: bool, level: u8, llvm: bool) -> PyResult<Vec<(String, String)>> {
+    let pointer = function_pointer(function)?;
+    // SAFETY: a live function; the GIL is held.
+    unsafe { optimize::optimize(pointer, install, level, llvm) }.map_err(pyo3::exceptions::PyRuntimeError::new_err)
 }
 
 #[pyfunction]
@@ -211,6 +220,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(disable, module)?,
         wrap_pyfunction!(is_enabled, module)?,
         wrap_pyfunction!(compile_now, module)?,
+        wrap_pyfunction!(optimize_now, module)?,
         wrap_pyfunction!(get_config, module)?,
         wrap_pyfunction!(set_config, module)?,
         wrap_pyfunction!(stats, module)?,

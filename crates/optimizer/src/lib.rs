@@ -18,7 +18,9 @@ pub mod knowledge;
 mod locals;
 mod names;
 mod table;
+pub mod snapshot;
 pub mod text;
+pub mod unit;
 mod uses;
 
 pub use entry::{Entry, Input, build};

@@ -662,6 +662,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
         match event {
             function_event::CREATE if hooks.hook_new => hook(function),
             function_event::MODIFY_CODE => {
+                crate::bets::fire(function.cast_const().cast());
                 if is_hooked(function) {
                     // A frame that runs the old code borrows it.
                     let code = (*function.cast::<Function>()).func_code;

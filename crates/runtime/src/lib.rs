@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod attributes;
+pub mod bets;
 pub mod binding;
 pub mod builtins;
 pub mod call;

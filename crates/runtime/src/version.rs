@@ -367,6 +367,9 @@ pub fn totals() -> Totals {
 impl Drop for Version {
     fn drop(&mut self) {
         crate::hook::forget_entry(self);
+        if self.tier == Tier::Optimizing {
+            crate::bets::forget(self);
+        }
         let registry = registry();
         if registry.live.remove(&(&raw const *self)) {
             registry.gone.add(self);
