@@ -475,7 +475,11 @@ impl Machine<'_> {
             (Op::ObjectConst, Imm::Symbol(name)) => Datum::Object((symbol(name) + 1) * SPACING),
             (Op::PointerConst, Imm::Symbol(name)) => Datum::Pointer((symbol(name) + 512) * 64),
             (Op::Null, _) => Datum::Object(0),
-            (Op::IntAdd, _) => Datum::Int(self.int(arg(0))?.wrapping_add(self.int(arg(1))?)),
+            (Op::AddressOf, _) => match self.get(arg(0))? {
+                Datum::Object(address) => Datum::Int(address as i64),
+                other => return Err(format!("no object: {other:?}")),
+            },
+            (Op::IntAdd | Op::IntAddWrapping, _) => Datum::Int(self.int(arg(0))?.wrapping_add(self.int(arg(1))?)),
             (Op::IntSub, _) => Datum::Int(self.int(arg(0))?.wrapping_sub(self.int(arg(1))?)),
             (Op::IntMul, _) => Datum::Int(self.int(arg(0))?.wrapping_mul(self.int(arg(1))?)),
             (Op::IntFloorDiv, _) => {

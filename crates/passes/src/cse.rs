@@ -12,6 +12,7 @@
 
 use crate::aliasing::{Clobber, Place, clobbers};
 use crate::edit::{self, Constant, Replacements, become_constant, become_op};
+use crate::fold;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Block, Dominators, Effect, Flow, Function, Imm, Inst, Op, Type, Value};
 use std::collections::HashMap;
@@ -275,7 +276,14 @@ impl Cse<'_> {
         };
         let commutes = matches!(
             data.op,
-            Op::IntAdd | Op::IntMul | Op::IntAddChecked | Op::IntMulChecked | Op::IntAnd | Op::IntOr | Op::IntXor
+            Op::IntAdd
+                | Op::IntAddWrapping
+                | Op::IntMul
+                | Op::IntAddChecked
+                | Op::IntMulChecked
+                | Op::IntAnd
+                | Op::IntOr
+                | Op::IntXor
         ) || matches!(data.op, Op::BoolAnd | Op::BoolOr | Op::BoolXor | Op::Same);
         if commutes {
             args.sort_unstable();
@@ -303,7 +311,11 @@ impl Cse<'_> {
             self.changed = true;
             return self.value(inst);
         }
-        let negated = (key.0, key.1.clone(), Imm::Bool(false));
+        let opposite = match key.2 {
+            Imm::IntCond(cond) => Imm::IntCond(fold::negated(cond)),
+            other => other,
+        };
+        let negated = (key.0, key.1.clone(), opposite);
         let (own, other) = if straight { (key, negated) } else { (negated, key) };
         if let Some(&known) = self.values.get(&own) {
             return self.is(inst, known);

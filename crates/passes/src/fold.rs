@@ -70,7 +70,10 @@ fn fold(function: &mut Function, block: Block, index: usize, inst: Inst) -> Beco
     let constants: Vec<Option<Constant>> = args.iter().map(|&value| Constant::of(function, value)).collect();
     match (op, &constants[..]) {
         (_, [Some(Constant::Int(a)), Some(Constant::Int(b))]) => int_constants(op, imm, *a, *b),
-        (_, [_, Some(Constant::Int(b))]) if args[0] != args[1] => int_with_constant(function, inst, op, imm, &args, *b),
+        (_, [_, Some(Constant::Int(b))]) if args[0] != args[1] => {
+            let at = (block, index);
+            int_with_constant(function, at, inst, op, imm, &args, *b)
+        }
         (_, [Some(Constant::Float(a)), Some(Constant::Float(b))]) => float_constants(op, imm, *a, *b),
         (_, [Some(Constant::Float(a))]) => float_constant(op, *a),
         (Op::Guard, [Some(Constant::Bool(true))]) => Becomes::Nothing,
@@ -107,7 +110,14 @@ fn commute(function: &mut Function, inst: Inst, op: Op, imm: Imm, args: &[Value]
     }
     let imm = match (op, imm) {
         (
-            Op::IntAdd | Op::IntMul | Op::IntAddChecked | Op::IntMulChecked | Op::IntAnd | Op::IntOr | Op::IntXor,
+            Op::IntAdd
+            | Op::IntAddWrapping
+            | Op::IntMul
+            | Op::IntAddChecked
+            | Op::IntMulChecked
+            | Op::IntAnd
+            | Op::IntOr
+            | Op::IntXor,
             imm,
         )
         | (Op::BoolAnd | Op::BoolOr | Op::BoolXor | Op::Same, imm) => imm,
@@ -207,6 +217,7 @@ pub fn wrap(a: i64, bits: i64) -> Option<i64> {
 fn int_constants(op: Op, imm: Imm, a: i64, b: i64) -> Becomes {
     let (value, checked) = match op {
         Op::IntAdd => (a.checked_add(b), false),
+        Op::IntAddWrapping => (Some(a.wrapping_add(b)), false),
         Op::IntSub => (a.checked_sub(b), false),
         Op::IntMul => (a.checked_mul(b), false),
         Op::IntAddChecked => (a.checked_add(b), true),
@@ -237,16 +248,36 @@ fn int_constants(op: Op, imm: Imm, a: i64, b: i64) -> Becomes {
 }
 
 /// The right operand is constant, the left is not.
-fn int_with_constant(function: &mut Function, inst: Inst, op: Op, imm: Imm, args: &[Value], b: i64) -> Becomes {
+fn int_with_constant(
+    function: &mut Function,
+    (block, index): (Block, usize),
+    inst: Inst,
+    op: Op,
+    imm: Imm,
+    args: &[Value],
+    b: i64,
+) -> Becomes {
     let zero = Becomes::Constant(Constant::Int(0));
     match (op, b) {
-        (Op::IntAdd | Op::IntSub | Op::IntAddChecked | Op::IntSubChecked, 0)
+        (Op::IntAdd | Op::IntAddWrapping | Op::IntSub | Op::IntAddChecked | Op::IntSubChecked, 0)
         | (Op::IntMul | Op::IntMulChecked | Op::IntFloorDiv, 1)
         | (Op::IntOr | Op::IntXor | Op::IntShl | Op::IntShlChecked | Op::IntShr, 0)
         | (Op::IntAnd, -1) => Becomes::Value(args[0]),
         (Op::IntMul | Op::IntMulChecked | Op::IntAnd, 0) | (Op::IntMod, 1 | -1) => zero,
         (Op::IntOr, -1) => Becomes::Constant(Constant::Int(-1)),
         (Op::IntCompare, _) => compare_bool(function, inst, imm, args[0], b),
+        // Floor semantics are those of the bits.
+        (Op::IntMod, 2..) if b & (b - 1) == 0 => {
+            let mask = edit::insert_value(function, block, index, Op::IntConst, Vec::new(), Imm::Int(b - 1));
+            become_op(function, inst, Op::IntAnd, vec![args[0], mask], Imm::None);
+            Becomes::Other
+        }
+        (Op::IntFloorDiv, 2..) if b & (b - 1) == 0 => {
+            let count = Imm::Int(b.trailing_zeros().into());
+            let count = edit::insert_value(function, block, index, Op::IntConst, Vec::new(), count);
+            become_op(function, inst, Op::IntShr, vec![args[0], count], Imm::None);
+            Becomes::Other
+        }
         (Op::AddOffset, 0) if function.type_of(args[0]) == Type::Pointer => Becomes::Value(args[0]),
         (Op::Load | Op::Store | Op::LoadIndexed | Op::StoreIndexed, _) => {
             let constants: Vec<Option<Constant>> = args.iter().map(|&value| Constant::of(function, value)).collect();

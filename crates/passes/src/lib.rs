@@ -7,9 +7,12 @@ mod aliasing;
 mod cse;
 mod dce;
 mod edit;
+mod facts;
 mod fold;
+mod interval;
 mod licm;
 mod pipeline;
+mod ranges;
 mod simplify_cfg;
 
 pub use pipeline::{Dump, PassError, Pipeline, When};

@@ -12,6 +12,7 @@
 //!   that do have moved before it.
 //! * A load through a bare pointer may need any test, such as a bound's: it moves only if it is reached in the first
 //!   iteration on every way, with no exit and no branch before it.
+//! * Arithmetic that is known not to overflow is known that where it stands: a sum becomes a wrapping one, the others stay.
 //! * A division moves only if its divisor is a constant that cannot trap.
 //! * A guard moves only if every iteration that goes round executes it: if it dominates all sources of back edges.
 
@@ -96,6 +97,10 @@ impl Hoist<'_> {
             while let Some(&inst) = self.function.blocks[block.index()].insts.get(index) {
                 if self.movable(block, index, inst) && self.restate(inst) {
                     self.function.blocks[block.index()].insts.remove(index);
+                    if self.function.inst(inst).op == Op::IntAdd {
+                        let args = self.function.inst(inst).args.clone();
+                        edit::become_op(self.function, inst, Op::IntAddWrapping, args, Imm::None);
+                    }
                     let before = &mut self.function.blocks[self.preheader.index()].insts;
                     let end = before.len() - 1;
                     before.insert(end, inst);
@@ -128,6 +133,8 @@ impl Hoist<'_> {
                     edit::int(self.function, data.args[1]).is_some_and(|divisor| !(-1..=0).contains(&divisor))
                 }
                 op if reads_object(op) => self.justified(block, index, data.args[0]),
+                // Known not to overflow only where they stand; a sum becomes one that may.
+                Op::IntSub | Op::IntMul | Op::IntShl => false,
                 Op::Call => !matches!(data.imm, Imm::Symbol(callee) if self.function.call(callee).owned),
                 _ => true,
             },

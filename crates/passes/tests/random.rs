@@ -5,7 +5,7 @@ mod generate;
 use generate::{Random, function};
 use justjit_ir::eval::{Outcome, argument, evaluate};
 use justjit_ir::{Function, parse, verify};
-use justjit_passes::{Pipeline, passes};
+use justjit_passes::{Dump, Pipeline, When, passes};
 
 /// How many functions; `JUSTJIT_IR_CASES` asks for more.
 fn cases(usual: u64) -> u64 {
@@ -85,14 +85,22 @@ fn each_pass() {
     );
 }
 
-/// Each pass on what the others left.
+/// Each pass on what the others left. `JUSTJIT_IR_SEED` shows the function after each pass for one seed.
 #[test]
 fn pipeline() {
-    for seed in 0..cases(3000) {
+    let only: Option<u64> = std::env::var("JUSTJIT_IR_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = only.map_or(0..cases(3000), |seed| seed..seed + 1);
+    for seed in seeds {
         let before = function(seed);
+        let mut show = |dump: Dump<'_>| {
+            if dump.when == When::After {
+                println!("---- {} {}\n{}", dump.round, dump.pass, dump.function);
+            }
+        };
         let mut after = before.clone();
         let mut pipeline = Pipeline {
             verify: true,
+            dump: only.is_some().then_some(&mut show),
             ..Pipeline::default()
         };
         pipeline
