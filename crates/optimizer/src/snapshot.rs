@@ -362,7 +362,8 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             return None;
         }
         // A module's function may have any name: the definition has to be the module's own.
-        let is_of = |module_name: &str| crate::text::name_of(module) == module_name && is_genuine(object, module_name, name);
+        let is_of =
+            |module_name: &str| crate::text::name_of(module) == module_name && is_genuine(object, module_name, name);
         if is_of("builtins") {
             return Some(match name {
                 "len" => Builtin::Len,
