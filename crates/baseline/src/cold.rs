@@ -256,16 +256,16 @@ impl<B: Builder> Emitter<'_, B> {
             return self.b.call_value(&SAFEPOINT, &[self.thread]);
         }
         let version = self.object::<Version>(self.input.version);
-        let verdict = self.b.call_value(&BACK_EDGE, &[self.thread, self.frame, version]);
+        let header = self.block_at(instruction.target.expect("a jump"));
+        let entry = self.int(self.entry_number(header));
+        let verdict = self.b.call_value(&BACK_EDGE, &[self.thread, self.frame, version, entry]);
         let enter = self.b.create_block();
         let entering = self.b.compare_const(IntCond::Eq, verdict, verdict::ENTER.into());
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
-        let successor = self.load(version, offset_of!(Version, successor) as i32);
-        let body = self.load(successor, offset_of!(Version, body) as i32);
-        let header = self.block_at(instruction.target.expect("a jump"));
-        let entry = self.int(self.entry_number(header));
+        let next_version = self.load(self.thread, offset_of!(Thread, enter) as i32);
+        let body = self.load(next_version, offset_of!(Version, body) as i32);
         let args = [self.thread, self.frame, entry];
         let result = self
             .b

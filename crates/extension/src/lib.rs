@@ -5,6 +5,8 @@ mod config;
 mod recovered;
 mod report;
 mod samples;
+mod stand_in;
+mod tiering;
 
 use justjit_runtime::hook;
 use justjit_runtime::layout::{Code, Function};
@@ -224,9 +226,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(recovered::compile_as_optimized, module)?,
         wrap_pyfunction!(recovered::invalidate_version, module)?,
         wrap_pyfunction!(run_module_code, module)?,
+        wrap_pyfunction!(stand_in::use_stand_in, module)?,
+        wrap_pyfunction!(tiering::pending_compilations, module)?,
     ] {
         module.add_function(function)?;
     }
+    let stop = wrap_pyfunction!(tiering::stop_compiling, module)?;
+    py.import("atexit")?.call_method1("register", (stop,))?;
     Ok(())
 }
 

@@ -30,6 +30,7 @@ pub mod sampling;
 pub mod site;
 pub mod special;
 pub mod thread;
+pub mod tiering;
 pub mod types;
 pub mod version;
 pub mod watch;

@@ -21,6 +21,8 @@ pub struct Thread {
     pub unwrapped: usize,
     /// What the frames count for against the stack's bounds that are linked without running; see `generator::chain`.
     pub linked_bytes: usize,
+    /// The version that a back edge goes on in, where [`crate::safepoint::verdict::ENTER`] says that it does.
+    pub enter: *mut crate::version::Version,
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
 }
@@ -154,6 +156,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 instrumented: false,
                 unwrapped: 0,
                 linked_bytes: 0,
+                enter: std::ptr::null_mut(),
                 spare_chunk: std::ptr::null_mut(),
             })
         });
