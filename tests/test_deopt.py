@@ -10,9 +10,8 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import pytest
-
 import justjit
+import pytest
 from justjit import _core
 
 Recovery = tuple[Any, ...]
@@ -49,7 +48,11 @@ def run(
 def fresh(function: Any) -> Any:
     """A function whose code nobody has compiled yet."""
     return types.FunctionType(
-        function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
 
 
@@ -328,7 +331,13 @@ class TestReturns:
         made = Base.__new__(Base)
         found = run(
             frame(make, offset(make, "CALL"), ("instance", ("borrowed", 1)), [("int", 0)]),
-            frame(init, offset(init, "STORE_ATTR"), ("resume",), [("borrowed", 1), ("int", 0)], [("int", 0), ("borrowed", 1)]),
+            frame(
+                init,
+                offset(init, "STORE_ATTR"),
+                ("resume",),
+                [("borrowed", 1), ("int", 0)],
+                [("int", 0), ("borrowed", 1)],
+            ),
             values=[5, (made,)],
         )
         assert found == [made]
@@ -504,10 +513,14 @@ class TestValues:
         assert str(error) == "kept"
         assert seen == [[("inner", {"c": 2}), ("outer", {"a": 1})]]
 
-    @pytest.mark.parametrize("start, stop, step", [(0, 5, 1), (5, 5, 1), (7, -3, -2), (0, 0, 1), (10**12, 10**12 + 3, 2)])
+    @pytest.mark.parametrize(
+        "start, stop, step", [(0, 5, 1), (5, 5, 1), (7, -3, -2), (0, 0, 1), (10**12, 10**12 + 3, 2)]
+    )
     def test_range_iterators(self, start: int, stop: int, step: int) -> None:
         found = given(
-            ("virtual", 0), values=[start, stop, step], virtuals=[("range iterator", ("int", 0), ("int", 1), ("int", 2))]
+            ("virtual", 0),
+            values=[start, stop, step],
+            virtuals=[("range iterator", ("int", 0), ("int", 1), ("int", 2))],
         )
         expected = iter(range(start, stop, step))
         assert type(found) is type(expected)
@@ -534,7 +547,9 @@ class TestValues:
         assert type(found) is enumerate
         assert list(found) == list(enumerate(range(3, 10), 10))
         receiver = [1]
-        found = given(("virtual", 0), values=[(receiver,)], virtuals=[("bound method", ("constant", give), ("borrowed", 0))])
+        found = given(
+            ("virtual", 0), values=[(receiver,)], virtuals=[("bound method", ("constant", give), ("borrowed", 0))]
+        )
         assert type(found) is types.MethodType
         assert (found.__func__, found.__self__) == (give, receiver)
         found = given(("virtual", 0), values=[2], virtuals=[("slice", ("int", 0), ("constant", None), ("null",))])

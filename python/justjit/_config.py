@@ -64,6 +64,7 @@ class Config:
         "code_memory_limit",
         "count_hits",
         "deopt_every",
+        "deopt_every",
         "handover_every",
         "perf_map",
         "sampling_only",

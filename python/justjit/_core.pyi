@@ -86,23 +86,25 @@ def set_handover_points(function: types.FunctionType, offsets: Sequence[int]) ->
     """For tests: compile ``function`` anew so that it hands over to the interpreter at these instruction offsets."""
 
 def set_deopt_points(function: types.FunctionType, offsets: Sequence[int]) -> None:
-    """For tests: compile ``function`` anew so that it is left for a continuation version at these instruction offsets."""
+    """For tests: compile ``function`` anew so that it is left at these offsets, as optimized code is."""
 
 def compile_as_optimized(function: types.FunctionType) -> bool:
     """For tests: compile ``function`` at once, and have the code pass for an optimized version."""
 
 def invalidate_version(function: types.FunctionType) -> bool:
-    """For tests: have the version that ``function`` enters not be entered any more; False if it is not an optimized one."""
+    """For tests: have an optimized version that ``function`` enters not be entered any more; False if it is none."""
 
 def run_recovered(
-    frames: Sequence[tuple[types.FunctionType, int, tuple[Any, ...], Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]]],
+    frames: Sequence[tuple[Any, ...]],
     values: Sequence[object],
     virtuals: Sequence[tuple[Any, ...]],
     release: Sequence[int],
     raised: BaseException | None = None,
 ) -> object:
-    """For tests: run frames (function, instruction offset, how it goes on, locals, operand stack; the outermost first) as if
-    optimized code had been left with them. The names are those of the runtime's ``Recovery``, ``VirtualObject`` and ``Going``.
+    """For tests: run frames as if optimized code had been left with them, the outermost first.
+
+    A frame is a function, an instruction offset, how it goes on, its locals, and its operand stack. Names are those of
+    the runtime's ``Recovery``, ``VirtualObject`` and ``Going``.
     """
 
 def run_module_code(code: types.CodeType, globals: dict[str, Any]) -> None:

@@ -103,7 +103,7 @@ class FunctionStats(_Record):
 
     name: str
     tier: str
-    """Who runs it now: "interpreter" or "baseline"."""
+    """Who runs it now: "interpreter", "baseline" or "optimizing"."""
     calls: int
     resumes: int
     """Times that its compiled code went on with a suspended frame: of a generator, coroutine or async generator."""

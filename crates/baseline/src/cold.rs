@@ -7,6 +7,7 @@
 use crate::emitter::{Emitter, Item, Operand};
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn, Type};
 use justjit_bytecode::{Handler, Instruction, Opcode};
+use justjit_runtime::deopt::GO_ON_IN;
 use justjit_runtime::frame::{HAND_OVER, UNWIND_OUT, UNWIND_TO_HANDLER};
 use justjit_runtime::layout::ThreadState;
 use justjit_runtime::numbers::{DEALLOCATE, DROP, DROP_TWO};
@@ -258,19 +259,17 @@ impl<B: Builder> Emitter<'_, B> {
         let version = self.object::<Version>(self.input.version);
         let header = self.block_at(instruction.target.expect("a jump"));
         let entry = self.int(self.entry_number(header));
-        let verdict = self.b.call_value(&BACK_EDGE, &[self.thread, self.frame, version, entry]);
+        let verdict = self
+            .b
+            .call_value(&BACK_EDGE, &[self.thread, self.frame, version, entry]);
         let enter = self.b.create_block();
         let entering = self.b.compare_const(IntCond::Eq, verdict, verdict::ENTER.into());
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
         let next_version = self.load(self.thread, offset_of!(Thread, enter) as i32);
-        let body = self.load(next_version, offset_of!(Version, body) as i32);
-        let args = [self.thread, self.frame, entry];
-        let result = self
-            .b
-            .call_indirect(&crate::BODY, body, &args)
-            .expect("a body has a result");
+        let args = [self.thread, self.frame, next_version, entry];
+        let result = self.b.call_value(&GO_ON_IN, &args);
         self.b.ret(result);
         self.b.switch_to(next);
         verdict

@@ -12,9 +12,8 @@ use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::Record;
-use justjit_runtime::tiering;
 use justjit_runtime::version::{Tier, Version, code_bytes, register};
-use justjit_runtime::{api, probe};
+use justjit_runtime::{api, probe, tiering};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 use std::ffi::CString;
@@ -176,7 +175,8 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
     unsafe {
-        let purpose = if config::get().sampling_only || is_first(function, state) && tiering::begins_with_samples(state) {
+        let purpose = if config::get().sampling_only || is_first(function, state) && tiering::begins_with_samples(state)
+        {
             Purpose::Sampling
         } else {
             Purpose::Entry
@@ -188,7 +188,7 @@ pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<
 /// Whether there is no version of the function yet that runs well.
 unsafe fn is_first(function: *mut PyObject, state: *mut CodeState) -> bool {
     // SAFETY: live objects.
-    unsafe { hook::older_version(function, state).is_null() }
+    unsafe { tiering::older_version(function, state).is_null() }
 }
 
 /// Makes a continuation version of a function's code (see [`justjit_runtime::deopt`]).
@@ -282,7 +282,7 @@ pub unsafe fn fill(
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
         version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
-        let older = hook::older_version(function.cast(), state);
+        let older = tiering::older_version(function.cast(), state);
         let warm = (*state).cold_calls >= WARM_CALLS;
         let mut feedback: Box<[u8]> = match older.as_ref() {
             Some(older) => older.feedback.clone(),
@@ -297,7 +297,9 @@ pub unsafe fn fill(
         version.feedback = feedback;
         let sampling = purpose == Purpose::Sampling;
         let mut profiling = sampling || older.is_null() && !warm;
-        if sampling {
+        if purpose == Purpose::Optimized {
+            (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
+        } else if sampling {
             version.records = decoded.instructions.iter().map(|_| Record::default()).collect();
             (version.check_calls, version.check_edges) = if config.sampling_only {
                 (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
@@ -325,9 +327,6 @@ pub unsafe fn fill(
             version.continues_at = continuation_entries(&decoded, &continues_at);
         }
         (version.recheck_calls, version.recheck_edges) = (version.check_calls, version.check_edges);
-        if purpose == Purpose::Optimized {
-            (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
-        }
         version.profiling = profiling && !sampling;
         version.resume_points = resume_points(&decoded, version.profiling, code, &raw mut *version);
         let every = |every: u32| {

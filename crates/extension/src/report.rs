@@ -9,7 +9,7 @@ use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
 use justjit_runtime::layout::Function;
 use justjit_runtime::ops::intrinsics::{intrinsic_1_supported, intrinsic_2_supported, unary};
-use justjit_runtime::version::{HandOverReason, totals};
+use justjit_runtime::version::{HandOverReason, Tier, totals};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -83,10 +83,23 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         let mut versions = 0;
         let mut declined = None;
         let mut cold = 0;
+        let mut tier = "interpreter";
         if !state.is_null() {
-            for &version in &(*state).versions {
+            let entries = &(*state).versions;
+            versions = entries.len();
+            if versions > 0 {
+                // Where the code was compiled for other globals only, by whatever those have.
+                tier = hook::matching_version(function, state)
+                    .as_ref()
+                    .map_or(Tier::Baseline, |newest| newest.tier)
+                    .name();
+            }
+            // What the code goes on in when it is left counts as well.
+            let continuations = entries.iter().flat_map(|&version| &(*version).continuations);
+            let continuations = continuations.filter(|one| one.code == code && !one.version.is_null());
+            let all = entries.iter().copied().chain(continuations.map(|one| one.version));
+            for version in all {
                 let version = &*version;
-                versions += 1;
                 calls += version.calls;
                 resumes += version.resumes;
                 back_edges += version.back_edges;
@@ -105,7 +118,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
             declined = (*state).declined.clone();
             cold = (*state).cold_calls;
         }
-        dict.set_item("tier", if versions > 0 { "baseline" } else { "interpreter" })?;
+        dict.set_item("tier", tier)?;
         // The call that compiled it counts as the version's.
         dict.set_item(
             "calls",

@@ -13,7 +13,11 @@ use pyo3_ffi::PyObject;
 ///
 /// # Safety
 /// The GIL is held; a live function and its code's state.
-pub unsafe fn baseline(function: *mut PyObject, state: *mut CodeState, purpose: Purpose) -> Result<*mut Version, String> {
+pub unsafe fn baseline(
+    function: *mut PyObject,
+    state: *mut CodeState,
+    purpose: Purpose,
+) -> Result<*mut Version, String> {
     let purpose = match purpose {
         Purpose::Running => compiler::Purpose::Entry,
         Purpose::Sampling => compiler::Purpose::Sampling,

@@ -277,6 +277,7 @@ pub unsafe fn continue_in_interpreter(
     // SAFETY: see the contract.
     unsafe {
         let tstate = (*thread).tstate;
+        crate::deopt::unmark(frame);
         (*frame).instr_ptr = instr_ptr;
         (*frame).stacktop = (*code_of(frame)).co_nlocalsplus + depth;
         let raised = api::PyErr_GetRaisedException();

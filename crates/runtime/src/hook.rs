@@ -4,10 +4,10 @@
 use crate::api::{self, function_event};
 use crate::call::VECTORCALL;
 use crate::layout::{Code, Frame, Function};
-use crate::tiering;
 use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
+use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, supersede};
 use crate::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
@@ -234,27 +234,6 @@ pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
     }
 }
 
-/// The newest valid version for a code's globals and builtins that suits, or NULL.
-///
-/// # Safety
-/// The GIL is held; a live state.
-pub unsafe fn newest_of(
-    state: *mut CodeState,
-    globals: *mut PyObject,
-    builtins: *mut PyObject,
-    suits: impl Fn(&Version) -> bool,
-) -> *mut Version {
-    // SAFETY: versions are live as long as the state has them.
-    unsafe {
-        let mut versions = (&(*state).versions).iter().rev().copied();
-        let found = versions.find(|&version| {
-            let version = &*version;
-            version.valid && version.globals == globals && version.builtins == builtins && suits(version)
-        });
-        found.unwrap_or(null_mut())
-    }
-}
-
 /// The newest version for the function's code and globals that can be entered anywhere, whatever the function's entry is at
 /// present. (None that takes samples: it lasts for a while only.)
 ///
@@ -287,67 +266,6 @@ unsafe fn present_version(function: *mut PyObject, state: *mut CodeState) -> *mu
         newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
             version.tier == Tier::Sampling
         })
-    }
-}
-
-/// The newest baseline version for the function's code and globals: the one whose feedback counts.
-///
-/// # Safety
-/// The GIL is held; live objects.
-pub unsafe fn baseline_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
-    // SAFETY: live objects.
-    unsafe {
-        let function = function.cast::<Function>();
-        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
-            version.tier == Tier::Baseline
-        })
-    }
-}
-
-/// The version whose feedback the next baseline version is to start from: the newest of that tier, or of those that took
-/// samples before there was one.
-///
-/// # Safety
-/// The GIL is held; live objects.
-pub unsafe fn older_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
-    // SAFETY: live objects.
-    unsafe {
-        let baseline = baseline_version(function, state);
-        if !baseline.is_null() {
-            return baseline;
-        }
-        let function = function.cast::<Function>();
-        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
-            version.tier == Tier::Sampling
-        })
-    }
-}
-
-/// The version that has taken an invalid one's place; it becomes the function's entry.
-///
-/// # Safety
-/// The GIL is held; a live function and a version of it.
-#[cold]
-pub unsafe fn replace_entry(function: *mut PyObject, version: *mut Version) -> *mut Version {
-    // SAFETY: an invalid version has a successor, and all versions of one code object live equally long.
-    unsafe {
-        let mut newest = version;
-        while !(*newest).valid {
-            newest = (*newest).successor;
-        }
-        if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
-            api::PyFunction_SetVectorcall(function, (*newest).vectorcall);
-        }
-        newest
-    }
-}
-
-/// How many baseline versions a code object has; others are limited by whoever makes them.
-unsafe fn baseline_count(state: *mut CodeState) -> usize {
-    // SAFETY: versions are live as long as the state has them.
-    unsafe {
-        let versions = (&(*state).versions).iter();
-        versions.filter(|&&version| (*version).tier == Tier::Baseline).count()
     }
 }
 
@@ -554,9 +472,7 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version, frame: *mu
 /// Whether it is time to look at a version's feedback.
 unsafe fn is_due(version: *mut Version) -> bool {
     // SAFETY: a live version.
-    unsafe {
-        (*version).calls >= (*version).recheck_calls || (*version).back_edges >= (*version).recheck_edges
-    }
+    unsafe { (*version).calls >= (*version).recheck_calls || (*version).back_edges >= (*version).recheck_edges }
 }
 
 unsafe fn better(function: *mut PyObject, version: *mut Version, frame: *mut Frame, entry: i64) -> *mut Version {
@@ -592,39 +508,6 @@ unsafe fn better(function: *mut PyObject, version: *mut Version, frame: *mut Fra
             return newest;
         }
         tiering::look(function, version, frame, entry)
-    }
-}
-
-/// Adds a version that has been made for a code object; it is the newest one then.
-///
-/// # Safety
-/// The GIL is held; a live state, and a version of its code that came from `Box::into_raw`.
-pub unsafe fn add_version(state: *mut CodeState, made: *mut Version) {
-    // SAFETY: see the contract.
-    unsafe {
-        (*state).versions.push(made);
-        crate::globals::watch_version(made);
-    }
-}
-
-/// Has what runs or would enter `version` go on in `newest`, at the next back edge, call or resumption; the function enters
-/// it from now on.
-///
-/// # Safety
-/// The GIL is held; a live function and two versions for its code and globals.
-pub unsafe fn supersede(function: *mut PyObject, version: *mut Version, newest: *mut Version) {
-    // SAFETY: see the contract.
-    unsafe {
-        (*version).successor = newest;
-        for point in &mut (*version).resume_points {
-            point.valid_at = null_mut();
-        }
-        // Other functions of this code come to `upgrade` too, at once.
-        (*version).check_calls = 0;
-        (*version).check_edges = 0;
-        if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
-            api::PyFunction_SetVectorcall(function, (*newest).vectorcall);
-        }
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Thread {
     pub unwrapped: usize,
     /// What the frames count for against the stack's bounds that are linked without running; see `generator::chain`.
     pub linked_bytes: usize,
+    /// The body that the current frame goes on in next, and by which number it is entered; see `deopt`.
+    pub next_body: *const (),
+    pub next_entry: i64,
     /// The version that a back edge goes on in, where [`crate::safepoint::verdict::ENTER`] says that it does.
     pub enter: *mut crate::version::Version,
     /// A chunk of data stack kept for the next time that one is needed.
@@ -156,6 +159,8 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 instrumented: false,
                 unwrapped: 0,
                 linked_bytes: 0,
+                next_body: std::ptr::null(),
+                next_entry: 0,
                 enter: std::ptr::null_mut(),
                 spare_chunk: std::ptr::null_mut(),
             })

@@ -1,5 +1,6 @@
 //! Leaving optimized code: its frames are made, and run one after the other, the innermost first.
 
+use super::again::go_on_in;
 use super::continuation::entrance;
 use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
 use super::recover::Recovering;
@@ -15,7 +16,7 @@ use crate::runtime_fns;
 use crate::safepoint::{self, verdict};
 use crate::special::unsupported;
 use crate::thread::Thread;
-use crate::version::{Body, HandOverReason, Version};
+use crate::version::{HandOverReason, Version};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -172,8 +173,7 @@ unsafe fn go_on(
         let mut reason = HandOverReason::Instrumentation;
         if !safepoint::is_watched(thread) {
             if let Some((version, entry)) = entrance(owner, frame, start) {
-                let body: Body = std::mem::transmute::<*const (), Body>((*version).body);
-                return body(thread, frame, entry);
+                return go_on_in(thread, frame, version, entry);
             }
             reason = HandOverReason::NoContinuation;
         }
@@ -302,12 +302,13 @@ unsafe fn leave(
         let mut fails = !PyErr_Occurred().is_null();
         // Everything is at hand before anything is changed.
         let recoveries = (*point).frames.iter().enumerate();
+        let count = recoveries.len();
         let contents = recoveries
             .map(|(index, recovery)| Contents::of(recovery, index == 0, &mut values))
             .collect();
         let mut old = values.left_over();
         let mut frames = make_frames(thread, outermost, &*point, contents, &mut old);
-        if frames.len() < (&(*point).frames).len() {
+        if frames.len() < count {
             PyErr_NoMemory();
             fails = true;
         }
@@ -359,7 +360,8 @@ unsafe fn finish(thread: *mut Thread, live: Live) {
 runtime_fns! {
     /// Optimized code is left at `point`: `frame` is the outermost frame that it stands for, linked and the current one, and
     /// `values` are the words that the point's recoveries name. Where a frame is to raise, the exception is set. The frames
-    /// are made and gone on with; the result is the outermost function's, whose frame is gone then (or suspended).
+    /// are made and gone on with; the result is the outermost function's, whose frame is gone then (or suspended). The code
+    /// returns it and does nothing else in between: it may be a sign for who has called the code.
     DEOPTIMIZE = fn deoptimize(thread: *mut Thread, frame: *mut Frame, point: *mut DeoptPoint, values: *const u64) -> *mut PyObject {
         leave(thread, frame, point, values)
     }

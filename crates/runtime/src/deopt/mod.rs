@@ -6,8 +6,9 @@
 //! that it has in registers, as 64-bit words, to [`DEOPTIMIZE`], and returns what that returns.
 //!
 //! The frames are then gone on with in baseline code at exactly their instructions, in *continuation versions*: see
-//! `continuation`.
+//! `continuation`; how bodies follow one another, in `again`.
 
+mod again;
 mod continuation;
 mod leave;
 mod point;
@@ -15,6 +16,8 @@ mod recover;
 mod requested;
 mod unwind;
 
+pub use again::GO_ON_IN;
+pub(crate) use again::unmark;
 pub use continuation::{Continuation, ContinuationCompiler, set_continuation_compiler};
 pub use leave::{DEOPTIMIZE, DeoptPolicy, deoptimize, set_policy};
 pub use point::{
@@ -26,6 +29,7 @@ use crate::hook;
 use crate::layout::Frame;
 use crate::runtime_fns;
 use crate::thread::Thread;
+use crate::tiering;
 use crate::version::{Body, Version};
 use pyo3_ffi::*;
 use std::ffi::c_void;
@@ -77,7 +81,7 @@ pub unsafe fn invalidate(version: *mut Version) -> bool {
         if state.is_null() || (*version).dead {
             return false;
         }
-        let replacement = hook::newest_of(state, (*version).globals, (*version).builtins, |one| {
+        let replacement = tiering::newest_of(state, (*version).globals, (*version).builtins, |one| {
             one.tier == crate::version::Tier::Baseline
         });
         if replacement.is_null() || replacement == version {
@@ -113,11 +117,14 @@ runtime_fns! {
     /// The body of an invalid version was entered: the version that has taken its place goes on, and is the function's
     /// entry from now on. Arguments are the body's own.
     ENTER_SUCCESSOR = fn enter_successor(thread: *mut Thread, frame: *mut Frame, entry: i64, version: *mut Version) -> *mut PyObject {
-        let newest = hook::replace_entry((*frame).f_funcobj, version);
+        let newest = tiering::replace_entry((*frame).f_funcobj, version);
         let mut entry = entry;
         if entry != 0 && (*newest).profiling != (*version).profiling {
             // Only one of the two has entries at loop headers, which come first; back edges lead to valid versions.
-            let first = |version: *mut Version| (&(*version).resume_points).first().map_or(0, |point| point.entry);
+            let first = |version: *mut Version| {
+                let points = &(*version).resume_points;
+                points.first().map_or(0, |point| point.entry)
+            };
             entry += first(newest) - first(version);
         }
         let body: Body = std::mem::transmute::<*const (), Body>((*newest).body);

@@ -12,6 +12,7 @@ pub mod background;
 pub mod policy;
 pub mod request;
 mod stage;
+mod versions;
 
 use crate::api;
 use crate::deopt::{self, DeoptPoint, DeoptReason};
@@ -25,6 +26,8 @@ use rustc_hash::FxHashMap;
 pub use stage::{Stage, Tiering};
 use std::ptr::null_mut;
 use std::time::Duration;
+pub(crate) use versions::baseline_count;
+pub use versions::{add_version, baseline_version, newest_of, older_version, replace_entry, supersede};
 
 /// Optimized versions that a code object has for one namespace, beyond which it rests in baseline code.
 pub const VERSION_LIMIT: u32 = 5;
@@ -193,7 +196,7 @@ pub unsafe fn begins_with_samples(state: *const CodeState) -> bool {
 unsafe fn optimized(state: *mut CodeState, t: *const Tiering, entry: i64) -> *mut Version {
     // SAFETY: live versions.
     unsafe {
-        hook::newest_of(state, (*t).globals, (*t).builtins, |version| {
+        newest_of(state, (*t).globals, (*t).builtins, |version| {
             version.tier == Tier::Optimizing && version.enters == Some(entry)
         })
     }
@@ -210,7 +213,7 @@ pub unsafe fn entry_version(function: *mut PyObject, state: *mut CodeState) -> *
         if !effective(state).optimizes() {
             return null_mut();
         }
-        hook::newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
+        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
             version.tier == Tier::Optimizing && version.enters == Some(0)
         })
     }
@@ -302,7 +305,7 @@ unsafe fn look_from_baseline(
         }
         if matches!((*t).stage, Stage::Sampling) {
             // Another function of the same code.
-            hook::supersede(function, version, (*t).sampling);
+            supersede(function, version, (*t).sampling);
             return (*t).sampling;
         }
         if !matches!((*t).stage, Stage::Counting) {
@@ -353,11 +356,13 @@ unsafe fn start_sampling(
             (*t).rest(obstacle.to_owned());
             return null_mut();
         }
-        let Some(makers) = globals().makers else { return null_mut() };
+        let Some(makers) = globals().makers else {
+            return null_mut();
+        };
         match (makers.baseline)(function, state, Purpose::Sampling) {
             Ok(sampling) => {
-                hook::add_version(state, sampling);
-                hook::supersede(function, version, sampling);
+                add_version(state, sampling);
+                supersede(function, version, sampling);
                 (*t).stage = Stage::Sampling;
                 (*t).sampling = sampling;
                 sampling
@@ -392,7 +397,7 @@ unsafe fn end_sampling(
                 (*t).rest("no baseline code could be made".to_owned());
                 return null_mut();
             };
-            hook::add_version(state, made);
+            add_version(state, made);
             (*t).anchor = made;
             baseline = made;
         }
@@ -401,7 +406,7 @@ unsafe fn end_sampling(
                 *bits |= more;
             }
             reinstate(baseline);
-            hook::supersede(function, sampling, baseline);
+            supersede(function, sampling, baseline);
             if (*t).sampling == sampling && matches!((*t).stage, Stage::Sampling) {
                 (*t).count_anew(state);
                 let why = std::mem::take(&mut (*t).why);
@@ -418,7 +423,7 @@ unsafe fn end_sampling(
                 }
             }
         } else {
-            hook::supersede(function, sampling, baseline);
+            supersede(function, sampling, baseline);
         }
         if entry == 0 {
             set_entry(function, baseline, optimized(state, t, 0));
@@ -541,7 +546,9 @@ pub unsafe fn take_over() {
     // SAFETY: what is pending is kept alive by its own references.
     unsafe {
         let pending = &mut globals().pending;
-        let (lost, kept) = std::mem::take(pending).into_iter().partition(|one| background::is_lost(one.job));
+        let (lost, kept) = std::mem::take(pending)
+            .into_iter()
+            .partition(|one| background::is_lost(one.job));
         *pending = kept;
         let lost: Vec<Pending> = lost;
         for lost in lost {
@@ -578,7 +585,7 @@ unsafe fn install(pending: Pending, outcome: background::Outcome) {
             match outcome.and_then(|compiled| finish(state, version, compiled)) {
                 Ok(()) => {
                     globals().counts.optimized += 1;
-                    hook::add_version(state, version);
+                    add_version(state, version);
                     enter(function, state, t, version, entry);
                 }
                 Err(decline) => {
@@ -625,7 +632,7 @@ unsafe fn finish(state: *mut CodeState, version: *mut Version, compiled: Compile
 unsafe fn enter(function: *mut PyObject, state: *mut CodeState, t: *mut Tiering, version: *mut Version, entry: i64) {
     // SAFETY: see `install`.
     unsafe {
-        let baseline = hook::newest_of(state, (*t).globals, (*t).builtins, |one| one.tier == Tier::Baseline);
+        let baseline = newest_of(state, (*t).globals, (*t).builtins, |one| one.tier == Tier::Baseline);
         if entry == 0 {
             // Not if the function was un-hooked, or got other code.
             let current = hook::version_of(function);
@@ -688,7 +695,10 @@ pub unsafe fn next_look(version: *mut Version) -> (u64, u64) {
 
 /// Deopts that say nothing against the code: it was left because of something else.
 fn is_harmless(reason: DeoptReason) -> bool {
-    matches!(reason, DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested)
+    matches!(
+        reason,
+        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested
+    )
 }
 
 /// A version was left at a point.
@@ -700,7 +710,10 @@ unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
         }
         let all = || {
             let points = (*owner).deopt_points.iter();
-            points.filter(|one| !is_harmless(one.reason)).map(|one| one.count).sum::<u64>()
+            points
+                .filter(|one| !is_harmless(one.reason))
+                .map(|one| one.count)
+                .sum::<u64>()
         };
         // Adding them all up is not for each deopt.
         let often = (*owner).deopts > ALL_DEOPTS && (*owner).deopts.is_multiple_of(8) && all() > ALL_DEOPTS;
@@ -721,7 +734,11 @@ unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
         for one in failing {
             widen(state, &*one);
         }
-        let text = format!("left {} times, last because of {}", (*owner).deopts, (*point).describe());
+        let text = format!(
+            "left {} times, last because of {}",
+            (*owner).deopts,
+            (*point).describe()
+        );
         drop_version(owner, &text);
     }
 }
