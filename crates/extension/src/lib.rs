@@ -2,14 +2,16 @@
 
 mod compiler;
 mod config;
+mod optimizing_report;
 mod recovered;
 mod report;
 mod samples;
 mod stand_in;
 mod tiering;
 
-use justjit_runtime::hook;
+use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::tiering::policy::{Options, Tiers};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -28,9 +30,17 @@ fn function_pointer(object: &Bound<'_, PyAny>) -> PyResult<*mut PyObject> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (function, baseline_calls=None))]
-fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> PyResult<bool> {
+#[pyo3(signature = (function, baseline_calls=None, **options))]
+fn hook_function(
+    function: &Bound<'_, PyAny>,
+    baseline_calls: Option<u64>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<bool> {
     let pointer = function_pointer(function)?;
+    let mut chosen = Options::default();
+    for (name, value) in options.into_iter().flat_map(|options| options.iter()) {
+        config::set_option(&mut chosen, &name.extract::<String>()?, &value)?;
+    }
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let code = hook::code_of(pointer);
@@ -39,6 +49,7 @@ fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> Py
             if baseline_calls.is_some() {
                 (*state).baseline_calls = baseline_calls;
             }
+            set_options(pointer, state, chosen);
             if (*state).versions.is_empty()
                 && (*state).declined.is_none()
                 && let Err(reason) = compiler::decode_code(code)
@@ -49,6 +60,28 @@ fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> Py
         }
         hook::hook(pointer);
         Ok(hook::is_hooked(pointer))
+    }
+}
+
+/// What a function is declined for that the user wants to be interpreted.
+const INTERPRETER_WANTED: &str = "tier=\"interpreter\" was asked for";
+
+/// Has a code object's options be these from now on.
+unsafe fn set_options(function: *mut PyObject, state: *mut CodeState, options: Options) {
+    // SAFETY: a live function and its code's state; the GIL is held.
+    unsafe {
+        let interpreted = options.tiers == Some(Tiers::Interpreter);
+        if interpreted {
+            hook::unhook(function);
+            if (*state).declined.is_none() {
+                hook::decline(state, INTERPRETER_WANTED.to_owned());
+            }
+        } else if (*state).declined.as_deref() == Some(INTERPRETER_WANTED) && options.tiers.is_some() {
+            (*state).declined = None;
+        }
+        if options != (*state).options && options != Options::default() {
+            justjit_runtime::tiering::set_options(state, options);
+        }
     }
 }
 

@@ -250,8 +250,11 @@ pub unsafe fn matching_version(function: *mut PyObject, state: *mut CodeState) -
 }
 
 /// The version that the function is to enter: an optimized one, or the newest, or what takes samples where there is nothing
-/// else.
-unsafe fn present_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
+/// else; NULL if there is none.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn present_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
     // SAFETY: live objects.
     unsafe {
         let optimized = tiering::entry_version(function, state);

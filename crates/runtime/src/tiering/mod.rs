@@ -144,14 +144,41 @@ pub fn set_policy(policy: Policy) {
     }
 }
 
+/// Sets what the user has asked for, for one code object.
+///
+/// # Safety
+/// The GIL is held; a live state.
+pub unsafe fn set_options(state: *mut CodeState, options: policy::Options) {
+    // SAFETY: see the contract.
+    unsafe {
+        (*state).options = options;
+        let versions: Vec<_> = (*state).versions.clone();
+        for version in versions {
+            if (*version).tier == Tier::Baseline {
+                look_soon(version);
+            } else if (*version).tier == Tier::Optimizing && (*version).dropped.is_none() && !may_optimize(version) {
+                drop_version(version, "another tier was asked for");
+            }
+        }
+    }
+}
+
+/// Has baseline code look here at its next call and back edge.
+unsafe fn look_soon(version: *mut Version) {
+    // SAFETY: a live version.
+    unsafe {
+        (*version).check_calls = (*version).check_calls.min((*version).calls + 1);
+        (*version).check_edges = (*version).check_edges.min((*version).back_edges + 1);
+    }
+}
+
 /// Has all baseline code look here soon.
 fn look_again() {
     crate::version::for_each_live(|version| {
         // SAFETY: a live version; the GIL is held.
         unsafe {
             if (*version).tier == Tier::Baseline {
-                (*version).check_calls = (*version).check_calls.min((*version).calls + 1);
-                (*version).check_edges = (*version).check_edges.min((*version).back_edges + 1);
+                look_soon(version);
             }
         }
     });
@@ -315,7 +342,8 @@ unsafe fn look_from_baseline(
             return null_mut();
         };
         let has_start = !optimized(state, t, 0).is_null();
-        if has_start && (entry == 0 || (*t).has_declined(entry)) {
+        let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective);
+        if !in_loop && (has_start || (*t).has_declined(0)) {
             // What can be optimized is.
             (*t).count_anew(state);
             return null_mut();
