@@ -72,7 +72,7 @@ pub unsafe fn optimize(function: *mut PyObject, install: bool, level: u8, llvm: 
         register(&version);
         let made = Box::into_raw(version);
         if install {
-            hook::add_version(state, made);
+            justjit_runtime::tiering::add_version(state, made);
             justjit_runtime::api::PyFunction_SetVectorcall(function, (*made).vectorcall);
         } else {
             crate::compiler::discard(Box::from_raw(made));

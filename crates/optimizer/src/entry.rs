@@ -141,6 +141,9 @@ impl Builder<'_> {
         if input.decoded.instructions[0].opcode != Opcode::Resume {
             return decline("the start of a function with cells or free variables");
         }
+        if input.knowledge.is_unreached(0) {
+            return decline("the function's start has not been seen");
+        }
         let version = self.pointer(input.version, "version");
         let args = [self.thread, self.frame_pointer, version];
         // 0 goes on; otherwise the call is over, with what it gives.
