@@ -30,7 +30,9 @@ def test_no_private_symbol_is_imported() -> None:
 
 
 def test_only_the_module_is_exported() -> None:
-    exported = {name for name in _symbols(defined=True) if "Py" in name or "justjit" in name.lower()}
+    # LLVM's, above all: another copy of it may be in the process.
+    ours = re.compile("py|justjit|llvm", re.IGNORECASE)
+    exported = {name for name in _symbols(defined=True) if ours.search(name)}
     assert exported == {"PyInit__core"}
 
 
