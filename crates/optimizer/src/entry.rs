@@ -387,12 +387,10 @@ impl Builder<'_> {
         self.run()
     }
 
-    /// Goes on only if the condition holds, else in baseline code.
-    fn unless(&mut self, condition: Value, baseline: justjit_ir::Block) {
-        let next = self.f.add_block();
-        self.branch(condition, next, otherwise);
-        self.block = next;
-        self.terminated = false;
+    /// Goes on only if the condition holds.
+    fn unless(&mut self, condition: Value, otherwise: State) {
+        self.f
+            .append(self.block, Op::Guard, vec![condition], Imm::None, Some(otherwise));
     }
 
     /// Goes on only if the object is of that kind and nobody else has it.
