@@ -15,6 +15,7 @@ from tests.harness import (
     HANDOVER_EVERYWHERE,
     INTERPRETER,
     SAMPLING,
+    TIERING,
     Record,
     difference,
 )
@@ -79,6 +80,18 @@ def test_baseline(plain_worker: Worker, jit_worker: Worker, path: Path, name: st
 @each_case
 def test_sampling(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, SAMPLING)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
+UNCHECKED = {("calls", "case_result_without_or_with_an_exception")}
+"""Builtins that break the rules are found out by general calls only: not once a call is specialized, in the interpreter too."""
+
+
+@each_case
+def test_tiering(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    if (path.stem, name) in UNCHECKED:
+        pytest.skip("a builtin that returns a result with an exception set")
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, TIERING)
     assert not difference(_expected(plain_worker, path, name), found)
 
 

@@ -220,13 +220,11 @@ mod tests {
             stress: true,
             ..Policy::new()
         };
-        let effective = Effective::new(
-            &policy,
-            &Options {
-                background: Some(true),
-                ..Options::default()
-            },
-        );
+        let options = Options {
+            background: Some(true),
+            ..Options::default()
+        };
+        let effective = Effective::new(&policy, &options);
         assert!(effective.begins_with_samples() && !effective.in_background());
         assert_eq!(effective.sample(), SAMPLE_UNDER_STRESS);
     }
