@@ -114,7 +114,22 @@ def test_deopt_everywhere(plain_worker: Worker, jit_worker: Worker, path: Path, 
     assert not difference(_expected(plain_worker, path, name), found)
 
 
-@each_case
+IN_C = "a call of a function in C that is done in machine code does not look for an exception beside a result"
+each_deopt_case = pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        pytest.param(
+            path,
+            name,
+            id=f"{path.stem}-{name[5:]}",
+            marks=[pytest.mark.xfail(reason=IN_C)] if name == "case_result_without_or_with_an_exception" else [],
+        )
+        for path, name in CASES
+    ],
+)
+
+
+@each_deopt_case
 def test_deopt_at_each_instruction(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     expected = _expected(plain_worker, path, name, warm=False)
     differences = jit_worker.call("harness.run_case_points", path.read_text(), str(path), name, DEOPT, expected)
