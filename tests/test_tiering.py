@@ -158,12 +158,6 @@ class TestWhen:
         call_often(function)
         assert optimized(function)[-1].dropped is None
 
-    def test_without_an_optimizing_tier(self) -> None:
-        _core.use_stand_in(False)
-        function = hooked(add)
-        call_often(function)
-        assert {form.tier for form in justjit.stats(function).forms} == {"profiling", "baseline"}
-
     def test_functions_that_share_code(self) -> None:
         def make() -> Callable[[Any, Any], Any]:
             return lambda a, b: a + b

@@ -107,11 +107,12 @@ fn globals() -> &'static mut Globals {
     unsafe { &mut GLOBALS }
 }
 
-/// Sets who makes optimized code; without it everything stays in the baseline tier.
-pub fn set_makers(makers: Option<Makers>) {
-    globals().makers = makers;
+/// Sets who makes optimized code; without it everything stays in the baseline tier. Gives who did.
+pub fn set_makers(makers: Option<Makers>) -> Option<Makers> {
+    let before = std::mem::replace(&mut globals().makers, makers);
     deopt::set_policy(makers.map(|_| on_deopt as deopt::DeoptPolicy));
     look_again();
+    before
 }
 
 /// Whether there is an optimizing tier.
