@@ -44,7 +44,8 @@ pub struct Policy {
     pub stress: bool,
 }
 
-/// Measured on the benchmarks: a function that is not called more often is not worth a tenth of a second.
+/// Guesses so far: compiling takes some hundredth of a second, and baseline code of a small function takes about as long for
+/// so many calls.
 pub const OPTIMIZE_CALLS: u64 = 2_000;
 pub const OPTIMIZE_LOOPS: u64 = 20_000;
 
@@ -220,13 +221,11 @@ mod tests {
             stress: true,
             ..Policy::new()
         };
-        let effective = Effective::new(
-            &policy,
-            &Options {
-                background: Some(true),
-                ..Options::default()
-            },
-        );
+        let options = Options {
+            background: Some(true),
+            ..Options::default()
+        };
+        let effective = Effective::new(&policy, &options);
         assert!(effective.begins_with_samples() && !effective.in_background());
         assert_eq!(effective.sample(), SAMPLE_UNDER_STRESS);
     }
