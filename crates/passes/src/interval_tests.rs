@@ -141,11 +141,10 @@ fn extremes() {
             let (x, y) = (Interval::of(a), Interval::of(b));
             for cond in CONDS {
                 assert_eq!(decide(cond, x, y), Some(fold::compare(cond, a, b)));
-                assert_eq!(
-                    refine(cond, x, y).is_some(),
-                    fold::compare(cond, a, b),
-                    "{cond:?} {a} {b}"
-                );
+                let (holds, kept) = (fold::compare(cond, a, b), refine(cond, x, y).is_some());
+                // Of unsigned ones only what is needed is refined.
+                let exact = CONDS[..6].contains(&cond);
+                assert!(kept == holds || kept && !exact, "{cond:?} {a} {b}");
             }
             assert_eq!(mul(x, y).fits(64), a.checked_mul(b).is_some());
             assert_eq!(and(x, y).meet(Interval::of(a & b)), Some(Interval::of(a & b)));

@@ -12,6 +12,7 @@ mod fold;
 mod interval;
 mod licm;
 mod pipeline;
+mod preheaders;
 mod ranges;
 mod simplify_cfg;
 
@@ -51,6 +52,11 @@ pub fn passes() -> &'static [Pass] {
         }
     }
     const PASSES: &[Pass] = &[
+        each(
+            "preheaders",
+            "gives loops a block from which alone they are entered",
+            preheaders::run,
+        ),
         each("fold", "computes what is constant, applies exact identities", fold::run),
         each(
             "simplify_cfg",
@@ -61,6 +67,11 @@ pub fn passes() -> &'static [Pass] {
             "cse",
             "computes and reads once what would be computed and read again",
             cse::run,
+        ),
+        each(
+            "ranges",
+            "finds ranges of ints: what cannot overflow, bounds that hold",
+            ranges::run,
         ),
         each(
             "licm",
