@@ -100,6 +100,7 @@ pub fn evaluate(function: &Function, arguments: &[Datum], steps: usize) -> Run {
         memory: HashMap::new(),
         boxes: HashMap::new(),
         epoch: 0,
+        taken: HashMap::new(),
         calls: 0,
         trace: Vec::new(),
         entries: Vec::new(),
@@ -130,6 +131,8 @@ struct Machine<'a> {
     boxes: HashMap<u64, Datum>,
     /// Counts the times that anything may have been written.
     epoch: u64,
+    /// For each object when references of it were taken.
+    taken: HashMap<u64, Vec<u64>>,
     calls: u64,
     trace: Vec<Event>,
     entries: Vec<(usize, Vec<SeenFrame>)>,
@@ -309,7 +312,16 @@ impl Machine<'_> {
                 Some(number @ Datum::Int(_)) => Some(number),
                 _ => return Err(format!("{} is no int object", data.args[0])),
             },
-            Op::Safepoint | Op::Incref | Op::DecrefNumber | Op::TakeOver | Op::HandOver => return Ok(Next::On),
+            Op::Incref => {
+                let address = self.address(data.args[0])?;
+                self.taken.entry(address).or_default().push(self.epoch);
+                return Ok(Next::On);
+            }
+            Op::DecrefNumber => {
+                self.undone(data.args[0])?;
+                return Ok(Next::On);
+            }
+            Op::Safepoint | Op::TakeOver | Op::HandOver => return Ok(Next::On),
             Op::Deopt => None,
             Op::Jump => return Ok(Next::To(data.targets[0].clone())),
             Op::Branch => {
@@ -317,6 +329,8 @@ impl Machine<'_> {
                 return Ok(Next::To(data.targets[taken].clone()));
             }
             Op::Return => return Ok(Next::End(Outcome::Return(self.seen(self.get(data.args[0])?)))),
+            // It ends nothing if it undoes an `incref` and no unknown code has run since.
+            Op::Decref if self.undone(data.args[0])? => return Ok(Next::On),
             Op::Decref => {
                 let seen = self.seen(self.get(data.args[0])?);
                 self.trace.push(Event::Decref(seen));
@@ -350,6 +364,13 @@ impl Machine<'_> {
             (None, _, _) => Ok(Next::On),
             _ => Err("an operation gave nothing".into()),
         }
+    }
+
+    /// A reference is given up; whether it was taken since unknown code ran last.
+    fn undone(&mut self, value: Value) -> Result_<bool> {
+        let address = self.address(value)?;
+        let taken = self.taken.get_mut(&address).and_then(Vec::pop);
+        Ok(taken == Some(self.epoch))
     }
 
     /// Any code may have run: memory holds something else.

@@ -4,6 +4,7 @@
 //! does from the table of operations only; none runs Python code or follows an address.
 
 mod aliasing;
+mod check_refcounts;
 mod cse;
 mod dce;
 mod edit;
@@ -14,8 +15,10 @@ mod licm;
 mod pipeline;
 mod preheaders;
 mod ranges;
+mod refcounts;
 mod simplify_cfg;
 
+pub use check_refcounts::check_refcounts;
 pub use pipeline::{Dump, PassError, Pipeline, When};
 
 use justjit_ir::Function;
@@ -72,6 +75,11 @@ pub fn passes() -> &'static [Pass] {
             "ranges",
             "finds ranges of ints: what cannot overflow, bounds that hold",
             ranges::run,
+        ),
+        each(
+            "refcounts",
+            "removes counting up and down that nobody can see",
+            refcounts::run,
         ),
         each(
             "licm",
