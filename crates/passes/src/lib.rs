@@ -4,6 +4,7 @@
 //! does from the table of operations only; none runs Python code or follows an address.
 
 mod aliasing;
+mod bounds;
 mod check_refcounts;
 mod cse;
 mod dce;
@@ -85,6 +86,11 @@ pub fn passes() -> &'static [Pass] {
             "licm",
             "moves what is the same in every iteration out of loops",
             licm::run,
+        ),
+        each(
+            "bounds",
+            "tests the bounds of counted loops once before the loop",
+            bounds::run,
         ),
         each("dce", "removes what nobody uses", dce::run),
     ];
