@@ -410,7 +410,8 @@ impl Machine<'_> {
     }
 
     fn make(&mut self, number: Datum) -> Datum {
-        let address = BOXES + SPACING * self.boxes.len() as u64;
+        // By what is in it: the memory behind it must not tell how many objects were made before.
+        let address = BOXES + SPACING * (hash(self.seen(number)) >> 32);
         self.boxes.insert(address, number);
         Datum::Object(address)
     }
@@ -604,11 +605,11 @@ fn compare(cond: IntCond, a: i64, b: i64) -> bool {
 
 /// An argument of a type, from a seed: small and extreme numbers, objects of all kinds.
 pub fn argument(ty: Type, seed: u64) -> Datum {
-    const INTS: [i64; 12] = [0, 1, 2, 3, 5, 7, -1, -2, 100, i64::MAX, i64::MIN, i64::MAX - 1];
+    const INTS: [i64; 13] = [0, 1, 2, 3, 5, 7, -1, -2, 100, 3000, i64::MAX, i64::MIN, i64::MAX - 1];
     const FLOATS: [f64; 8] = [0.0, -0.0, 1.0, 2.5, -3.0, f64::INFINITY, f64::NAN, 1e300];
     match ty {
         Type::Object => Datum::Object((seed % 20 + 1) * SPACING),
-        Type::Int => Datum::Int(INTS[(seed % 12) as usize]),
+        Type::Int => Datum::Int(INTS[(seed % 13) as usize]),
         Type::Float => Datum::Float(FLOATS[(seed % 8) as usize]),
         Type::Bool => Datum::Bool(seed & 1 == 0),
         Type::Pointer => Datum::Pointer((seed % 16 + 1024) * 64),

@@ -12,12 +12,11 @@
 //! before the loop means that one in it would have failed. (An alternative is two versions of the loop; it doubles the
 //! code for the sake of loops that raise `IndexError`.)
 
-use crate::edit;
+use crate::counted::{Counted, outside};
 use crate::facts::Facts;
-use crate::fold::{negated, swapped};
-use crate::licm;
+use crate::{edit, licm};
 use justjit_builder::IntCond;
-use justjit_ir::{Block, Dominators, Flow, Function, Imm, Inst, LoopData, Loops, Op, State, Value, ValueDef};
+use justjit_ir::{Block, Dominators, Flow, Function, Imm, Inst, LoopData, Loops, Op, State, Value};
 
 pub fn run(function: &mut Function) -> bool {
     let flow = Flow::of(function);
@@ -39,20 +38,6 @@ pub fn run(function: &mut Function) -> bool {
     changed
 }
 
-/// A loop that counts.
-struct Counted {
-    variable: Value,
-    /// Its value at first.
-    start: Value,
-    up: bool,
-    /// The loop goes on while `variable + plus` is below (or above) `bound`, or equal if `inclusive`.
-    plus: i128,
-    bound: Value,
-    inclusive: bool,
-    /// Where the loop goes on.
-    body: Block,
-}
-
 /// A guard that `variable + plus` is below `size`; if `natural`, that it is not negative either.
 struct Test {
     plus: i128,
@@ -61,65 +46,7 @@ struct Test {
     state: State,
 }
 
-fn outside(function: &Function, homes: &[Option<Block>], data: &LoopData, value: Value) -> bool {
-    let home = match function.values[value.index()].def {
-        ValueDef::Param(block, _) => Some(block),
-        ValueDef::Result(inst) => homes[inst.index()],
-    };
-    home.is_some_and(|home| !data.blocks.contains(&home))
-}
-
 impl Counted {
-    fn of(function: &Function, homes: &[Option<Block>], data: &LoopData, preheader: Block) -> Option<Counted> {
-        let leaves_hot = |&(from, to): &(Block, Block)| {
-            let target = &function.blocks[to.index()];
-            let deopts = target
-                .insts
-                .last()
-                .is_some_and(|&last| function.inst(last).op == Op::Deopt);
-            from != data.header && !target.cold && !deopts
-        };
-        let last = function.inst(function.terminator(data.header)?);
-        if last.op != Op::Branch || data.exits.iter().any(leaves_hot) {
-            return None;
-        }
-        let stays = last.targets.iter().map(|call| data.blocks.contains(&call.block));
-        let stays: Vec<bool> = stays.collect();
-        let test = function.def(last.args[0])?;
-        let (Op::IntCompare, Imm::IntCond(cond)) = (test.op, test.imm) else {
-            return None;
-        };
-        let (cond, body) = match stays[..] {
-            [true, false] => (cond, last.targets[0].block),
-            [false, true] => (negated(cond), last.targets[1].block),
-            _ => return None,
-        };
-        let (a, b) = (test.args[0], test.args[1]);
-        [(a, b, cond), (b, a, swapped(cond))]
-            .into_iter()
-            .find_map(|(counting, bound, cond)| {
-                let (variable, plus) = Facts::decompose(function, counting);
-                let (start, step) = count(function, data, preheader, variable)?;
-                let (up, inclusive) = match cond {
-                    IntCond::SignedLt => (true, false),
-                    IntCond::SignedLe => (true, true),
-                    IntCond::SignedGt => (false, false),
-                    IntCond::SignedGe => (false, true),
-                    _ => return None,
-                };
-                let fine = outside(function, homes, data, bound) && up == (step > 0);
-                fine.then_some(Counted {
-                    variable,
-                    start,
-                    up,
-                    plus,
-                    bound,
-                    inclusive,
-                    body,
-                })
-            })
-    }
-
     /// Puts the guards for one test before the loop.
     fn guard(&self, function: &mut Function, data: &LoopData, preheader: Block, test: &Test) -> bool {
         let inclusive = i128::from(self.inclusive);
@@ -170,27 +97,6 @@ impl Counted {
         }
         true
     }
-}
-
-/// Where a loop's variable starts and by how much each iteration adds to it.
-fn count(function: &Function, data: &LoopData, preheader: Block, variable: Value) -> Option<(Value, i128)> {
-    let params = &function.blocks[data.header.index()].params;
-    let index = params.iter().position(|&param| param == variable)?;
-    let mut step = None;
-    for &latch in &data.latches {
-        for call in function
-            .successors(latch)
-            .iter()
-            .filter(|call| call.block == data.header)
-        {
-            let (base, by) = Facts::decompose(function, call.args[index]);
-            if base != variable || by == 0 || step.is_some_and(|step| step != by) {
-                return None;
-            }
-            step = Some(by);
-        }
-    }
-    Some((function.successors(preheader)[0].args[index], step?))
 }
 
 /// The guards in the loop that every iteration makes.

@@ -6,17 +6,20 @@
 mod aliasing;
 mod bounds;
 mod check_refcounts;
+mod counted;
 mod cse;
 mod dce;
 mod edit;
 mod facts;
 mod fold;
+mod forget;
 mod interval;
 mod licm;
 mod pipeline;
 mod preheaders;
 mod ranges;
 mod refcounts;
+mod safepoints;
 mod simplify_cfg;
 
 pub use check_refcounts::check_refcounts;
@@ -53,6 +56,12 @@ pub fn passes() -> &'static [Pass] {
             text,
             stage: Stage::Rounds,
             run,
+        }
+    }
+    const fn once(name: &'static str, text: &'static str, run: fn(&mut Function) -> bool) -> Pass {
+        Pass {
+            stage: Stage::Last,
+            ..each(name, text, run)
         }
     }
     const PASSES: &[Pass] = &[
@@ -93,6 +102,14 @@ pub fn passes() -> &'static [Pass] {
             bounds::run,
         ),
         each("dce", "removes what nobody uses", dce::run),
+        once(
+            "safepoints",
+            "runs safepoints of simple loops once in many iterations",
+            safepoints::run,
+        ),
+        once("forget", "forgets the states that hoisting needs", forget::run),
+        once("last_fold", "fold, once more", fold::run),
+        once("last_dce", "dce, once more", dce::run),
     ];
     PASSES
 }

@@ -15,7 +15,7 @@
 
 use justjit_ir::eval::{Outcome, argument, evaluate};
 use justjit_ir::{Function, parse, verify};
-use justjit_passes::{Pass, passes};
+use justjit_passes::{Pass, check_refcounts, passes};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ fn read(text: &str) -> Function {
 fn compare(before: &Function, after: &Function) {
     let params = &before.blocks[0].params;
     let mut finished = 0;
-    for seed in 0..400u64 {
+    for seed in 0..200u64 {
         let mix = |index: usize| {
             (seed + 1)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -67,12 +67,12 @@ fn compare(before: &Function, after: &Function) {
             .enumerate()
             .map(|(index, &param)| argument(before.type_of(param), mix(index)))
             .collect();
-        let expected = evaluate(before, &arguments, 20_000);
+        let expected = evaluate(before, &arguments, 40_000);
         if matches!(expected.outcome, Outcome::Fault(_) | Outcome::Unfinished) {
             continue;
         }
         finished += 1;
-        let got = evaluate(after, &arguments, 20_000);
+        let got = evaluate(after, &arguments, 40_000);
         assert!(
             expected.allows(&got),
             "{arguments:?}\n{expected:#?}\n{got:#?}\n{before}\n{after}"
@@ -98,6 +98,9 @@ fn golden() {
             verify(&after).unwrap_or_else(|error| panic!("{}: {}: {error}\n{after}", path.display(), pass.name));
         }
         compare(&before, &after);
+        if check_refcounts(&before).is_ok() {
+            check_refcounts(&after).unwrap_or_else(|errors| panic!("{}: {errors:#?}\n{after}", path.display()));
+        }
         let got = after.to_string();
         if bless {
             let input = input.trim_end();
