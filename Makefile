@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-rust test-python lint format conformance bench bench-generators bench-micro bench-calls \
-        bench-compile bench-stdlib docs fuzz wheel clean
+        bench-numeric bench-compile bench-stdlib docs fuzz wheel clean
 
 help: ## What there is (the default)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-micro: build ## Micro kernels by feature, the slowest last; ARGS="calls" p
 
 bench-calls: build ## What a call costs, from interpreted and from compiled code
 	@$(PYTHON) -m benchmarks.calls $(ARGS)
+
+bench-numeric: build ## Numeric kernels: interpreter, justjit, Numba, C; ARGS="--programs lu,sor --no-numba"
+	@$(PYTHON) -m benchmarks.numeric --json benchmarks/results/numeric.json $(ARGS)
 
 bench-compile: build ## Compile time an instruction over the standard library, and import time
 	@$(PYTHON) -m benchmarks.compile_time $(ARGS)

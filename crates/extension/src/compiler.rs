@@ -13,7 +13,7 @@ use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::Record;
 use justjit_runtime::version::{Tier, Version, code_bytes, register};
-use justjit_runtime::{api, probe};
+use justjit_runtime::{api, probe, tiering};
 use pyo3_ffi::*;
 use std::cell::RefCell;
 use std::ffi::CString;
@@ -249,7 +249,7 @@ pub unsafe fn make(
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
         version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
-        let older = hook::baseline_version(function.cast(), state);
+        let older = tiering::baseline_version(function.cast(), state);
         let warm = (*state).cold_calls >= WARM_CALLS;
         let mut feedback: Box<[u8]> = match older.as_ref() {
             Some(older) => older.feedback.clone(),

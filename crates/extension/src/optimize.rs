@@ -26,12 +26,11 @@ pub unsafe fn optimize(function: *mut PyObject, install: bool, level: u8, llvm: 
         let decoded = decode_code(code)?;
         let plain = function.cast::<Function>();
         let (globals, builtins) = ((*plain).func_globals, (*plain).func_builtins);
-        let sampling = hook::newest_of(state, globals, builtins, |one| !one.records.is_empty());
         let mut version = Version::new(plain, Tier::Optimizing);
         version.instructions = decoded.instructions.len() as u32;
         let widened = Widened::default();
         let mut snapshot = Snapshot::new(&raw mut *version, decode_code, &widened);
-        let knowledge = snapshot.knowledge(code, &decoded, sampling);
+        let knowledge = snapshot.knowledge(function, code, &decoded);
         let name = text((*code).co_qualname);
         let target: *const Version = &raw const *version;
         let input = Input {
@@ -73,7 +72,7 @@ pub unsafe fn optimize(function: *mut PyObject, install: bool, level: u8, llvm: 
         register(&version);
         let made = Box::into_raw(version);
         if install {
-            hook::add_version(state, made);
+            justjit_runtime::tiering::add_version(state, made);
             justjit_runtime::api::PyFunction_SetVectorcall(function, (*made).vectorcall);
         } else {
             crate::compiler::discard(Box::from_raw(made));

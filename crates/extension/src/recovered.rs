@@ -8,7 +8,7 @@ use justjit_runtime::deopt::{
 use justjit_runtime::frame::{link_function_frame, room};
 use justjit_runtime::hook;
 use justjit_runtime::layout::Code;
-use justjit_runtime::thread;
+use justjit_runtime::{thread, tiering};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt, PyList, PyTuple};
@@ -232,8 +232,8 @@ pub fn compile_as_optimized(function: &Bound<'_, PyAny>) -> PyResult<bool> {
         let Ok(made) = made.map(Box::into_raw) else {
             return Ok(false);
         };
-        hook::add_version(state, made);
-        hook::supersede(function, older, made);
+        tiering::add_version(state, made);
+        tiering::supersede(function, older, made);
         Ok(true)
     }
 }

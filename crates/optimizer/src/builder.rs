@@ -22,6 +22,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Versions of one place, beyond which shapes are given up.
 const VERSION_LIMIT: usize = 5;
+/// Versions of a loop header that are made as long as anything differs.
+const HEADER_VERSIONS: usize = 3;
 /// Instructions of IR, beyond which the function is too large.
 const SIZE_LIMIT: usize = 60_000;
 
@@ -533,15 +535,21 @@ impl<'a> Builder<'a> {
         let place: Vec<_> = self.frames.iter().map(|frame| (frame.code, frame.index)).collect();
         self.generalize();
         let shape = shape_of(&self.frames);
+        let known = self.versions.get(&place).map_or(0, Vec::len);
+        let is_header = self.info().headers.contains(&index);
         let mut found = self.find(&place, &shape);
-        if found.is_none() {
-            let known = self.versions.get(&place).map_or(0, Vec::len);
-            if known >= VERSION_LIMIT {
+        // A loop is worth another version, where more is known than the first time; elsewhere what is more is forgotten.
+        if found.is_none() && known >= if is_header { HEADER_VERSIONS } else { 1 } {
+            found = self.fit(&place, false)?;
+        }
+        if found.is_none() && known >= VERSION_LIMIT {
+            found = self.fit(&place, true)?;
+            if found.is_none() {
                 // The last one takes everything.
                 self.forget_all()?;
                 let shape = shape_of(&self.frames);
                 found = self.find(&place, &shape);
-                if found.is_none() && known > 2 * VERSION_LIMIT {
+                if found.is_none() && known > 3 * VERSION_LIMIT {
                     return decline("too many shapes of one place");
                 }
             }
@@ -563,6 +571,84 @@ impl<'a> Builder<'a> {
             .iter()
             .find(|version| version.shape == shape)
             .map(|version| version.block)
+    }
+
+    /// Finds a version that the present frames can be made to fit, by forgetting what is known of them, or (if `boxing`) by
+    /// boxing numbers too; and makes them fit.
+    fn fit(&mut self, place: &[(usize, usize)], boxing: bool) -> Done<Option<Block>> {
+        let versions = self.versions.get(place).map_or(&[][..], Vec::as_slice);
+        let fitting = versions
+            .iter()
+            .find(|version| crate::item::fits(&self.frames, &version.shape, boxing))
+            .map(|version| (version.block, version.shape.clone()));
+        let Some((block, shape)) = fitting else {
+            return Ok(None);
+        };
+        for (depth, wanted) in shape.into_iter().enumerate() {
+            for (at, wanted) in wanted.locals.into_iter().enumerate() {
+                self.fit_local(depth, at, &wanted)?;
+            }
+            for (at, wanted) in wanted.stack.into_iter().enumerate() {
+                let item = self.frames[depth].stack[at].clone();
+                self.frames[depth].stack[at] = self.fit_item(item, &wanted)?;
+            }
+        }
+        Ok(Some(block))
+    }
+
+    fn fit_local(&mut self, depth: usize, at: usize, wanted: &Local) -> Done {
+        if depth > 0 {
+            let item = self.frames[depth].locals[at].item.clone();
+            self.frames[depth].locals[at].item = self.fit_item(item, &wanted.item)?;
+            return Ok(());
+        }
+        let local = self.frames[0].locals[at].clone();
+        match (&local.item, &wanted.item) {
+            (Item::Object(_), Item::Object(object)) => {
+                let kind = object.kind;
+                if let Item::Object(mine) = &mut self.frames[0].locals[at].item {
+                    mine.kind = kind;
+                }
+            }
+            (_, Item::Object(object)) if local.item != Item::Null => {
+                self.bring_home(at)?;
+                let offset = crate::convert::slot_offset(at);
+                let value = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+                self.frames[0].locals[at].item = Item::Object(Object {
+                    value,
+                    kind: object.kind,
+                    owner: Owner::Slot(at as u32),
+                });
+            }
+            _ => {}
+        }
+        self.frames[0].locals[at].home = wanted.home;
+        Ok(())
+    }
+
+    fn fit_item(&mut self, item: Item, wanted: &Item) -> Done<Item> {
+        let Item::Object(object) = wanted else {
+            return Ok(item);
+        };
+        Ok(match item {
+            Item::Object(mut mine) => {
+                if mine.owner != Owner::Item && object.owner == Owner::Item {
+                    self.effect(Op::Incref, &[mine.value], Imm::None);
+                }
+                mine.owner = object.owner;
+                mine.kind = object.kind;
+                Item::Object(mine)
+            }
+            Item::Null => item,
+            item => {
+                let value = self.owned_object(item)?;
+                Item::Object(Object {
+                    value,
+                    kind: object.kind,
+                    owner: Owner::Item,
+                })
+            }
+        })
     }
 
     /// A version of the present place for the present shape.
@@ -891,10 +977,6 @@ impl<'a> Builder<'a> {
                 }
             });
         }
-    }
-
-    pub fn local_mut(&mut self, local: usize) -> &mut Local {
-        &mut self.frame().locals[local]
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, Imm, Op, Type, Value};
-use justjit_runtime::layout::{self, Code, offset};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
+use justjit_runtime::layout::{self, Code, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
@@ -141,6 +141,9 @@ impl Builder<'_> {
         if input.decoded.instructions[0].opcode != Opcode::Resume {
             return decline("the start of a function with cells or free variables");
         }
+        if input.knowledge.is_unreached(0) {
+            return decline("the function's start has not been seen");
+        }
         let version = self.pointer(input.version, "version");
         let args = [self.thread, self.frame_pointer, version];
         // 0 goes on; otherwise the call is over, with what it gives.
@@ -156,12 +159,7 @@ impl Builder<'_> {
         self.f.blocks[stop.index()].cold = true;
         let args = [self.thread, self.frame_pointer, over, version];
         let result = self
-            .call(
-                &ENTRY_STOPPED,
-                &args,
-                Some(Type::Object),
-                (Effect::Any, true),
-            )
+            .call(&ENTRY_STOPPED, &args, Some(Type::Object), (Effect::Any, true))
             .expect("a result");
         self.f.end(stop, Op::Return, vec![result], None, Vec::new());
         self.block = go_on;

@@ -249,3 +249,64 @@ pub fn values_of(frames: &[Frame]) -> Vec<Value> {
     }
     values
 }
+
+/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted.
+pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
+    let mut depth = 0;
+    frames.iter().zip(shape).all(|(frame, wanted)| {
+        let outermost = depth == 0;
+        depth += 1;
+        let locals = frame.locals.iter().zip(&wanted.locals);
+        let mut locals = locals.map(|(local, wanted)| {
+            if outermost {
+                local_fits(local, wanted, boxing)
+            } else {
+                item_fits(&local.item, &wanted.item, boxing)
+            }
+        });
+        let stack = frame.stack.iter().zip(&wanted.stack);
+        let mut stack = stack.map(|(item, wanted)| item_fits(item, wanted, boxing));
+        same(&frame.function, &wanted.function) && locals.all(|fine| fine) && stack.all(|fine| fine)
+    })
+}
+
+/// Whether two items are of one shape.
+fn same(item: &Item, wanted: &Item) -> bool {
+    let mut item = item.clone();
+    item.map(&mut |_| Value(0));
+    item == *wanted
+}
+
+fn kind_fits(kind: Kind, wanted: Kind) -> bool {
+    kind == wanted || wanted == Kind::Unknown
+}
+
+fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
+    match (&local.item, &wanted.item) {
+        (Item::Object(object), Item::Object(other)) => {
+            kind_fits(object.kind, other.kind) && local.home && wanted.home
+        }
+        (Item::Null, other) => *other == Item::Null,
+        (_, Item::Null) => false,
+        // A slot that holds the number's object may as well hold something else that ends quietly.
+        (item, other) if same(item, other) => wanted.home == local.home || (local.home && item.is_unboxed()),
+        (item, Item::Object(other)) => kind_fits(item.kind(), other.kind) && wanted.home && (local.home || boxing),
+        _ => false,
+    }
+}
+
+fn item_fits(item: &Item, wanted: &Item, boxing: bool) -> bool {
+    match (item, wanted) {
+        (Item::Object(object), Item::Object(other)) => {
+            kind_fits(object.kind, other.kind) && (object.owner == other.owner || other.owner == Owner::Item)
+        }
+        (Item::Null, other) => *other == Item::Null,
+        (_, Item::Null) => false,
+        (item, other) if same(item, other) => true,
+        (item, Item::Object(other)) => {
+            let cheap = matches!(item, Item::Constant(_) | Item::Bool(_));
+            kind_fits(item.kind(), other.kind) && other.owner == Owner::Item && (boxing || cheap)
+        }
+        _ => false,
+    }
+}

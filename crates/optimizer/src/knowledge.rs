@@ -16,6 +16,17 @@ pub struct Types {
 }
 
 impl Types {
+    /// What has been seen earlier as well.
+    fn add(&mut self, other: Types) {
+        for ty in other.met {
+            if !self.met.contains(&ty) {
+                self.met.push(ty);
+            }
+        }
+        self.more |= other.more;
+        self.wide |= other.wide;
+    }
+
     /// The one type that was met.
     pub fn only(&self) -> Option<*mut PyTypeObject> {
         match self.met[..] {
@@ -34,6 +45,22 @@ pub struct Seen {
     pub operands: [Types; 3],
     /// The one object that was called, or that a load gave each time.
     pub object: Option<*mut PyObject>,
+}
+
+impl Seen {
+    /// What has been seen earlier as well.
+    pub fn add(&mut self, other: Seen) {
+        if self.count == 0 {
+            self.object = other.object;
+        } else if other.count > 0 && self.object != other.object {
+            self.object = None;
+        }
+        self.count = self.count.saturating_add(other.count);
+        self.result.add(other.result);
+        for (mine, its) in self.operands.iter_mut().zip(other.operands) {
+            mine.add(its);
+        }
+    }
 }
 
 /// What is known of one code object.

@@ -98,13 +98,13 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// What is known of a code object by a version that has taken samples.
+    /// What is known of a function's code by the versions that have taken samples.
     ///
     /// # Safety
-    /// The GIL is held; live objects.
-    pub unsafe fn knowledge(&self, code: *mut Code, decoded: &Decoded, sampled: *const Version) -> Knowledge {
+    /// The GIL is held; a live function and its code.
+    pub unsafe fn knowledge(&self, function: *mut PyObject, code: *mut Code, decoded: &Decoded) -> Knowledge {
         // SAFETY: see the contract.
-        let records = unsafe { sampled.as_ref() }.map_or(&[][..], |version| &version.records[..]);
+        let sampled = unsafe { Snapshot::sampled_versions(function) };
         let offsets = decoded.instructions.iter().enumerate();
         let widened = offsets.flat_map(|(index, one)| {
             let here = Reason::ALL
@@ -112,30 +112,36 @@ impl<'a> Snapshot<'a> {
                 .filter(|&reason| self.widened.contains(&(code as usize, one.offset, reason)));
             here.map(move |reason| (index as u32, reason))
         });
+        let mut all = vec![Seen::default(); decoded.instructions.len()];
+        for &version in &sampled {
+            // SAFETY: versions live as long as their code.
+            for (sum, record) in all.iter_mut().zip(unsafe { &(*version).records }) {
+                sum.add(seen(record));
+            }
+        }
         Knowledge {
             widened: widened.collect(),
-            sampled: !records.is_empty(),
-            seen: if records.is_empty() {
-                vec![Seen::default(); decoded.instructions.len()]
-            } else {
-                records.iter().map(seen).collect()
-            },
+            sampled: !sampled.is_empty(),
+            seen: all,
         }
     }
 
-    /// The newest version of a function's code that has taken samples.
-    unsafe fn sampled_version(function: *mut PyObject) -> *const Version {
+    /// The versions of a function's code that have taken samples, the newest first.
+    unsafe fn sampled_versions(function: *mut PyObject) -> Vec<*const Version> {
         // SAFETY: a live function.
         unsafe {
             let state = hook::state_of(hook::code_of(function).cast());
             if state.is_null() {
-                return std::ptr::null();
+                return Vec::new();
             }
             let function = function.cast::<Function>();
-            hook::newest_of(state, (*function).func_globals, (*function).func_builtins, |one| {
-                !one.records.is_empty()
-            })
-            .cast_const()
+            let versions = (*state).versions.iter().rev().copied();
+            let versions = versions.filter(|&one| {
+                (*one).globals == (*function).func_globals
+                    && (*one).builtins == (*function).func_builtins
+                    && (*one).records.iter().any(|record| record.count > 0)
+            });
+            versions.map(<*mut Version>::cast_const).collect()
         }
     }
 }
@@ -300,12 +306,11 @@ impl Known for Snapshot<'_> {
         unsafe {
             let code = hook::code_of(function);
             let decoded = (self.decode)(code).ok()?;
-            let sampled = Snapshot::sampled_version(function);
-            if sampled.is_null() {
+            let knowledge = self.knowledge(function, code, &decoded);
+            if !knowledge.sampled {
                 self.unseen.push(function);
                 return None;
             }
-            let knowledge = self.knowledge(code, &decoded, sampled);
             let function = function.cast::<Function>();
             Some(Body {
                 decoded,
@@ -357,7 +362,8 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             return None;
         }
         // A module's function may have any name: the definition has to be the module's own.
-        let is_of = |module_name: &str| crate::text::name_of(module) == module_name && is_genuine(object, module_name, name);
+        let is_of =
+            |module_name: &str| crate::text::name_of(module) == module_name && is_genuine(object, module_name, name);
         if is_of("builtins") {
             return Some(match name {
                 "len" => Builtin::Len,

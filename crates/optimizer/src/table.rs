@@ -152,7 +152,10 @@ impl Builder<'_> {
     /// Builds again without what is inlined here.
     pub fn refuse_inlining<T>(&mut self) -> Done<T> {
         let caller = &self.frames[self.frames.len() - 2];
-        Err(crate::builder::Stop::NotInlined(self.codes[caller.code].code as usize, caller.index))
+        Err(crate::builder::Stop::NotInlined(
+            self.codes[caller.code].code as usize,
+            caller.index,
+        ))
     }
 
     // ---- constants -----------------------------------------------------------------------------------------------

@@ -64,7 +64,11 @@ struct Places<'a>(&'a Unit);
 
 impl Resolver for Places<'_> {
     fn place(&self, code: &SymbolData, offset: u32) -> Place {
-        let known = self.0.codes.iter().find(|(known, _)| known.cast_const().cast() == code.address);
+        let known = self
+            .0
+            .codes
+            .iter()
+            .find(|(known, _)| known.cast_const().cast() == code.address);
         let (_, decoded) = known.expect("frames are of code that was read");
         let index = decoded.index_containing(offset).expect("an instruction's offset");
         let instruction = decoded.instructions[index];

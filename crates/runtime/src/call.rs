@@ -12,6 +12,7 @@ use crate::runtime_fns;
 use crate::safepoint;
 use crate::site::{CallSite, Callee};
 use crate::thread::{self, Thread};
+use crate::tiering;
 use crate::version::{Body, Version};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -96,7 +97,7 @@ runtime_fns! {
         if !safepoint::runs_compiled(thread) {
             return hook::call_original(function, args, nargsf, kwnames);
         }
-        let version = if (*version).valid { version } else { hook::replace_entry(function, version) };
+        let version = if (*version).valid { version } else { tiering::replace_entry(function, version) };
         // Who calls need not hold the function for as long as the call takes.
         Py_INCREF(function);
         let nargs = argument_count(nargsf);

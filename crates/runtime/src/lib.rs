@@ -2,7 +2,7 @@
 //!
 //! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
 //! it; `thread`, `frame`, `safepoint`, `call`, `site`, `binding`, `construct`, `special` and `builtins` carry calls; `globals` and `attributes` are the inline
-//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook` and `version` tie code objects to
+//! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook`, `version` and `tiering` tie code objects to
 //! machine code; `deopt` leaves optimized code.
 
 pub mod api;
@@ -25,14 +25,15 @@ pub mod iteration;
 pub mod layout;
 pub mod names;
 pub mod numbers;
-pub mod optimized;
 pub mod ops;
+pub mod optimized;
 pub mod probe;
 pub mod safepoint;
 pub mod sampling;
 pub mod site;
 pub mod special;
 pub mod thread;
+pub mod tiering;
 pub mod types;
 pub mod version;
 pub mod watch;

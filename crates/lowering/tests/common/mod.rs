@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file that includes this uses a part of it")]
 
 mod engines;
+pub mod interpreter;
 
 pub use engines::engines;
 

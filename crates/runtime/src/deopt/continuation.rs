@@ -67,10 +67,11 @@ unsafe fn continuation_of(owner: *mut Version, frame: *mut Frame) -> *mut Versio
     unsafe {
         let code = (*frame).f_executable.cast::<Code>();
         let (globals, builtins) = ((*frame).f_globals, (*frame).f_builtins);
-        let known = (*owner)
-            .continuations
-            .iter()
-            .find(|one| one.code == code && one.globals == globals && one.builtins == builtins);
+        let known = (*owner).continuations.iter().find(|one| {
+            // A version forgets globals that have died.
+            let live = one.version.is_null() || (*one.version).globals == globals;
+            one.code == code && one.globals == globals && one.builtins == builtins && live
+        });
         if let Some(known) = known {
             return known.version;
         }

@@ -29,6 +29,7 @@ use crate::hook;
 use crate::layout::Frame;
 use crate::runtime_fns;
 use crate::thread::Thread;
+use crate::tiering;
 use crate::version::{Body, Version};
 use pyo3_ffi::*;
 use std::ffi::c_void;
@@ -80,7 +81,7 @@ pub unsafe fn invalidate(version: *mut Version) -> bool {
         if state.is_null() || (*version).dead {
             return false;
         }
-        let replacement = hook::newest_of(state, (*version).globals, (*version).builtins, |one| {
+        let replacement = tiering::newest_of(state, (*version).globals, (*version).builtins, |one| {
             one.tier == crate::version::Tier::Baseline
         });
         if replacement.is_null() || replacement == version {
@@ -116,7 +117,7 @@ runtime_fns! {
     /// The body of an invalid version was entered: the version that has taken its place goes on, and is the function's
     /// entry from now on. Arguments are the body's own.
     ENTER_SUCCESSOR = fn enter_successor(thread: *mut Thread, frame: *mut Frame, entry: i64, version: *mut Version) -> *mut PyObject {
-        let newest = hook::replace_entry((*frame).f_funcobj, version);
+        let newest = tiering::replace_entry((*frame).f_funcobj, version);
         let mut entry = entry;
         if entry != 0 && (*newest).profiling != (*version).profiling {
             // Only one of the two has entries at loop headers, which come first; back edges lead to valid versions.
