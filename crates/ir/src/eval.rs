@@ -509,6 +509,13 @@ impl Machine<'_> {
                 let quotient = a.checked_div(b).ok_or("a division traps")?;
                 Datum::Int(quotient - i64::from(quotient.wrapping_mul(b) != a && (a < 0) != (b < 0)))
             }
+            (Op::IntDiv | Op::IntRem, _) => {
+                let (a, b) = (self.int(arg(0))?, self.int(arg(1))?);
+                if a < 0 || b <= 0 {
+                    return Err(format!("{a} and {b} are no operands of {:?}", data.op));
+                }
+                Datum::Int(if data.op == Op::IntDiv { a / b } else { a % b })
+            }
             (Op::IntMod, _) => {
                 let (a, b) = (self.int(arg(0))?, self.int(arg(1))?);
                 let rest = if b == -1 {

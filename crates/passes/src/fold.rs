@@ -225,6 +225,8 @@ fn int_constants(op: Op, imm: Imm, a: i64, b: i64) -> Becomes {
         Op::IntMulChecked => (a.checked_mul(b), true),
         Op::IntFloorDiv => (floor_div(a, b), false),
         Op::IntMod => (floor_mod(a, b), false),
+        Op::IntDiv if a >= 0 && b > 0 => (floor_div(a, b), false),
+        Op::IntRem if a >= 0 && b > 0 => (floor_mod(a, b), false),
         Op::IntAnd => (Some(a & b), false),
         Op::IntOr => (Some(a | b), false),
         Op::IntXor => (Some(a ^ b), false),
@@ -260,10 +262,10 @@ fn int_with_constant(
     let zero = Becomes::Constant(Constant::Int(0));
     match (op, b) {
         (Op::IntAdd | Op::IntAddWrapping | Op::IntSub | Op::IntAddChecked | Op::IntSubChecked, 0)
-        | (Op::IntMul | Op::IntMulChecked | Op::IntFloorDiv, 1)
+        | (Op::IntMul | Op::IntMulChecked | Op::IntFloorDiv | Op::IntDiv, 1)
         | (Op::IntOr | Op::IntXor | Op::IntShl | Op::IntShlChecked | Op::IntShr, 0)
         | (Op::IntAnd, -1) => Becomes::Value(args[0]),
-        (Op::IntMul | Op::IntMulChecked | Op::IntAnd, 0) | (Op::IntMod, 1 | -1) => zero,
+        (Op::IntMul | Op::IntMulChecked | Op::IntAnd, 0) | (Op::IntMod, 1 | -1) | (Op::IntRem, 1) => zero,
         (Op::IntOr, -1) => Becomes::Constant(Constant::Int(-1)),
         (Op::IntCompare, _) => compare_bool(function, inst, imm, args[0], b),
         // Floor semantics are those of the bits.

@@ -123,8 +123,8 @@ impl Hoist<'_> {
                     edit::int(self.function, data.args[1]).is_some_and(|divisor| !(-1..=0).contains(&divisor))
                 }
                 op if reads_object(op) => self.justified(block, index, data.args[0]),
-                // Known not to overflow only where they stand; a sum becomes one that may.
-                Op::IntSub | Op::IntMul | Op::IntShl => false,
+                // What is known of their operands is known where they stand; a sum becomes one that may.
+                Op::IntSub | Op::IntMul | Op::IntShl | Op::IntDiv | Op::IntRem => false,
                 Op::Call => !matches!(data.imm, Imm::Symbol(callee) if self.function.call(callee).owned),
                 _ => true,
             },

@@ -101,6 +101,7 @@ fn pipeline() {
         let mut after = before.clone();
         let mut pipeline = Pipeline {
             verify: true,
+            references: true,
             dump: only.is_some().then_some(&mut show),
             ..Pipeline::default()
         };
