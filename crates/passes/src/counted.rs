@@ -1,8 +1,8 @@
 //! Loops that count a variable by a constant until their header's test against an invariant bound fails, and that are
 //! left in no other way but cold ones.
 
+use crate::arithmetic::{negated, swapped};
 use crate::facts::Facts;
-use crate::fold::{negated, swapped};
 use justjit_builder::IntCond;
 use justjit_ir::{Block, Function, Imm, LoopData, Op, Value, ValueDef};
 

@@ -4,8 +4,8 @@
 //! seen as a value and an offset, so that what is known of `i` is known of `i + 1` too. Facts are kept on a stack: those
 //! of a block are dropped when the walk of the dominator tree leaves it.
 
+use crate::arithmetic::negated;
 use crate::edit;
-use crate::fold::negated;
 use crate::interval::{self, FULL, Interval};
 use justjit_builder::IntCond;
 use justjit_ir::{Function, Imm, Op, Type, Value};

@@ -4,6 +4,7 @@
 //! does from the table of operations only; none runs Python code or follows an address.
 
 mod aliasing;
+mod arithmetic;
 mod bounds;
 mod check_refcounts;
 mod counted;
