@@ -173,18 +173,22 @@ pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<
     unsafe { make(function.cast(), state, Purpose::Entry).map(Box::into_raw) }
 }
 
-/// Makes a continuation version of a function's code (see [`justjit_runtime::deopt`]).
+/// Makes a continuation version of code that a function has or has had (see [`justjit_runtime::deopt`]).
 ///
 /// # Safety
-/// The GIL is held; a live function.
-pub unsafe fn compile_continuation(function: *mut PyObject, offsets: &[u32]) -> Result<*mut Version, String> {
+/// The GIL is held; a live function and its code.
+pub unsafe fn compile_continuation(
+    function: *mut PyObject,
+    code: *mut Code,
+    offsets: &[u32],
+) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
     unsafe {
-        let state = hook::ensure_state(hook::code_of(function).cast());
+        let state = hook::ensure_state(code.cast());
         if state.is_null() {
             return Err("no memory".into());
         }
-        make(function.cast(), state, Purpose::Continuation(offsets)).map(Box::into_raw)
+        make(function.cast(), state, Purpose::Continuation(code, offsets)).map(Box::into_raw)
     }
 }
 
@@ -197,8 +201,8 @@ pub enum Purpose<'a> {
     Optimized,
     /// To be looked at: it keeps the code generator's text, and is not installed.
     Text,
-    /// To be entered at the instructions whose starts are at these byte offsets.
-    Continuation(&'a [u32]),
+    /// To have frames of this code go on at the instructions whose starts are at these byte offsets.
+    Continuation(*mut Code, &'a [u32]),
 }
 
 /// Makes a version of a function that is not installed.
@@ -219,7 +223,10 @@ pub unsafe fn make(
             compiler.limit_reached = true;
             return Err(LIMIT_REACHED.into());
         }
-        let code = (*function).func_code.cast::<Code>();
+        let code = match purpose {
+            Purpose::Continuation(code, _) => code,
+            _ => (*function).func_code.cast::<Code>(),
+        };
         let decoded = decode_code(code)?;
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
@@ -228,7 +235,7 @@ pub unsafe fn make(
             Purpose::Optimized => Tier::Optimizing,
             _ => Tier::Baseline,
         };
-        let mut version = Version::new(function, tier);
+        let mut version = Version::new(function, code, tier);
         version.instructions = decoded.instructions.len() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
@@ -253,7 +260,7 @@ pub unsafe fn make(
             (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
         }
         let mut continues_at = Vec::new();
-        if let Purpose::Continuation(offsets) = purpose {
+        if let Purpose::Continuation(_, offsets) = purpose {
             profiling = false;
             version.check_edges = CONTINUATION_EDGES;
             version.feedback_of = older;
@@ -281,7 +288,7 @@ pub unsafe fn make(
         let mut handover_points = (*state).handover_points.clone();
         handover_points.extend(every(config.handover_every));
         let mut deopt_points = Vec::new();
-        if !matches!(purpose, Purpose::Continuation(_)) {
+        if !matches!(purpose, Purpose::Continuation(..)) {
             deopt_points.clone_from(&(*state).deopt_points);
             deopt_points.extend(every(config.deopt_every));
         }
@@ -303,7 +310,7 @@ pub unsafe fn make(
         };
         let name = text((*code).co_qualname);
         // Continuations run seldom and not for long.
-        let backend = if profiling || matches!(purpose, Purpose::Continuation(_)) {
+        let backend = if profiling || matches!(purpose, Purpose::Continuation(..)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend
