@@ -235,7 +235,7 @@ pub unsafe fn make(
             Purpose::Optimized => Tier::Optimizing,
             _ => Tier::Baseline,
         };
-        let mut version = Version::new(function, code, tier);
+        let mut version = Version::of_code(function, code, tier);
         version.instructions = decoded.instructions.len() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
