@@ -21,7 +21,7 @@ use crate::layout::{Frame, Function};
 use crate::version::{Tier, Version, retire};
 use policy::{Effective, Policy, Tiers};
 use pyo3_ffi::*;
-use request::{Compiled, Decline, Request, Unit, Widened};
+use request::{Compiled, Decline, Request, Stress, Unit, Widened};
 use rustc_hash::FxHashMap;
 pub use stage::{Stage, Tiering};
 use std::ptr::null_mut;
@@ -715,7 +715,8 @@ pub unsafe fn next_look(version: *mut Version) -> (u64, u64) {
             next.0 = 0;
         }
         if loops {
-            next.1 = next.1.min(edges + ENTERING_EDGES);
+            let edges_between = if effective(state).is_stressed() { 1 } else { ENTERING_EDGES };
+            next.1 = next.1.min(edges + edges_between);
         }
         next
     }
@@ -733,7 +734,9 @@ fn is_harmless(reason: DeoptReason) -> bool {
 unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
     // SAFETY: a live version and its point; the GIL is held.
     unsafe {
-        if is_harmless((*point).reason) || !(*owner).valid {
+        // What is left on purpose says nothing either.
+        let on_purpose = globals().policy.settings.stress == Stress::Deopt;
+        if is_harmless((*point).reason) || !(*owner).valid || on_purpose {
             return;
         }
         let all = || {
