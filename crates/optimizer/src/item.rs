@@ -81,6 +81,14 @@ pub struct Constant {
     pub number: Option<Number>,
 }
 
+/// What a range goes on by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Step {
+    Known(i64),
+    /// A value that is known to be greater than 0.
+    Up(Value),
+}
+
 /// An iterator that has not been made.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Iterator {
@@ -88,7 +96,7 @@ pub enum Iterator {
     Range {
         next: Value,
         stop: Value,
-        step: i64,
+        step: Step,
     },
     /// Over a list or tuple, which the item owns like any other.
     Sequence {
@@ -121,7 +129,7 @@ pub enum Item {
     Range {
         start: Value,
         stop: Value,
-        step: i64,
+        step: Step,
     },
     Iterator(Iterator),
     /// A slice of three items.
@@ -167,8 +175,14 @@ impl Item {
             Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
             Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
-            Item::Range { start, stop, .. } => all(&mut [start, stop]),
-            Item::Iterator(Iterator::Range { next, stop, .. }) => all(&mut [next, stop]),
+            Item::Range { start, stop, step } => match step {
+                Step::Known(_) => all(&mut [start, stop]),
+                Step::Up(step) => all(&mut [start, stop, step]),
+            },
+            Item::Iterator(Iterator::Range { next, stop, step }) => match step {
+                Step::Known(_) => all(&mut [next, stop]),
+                Step::Up(step) => all(&mut [next, stop, step]),
+            },
             Item::Iterator(Iterator::Sequence { sequence, index }) => {
                 *index = map(*index);
                 sequence.map(map);
