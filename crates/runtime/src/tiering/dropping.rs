@@ -1,7 +1,7 @@
 //! Dropping versions that are left too often.
 
 use super::globals;
-use super::request::Widened;
+use super::request::{Stress, Widened};
 use super::stage::Stage;
 use super::tiering_of;
 use crate::deopt::{self, DeoptPoint, DeoptReason};
@@ -25,7 +25,9 @@ fn is_harmless(reason: DeoptReason) -> bool {
 pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
     // SAFETY: a live version and its point; the GIL is held.
     unsafe {
-        if is_harmless((*point).reason) || !(*owner).valid {
+        // What is left on purpose says nothing either.
+        let on_purpose = globals().policy.settings.stress == Stress::Deopt;
+        if is_harmless((*point).reason) || !(*owner).valid || on_purpose {
             return;
         }
         let all = || {
