@@ -29,6 +29,11 @@ impl Builder<'_> {
                     })
                 }
                 _ => {
+                    if let Some(iterator) = self.array_iterator(&item, 0) {
+                        self.specialized += 1;
+                        self.push(iterator);
+                        return Ok(());
+                    }
                     let (value, operand) = self.borrow_object(item)?;
                     self.begin_unknown()?;
                     let args = [self.thread, value];
@@ -155,6 +160,7 @@ impl Builder<'_> {
                 let size = self.size_of(object.value);
                 self.int_compare(IntCond::SignedLt, *index, size)
             }
+            Iterator::Array { array, index, layout } => self.array_has_more(array, *index, layout),
             Iterator::Enumerate { inner, .. } => match &**inner {
                 Item::Iterator(inner) => {
                     let inner = inner.clone();
@@ -247,6 +253,12 @@ impl Builder<'_> {
                 let one = self.int(1);
                 let index = self.op(Op::IntAdd, &[index, one]);
                 (item, Iterator::Sequence { sequence, index })
+            }
+            Iterator::Array { array, index, layout } => {
+                let item = self.array_next(&array, index, &layout);
+                let one = self.int(1);
+                let index = self.op(Op::IntAdd, &[index, one]);
+                (item, Iterator::Array { array, index, layout })
             }
             Iterator::Enumerate { inner, count } => {
                 let Item::Iterator(inner) = *inner else {
