@@ -411,6 +411,18 @@ impl Parser {
                 tuple: tuple.clone(),
                 index: index.clone(),
             },
+            ("array_iterator", [array, index]) => VirtualObject::ArrayIterator {
+                array: array.clone(),
+                index: index.clone(),
+            },
+            ("numpy_scalar", [ty, value]) => VirtualObject::NumpyScalar {
+                ty: ty.clone(),
+                value: value.clone(),
+            },
+            ("row", [array, index]) => VirtualObject::Row {
+                array: array.clone(),
+                index: index.clone(),
+            },
             ("bound_method", [function, receiver]) => VirtualObject::BoundMethod {
                 function: function.clone(),
                 receiver: receiver.clone(),

@@ -414,6 +414,32 @@ impl<'a> Builder<'a> {
             Item::Null => Recovery::Null,
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
+            Item::Numpy(scalar, value) => {
+                let ty = justjit_runtime::arrays::scalar_type(*scalar).expect("a type that was met");
+                let object = VirtualObject::NumpyScalar {
+                    ty: Recovery::Constant(self.object_symbol(ty.cast())),
+                    value: Recovery::Number(*value),
+                };
+                // The same object wherever it occurs.
+                let known = virtuals.iter().position(|one| *one == object);
+                let at = known.unwrap_or_else(|| {
+                    virtuals.push(object);
+                    virtuals.len() - 1
+                });
+                Recovery::Virtual(at as u32)
+            }
+            Item::Row { array, index, .. } => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::Row { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
+            Item::Iterator(crate::item::Iterator::Array { array, index, .. }) => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::ArrayIterator { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {
                     real: Recovery::Number(*real),
