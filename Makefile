@@ -15,12 +15,12 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-rust test-python lint format conformance bench bench-generators bench-micro bench-calls \
-        bench-compile bench-stdlib docs fuzz wheel clean
+        bench-numeric bench-compile bench-stdlib docs fuzz wheel clean
 
 help: ## What there is (the default)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: ## Find CPython 3.13 and Rust, make .venv, install what developing takes
+setup: ## Find CPython 3.13, Rust and LLVM 22, make .venv, install what developing takes
 	@scripts/setup.sh all
 
 build: setup ## Build the extension (release) into .venv
@@ -66,6 +66,9 @@ bench-micro: build ## Micro kernels by feature, the slowest last; ARGS="calls" p
 bench-calls: build ## What a call costs, from interpreted and from compiled code
 	@$(PYTHON) -m benchmarks.calls $(ARGS)
 
+bench-numeric: build ## Numeric kernels: interpreter, justjit, Numba, C; ARGS="--programs lu,sor --no-numba"
+	@$(PYTHON) -m benchmarks.numeric --json benchmarks/results/numeric.json $(ARGS)
+
 bench-compile: build ## Compile time an instruction over the standard library, and import time
 	@$(PYTHON) -m benchmarks.compile_time $(ARGS)
 
@@ -80,7 +83,7 @@ fuzz: build ## Compare COUNT random programs under the interpreter and under jus
 	@$(PYTHON) -m tests.generate --count $(COUNT) $(ARGS)
 
 wheel: setup ## Build a wheel into dist/
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --release --interpreter $(PYTHON) --out dist $(ARGS)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --release --interpreter $(PYTHON) --out dist $$(scripts/llvm.sh arguments) $(ARGS)
 
 clean: ## Remove what was built and installed here
 	rm -rf $(VENV) target dist benchmarks/results

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses  # noqa: F401 (justjit or a warning would import these on one side only, amid what a program records)
 import gc
-import json
 import linecache  # noqa: F401
 import os
 import random
@@ -21,30 +20,8 @@ import types
 from typing import Any
 
 from benchmarks import pyperf_shim
+from benchmarks.channel import Channel
 from benchmarks.checks import digest, program_digest
-
-
-class Channel:
-    """The harness's end of standard input and output, which the program itself gets none of."""
-
-    def __init__(self) -> None:
-        self._in = os.fdopen(os.dup(0), "r", encoding="utf-8")
-        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        os.dup2(null, 1)
-
-    def tell(self, **message: Any) -> None:
-        self._out.write(json.dumps(message) + "\n")
-        self._out.flush()
-
-    def listen(self) -> dict[str, Any]:
-        line = self._in.readline()
-        if not line:
-            # The harness is gone: nobody waits for the rest.
-            os._exit(1)
-        message: dict[str, Any] = json.loads(line)
-        return message
 
 
 def main() -> None:

@@ -13,4 +13,6 @@ unset CONDA_PREFIX PYTHONHOME
 if [ ! -d target/release ]; then
     echo "== Building the extension: about three minutes on two cores, the first time"
 fi
-exec maturin develop --release
+llvm_arguments="$(scripts/llvm.sh arguments)"
+# shellcheck disable=SC2086
+exec maturin develop --release $llvm_arguments

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what developing takes: finds CPython 3.13 and Rust (and says how to get them), makes .venv, and installs the dependency
-# groups of pyproject.toml that are named as arguments (default: all). Does nothing the second time.
+# Sets up what developing takes: finds CPython 3.13, Rust and LLVM 22 (and says how to get them), makes .venv, and installs the
+# dependency groups of pyproject.toml that are named as arguments (default: all). Does nothing the second time.
 #
 #   PYTHON=/path/to/python3.13 scripts/setup.sh     uses that interpreter
 set -euo pipefail
@@ -124,6 +124,23 @@ ensure_rust() {
     fi
 }
 
+# --- LLVM ------------------------------------------------------------------------------------------------------------
+
+# The static libraries, and those that they need. Where they cannot be had, everything works but for the optimizing tier.
+ensure_llvm() {
+    if scripts/llvm.sh found; then
+        return
+    fi
+    if can_apt; then
+        [ -n "$apt_updated" ] || apt-get update -qq || true
+        apt_updated=1
+        if apt-cache show llvm-22-dev >/dev/null 2>&1; then
+            apt_install llvm-22-dev libpolly-22-dev libzstd-dev zlib1g-dev libxml2-dev libffi-dev g++ || true
+        fi
+    fi
+    scripts/llvm.sh found || scripts/llvm.sh explain >&2
+}
+
 # --- The virtual environment -----------------------------------------------------------------------------------------
 
 ensure_venv() {
@@ -167,5 +184,6 @@ install_groups() {
 
 ensure_linker
 ensure_rust
+ensure_llvm
 ensure_venv
 install_groups

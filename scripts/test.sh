@@ -8,11 +8,21 @@ cd "$(dirname "$0")/.."
 python="$PWD/.venv/bin/python"
 say() { printf '\n== %s\n' "$*"; }
 
+# The whole workspace, or all of it that can be built here. lint_rust, which comes before the tests, looks which it is.
+workspace=(--workspace)
+select_workspace() {
+    if ! scripts/llvm.sh found; then
+        scripts/llvm.sh explain
+        workspace=(--workspace --exclude justjit-llvm --no-default-features)
+    fi
+}
+
 lint_rust() {
+    select_workspace
     say "rustfmt"
     scripts/cargo.sh fmt --check
     say "clippy"
-    scripts/cargo.sh clippy --release --workspace --all-targets -- -D warnings
+    scripts/cargo.sh clippy --release "${workspace[@]}" --all-targets -- -D warnings
 }
 
 # nextest where it is, or can be had; plain `cargo test` otherwise.
@@ -23,13 +33,13 @@ run_rust() {
     fi
     if scripts/cargo.sh nextest --version >/dev/null 2>&1; then
         say "cargo nextest"
-        scripts/cargo.sh nextest run --release --workspace --no-tests=pass
+        scripts/cargo.sh nextest run --release "${workspace[@]}" --no-tests=pass
     else
         say "cargo test"
-        scripts/cargo.sh test --release --workspace --lib --bins --tests
+        scripts/cargo.sh test --release "${workspace[@]}" --lib --bins --tests
     fi
     say "cargo test --doc"
-    scripts/cargo.sh test --release --workspace --doc --quiet
+    scripts/cargo.sh test --release "${workspace[@]}" --doc --quiet
 }
 
 lint_python() {

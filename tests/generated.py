@@ -5,11 +5,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, difference
+from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, SAMPLING, difference
 from tests.strategy import programs
 from tests.worker import Worker, WorkerCrashed
 
-MODES = (BASELINE, HANDOVER_EVERYWHERE)
+MODES = (BASELINE, SAMPLING, HANDOVER_EVERYWHERE)
 SHRINK_SECONDS = 60
 """How long to look for a smaller program that differs."""
 FILENAME = "<generated program>"

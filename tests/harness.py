@@ -28,6 +28,7 @@ from tests.describe import describe, describe_exception, without_addresses
 INTERPRETER = "interpreter"
 BASELINE = "baseline"
 HANDOVER_EVERYWHERE = "hand-over at every instruction"
+SAMPLING = "sampling"
 DEOPT_EVERYWHERE = "deopt at every instruction"
 HANDOVER = "hand-over"
 DEOPT = "deopt"
@@ -127,8 +128,10 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
             hook = _hook if point is None else _hook_with_point(point)
             if mode == HANDOVER_EVERYWHERE:
                 stack.enter_context(justjit.config(handover_every=1))
-            if mode == DEOPT_EVERYWHERE:
+            elif mode == DEOPT_EVERYWHERE:
                 stack.enter_context(justjit.config(deopt_every=1))
+            elif mode == SAMPLING:
+                stack.enter_context(justjit.config(sampling_only=True))
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points
@@ -269,7 +272,7 @@ def differential(function: types.FunctionType, *rows: Any) -> None:
     sys.modules["program_rows"] = holder
     filename = f"<{function.__qualname__}>"
     expected = run_case(source, filename, function.__name__, INTERPRETER)
-    for mode in (BASELINE, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE):
+    for mode in (BASELINE, SAMPLING, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE):
         found = difference(expected, run_case(source, filename, function.__name__, mode))
         assert not found, f"{mode}\n{found}"
     short = run_case(source, filename, function.__name__, INTERPRETER, warm=False)

@@ -1,4 +1,5 @@
-"""Every hand-written case under the interpreter, the baseline tier, and with compiled code left at each instruction."""
+"""Every hand-written case under the interpreter, the baseline tier, its sampling code, and with compiled code left at each
+instruction."""
 
 import ast
 import functools
@@ -13,6 +14,7 @@ from tests.harness import (
     HANDOVER,
     HANDOVER_EVERYWHERE,
     INTERPRETER,
+    SAMPLING,
     Record,
     difference,
 )
@@ -71,6 +73,12 @@ def test_interpreter_agrees_with_itself(plain_worker: Worker, path: Path, name: 
 @each_case
 def test_baseline(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, BASELINE)
+    assert not difference(_expected(plain_worker, path, name), found)
+
+
+@each_case
+def test_sampling(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
+    found = jit_worker.call("harness.run_case", path.read_text(), str(path), name, SAMPLING)
     assert not difference(_expected(plain_worker, path, name), found)
 
 

@@ -52,6 +52,7 @@ impl<B: Builder> Emitter<'_, B> {
         let stop = self.pop();
         let start = self.pop();
         if let Some(step) = step
+            && !self.input.sampling
             && self.indexes_next()
         {
             self.skip += 1;
@@ -313,7 +314,7 @@ impl<B: Builder> Emitter<'_, B> {
     /// The locals that the instructions behind an `UNPACK_SEQUENCE` store its items to, if they do just that and the
     /// locals differ.
     fn stored_items(&self, count: usize) -> Option<Vec<u32>> {
-        if !(FUSED_UNPACK..=255).contains(&count) {
+        if !(FUSED_UNPACK..=255).contains(&count) || self.input.sampling {
             return None;
         }
         let block = &self.function.blocks[self.at.block as usize];

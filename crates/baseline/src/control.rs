@@ -35,6 +35,9 @@ impl<B: Builder> Emitter<'_, B> {
 
     /// Jumps where `condition` says: to the instruction's target, or on.
     pub fn branch_on(&mut self, condition: B::Value, jump_if: bool) {
+        if self.input.sampling && self.at.opcode != Opcode::Send {
+            self.note_jump(condition, jump_if);
+        }
         self.flush();
         let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
         let next = self.machine_block(self.block_at(self.at.next));
@@ -303,6 +306,9 @@ impl<B: Builder> Emitter<'_, B> {
             }),
             None => Item::Owned(item),
         });
+        if self.input.sampling {
+            self.note_result(1);
+        }
         if self.only_falls_into(self.block_at(self.at.next) as usize) {
             self.b.jump(next_block, &[]);
             self.carry = Some(self.stack.clone());

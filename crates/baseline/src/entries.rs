@@ -149,7 +149,8 @@ impl<B: Builder> Emitter<'_, B> {
     pub fn entries(&mut self) -> Vec<(B::Block, usize)> {
         let mut raising = Vec::new();
         let mut targets = Vec::new();
-        for entry in entries(self.function, self.input.profiling, self.input.continues_at) {
+        let profiling = self.input.profiling && !self.input.sampling;
+        for entry in entries(self.function, profiling, self.input.continues_at) {
             targets.push(match entry {
                 Entry::Block(number) => self.machine_block(number),
                 Entry::Raise(send) => {
@@ -209,5 +210,14 @@ impl<B: Builder> Emitter<'_, B> {
         let entries = entries(self.function, false, &[]);
         let index = entries.iter().position(|&entry| entry == Entry::Block(block));
         1 + index.expect("a back edge leads to a loop header") as i64
+    }
+}
+
+/// The first instruction of the loop header with this entry number.
+pub fn loop_header(function: &Function, entry: i64) -> Option<usize> {
+    let entries = entries(function, false, &[]);
+    match entries.get(usize::try_from(entry).ok()?.checked_sub(1)?)? {
+        Entry::Block(number) => Some(function.blocks[*number as usize].start),
+        Entry::Raise(_) | Entry::Before(_) => None,
     }
 }

@@ -93,6 +93,8 @@ pub struct Input<'a> {
     pub continues_at: &'a [u32],
     /// Nothing is known yet: the code calls the runtime, which notes what it sees.
     pub profiling: bool,
+    /// The code notes what each instruction does, for the optimizing tier. It is profiling code too.
+    pub sampling: bool,
     /// Compiled code counts the inline caches' hits.
     pub count_hits: bool,
     /// Sites made so far; they become the version's.

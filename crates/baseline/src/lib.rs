@@ -20,11 +20,12 @@ pub mod input;
 mod names;
 mod numbers;
 mod prologue;
+mod sampling;
 mod special;
 pub mod table;
 
 use emitter::Emitter;
-pub use entries::{continuation_entries, resume_points};
+pub use entries::{continuation_entries, loop_header, resume_points};
 use input::Input;
 use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{Function, Instruction, Opcode};
@@ -154,6 +155,12 @@ impl<B: Builder> Emitter<'_, B> {
                     self.hand_over_here(HandOverReason::Requested);
                 } else if self.input.deopt_points.contains(&instruction.offset) && self.may_hand_over() {
                     self.leave_here();
+                } else if self.input.sampling {
+                    self.note_before();
+                    self.instruction();
+                    if !self.terminated {
+                        self.note_after();
+                    }
                 } else {
                     self.instruction();
                 }

@@ -1,7 +1,7 @@
 //! Numbers in registers: taking them out of objects, working with them, and putting them into objects again.
 
 use crate::emitter::{Emitter, Item, Known, Number, Operand};
-use justjit_builder::{Builder, FloatOp, IntCond, IntOp, OverflowOp, Type};
+use justjit_builder::{Builder, FloatOp, FloatUnary, IntCond, IntOp, OverflowOp, Type};
 use justjit_runtime::layout::offset;
 use justjit_runtime::numbers::{MAKE_FLOAT, MAKE_INT, SMALL_INT_MAX, SMALL_INT_MIN};
 
@@ -282,7 +282,7 @@ impl<B: Builder> Emitter<'_, B> {
             self.b.branch_if(object, otherwise, &[]);
         }
         match number.bits {
-            None => (self.b.float_neg(number.value), None),
+            None => (self.b.float_unary(FloatUnary::Neg, number.value), None),
             Some(bits) => {
                 let zero = self.int(0);
                 let (value, bits) = self.checked_int_op(IntOp::Sub, (zero, 0), (number.value, bits), otherwise);

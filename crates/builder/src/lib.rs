@@ -13,8 +13,12 @@
 //! * A comparison gives an [`Type::I8`] that is 0 or 1; a branch takes any integer and is taken when it is not zero.
 //! * `F64` is IEEE 754 binary64, round to nearest, no contraction, no reassociation. Ordered comparisons are false
 //!   when an operand is NaN, and [`FloatCond::Ne`] is true.
+//!   Which NaN an operation gives, its sign and payload, is open; a load, a store, a select, a bit cast,
+//!   [`FloatUnary::Neg`] and [`FloatUnary::Abs`] keep a NaN's bits but for the sign.
 //! * [`Builder::float_to_int`] requires a value that fits; it is for the caller to have checked.
 //! * Loads and stores must be in bounds of live memory; they do not trap and alignment is natural.
+//! * An [`Type::F32`] is only loaded, stored, promoted and demoted; there is no arithmetic on it, and it is neither a
+//!   parameter nor a result.
 
 use std::fmt::Debug;
 
@@ -25,6 +29,8 @@ pub enum Type {
     I16,
     I32,
     I64,
+    /// IEEE 754 binary32, as memory holds it; see the module's notes.
+    F32,
     F64,
 }
 
@@ -34,7 +40,7 @@ impl Type {
         match self {
             Type::I8 => 1,
             Type::I16 => 2,
-            Type::I32 => 4,
+            Type::I32 | Type::F32 => 4,
             Type::I64 | Type::F64 => 8,
         }
     }
@@ -103,6 +109,45 @@ pub enum FloatOp {
     Div,
 }
 
+/// Float arithmetic of one operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum FloatUnary {
+    /// The other sign, of NaN and zero too.
+    Neg,
+    /// The sign cleared, of NaN and zero too.
+    Abs,
+    Sqrt,
+    Floor,
+    Ceil,
+    /// Rounds towards zero.
+    Trunc,
+    /// Rounds to the nearest integer, halves to the even one.
+    NearestEven,
+}
+
+/// Disjoint classes of memory: what is written as one class is never read as another, so accesses of different classes
+/// can change places and be joined across each other. A call may read and write memory of every class. Memory changes
+/// its class only in a call (an object is freed, and another takes its place).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Region {
+    /// May be of any class.
+    Any,
+    /// A frame record and its slots.
+    Frame,
+    /// Object headers: type, size, and the pointers in an object to its arrays.
+    Header,
+    /// Reference counts.
+    Count,
+    /// Arrays of object pointers: items of lists and tuples, inline attribute values.
+    Items,
+    /// The number inside an int or float object.
+    Payload,
+    /// Raw buffers, such as an array's.
+    Data,
+    /// A [`Builder::stack_slot`].
+    Stack,
+}
+
 /// Parameter and result types of a function with the platform's C calling convention.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Signature {
@@ -117,6 +162,9 @@ pub struct RuntimeFn {
     pub name: &'static str,
     pub address: *const (),
     pub signature: Signature,
+    /// It reads no memory, writes none, always returns and raises nothing, and equal arguments give an equal result. So
+    /// calls may be merged, hoisted out of loops, made early, and dropped when the result is not used.
+    pub pure: bool,
 }
 
 // SAFETY: the address is that of a function, which never changes and is never written through.
@@ -145,6 +193,22 @@ pub trait Builder {
     /// Writes `value` (its own width) at `base + offset`.
     fn store(&mut self, value: Self::Value, base: Self::Value, offset: i32);
 
+    /// `load` of memory of a known class.
+    fn load_in(&mut self, region: Region, ty: Type, base: Self::Value, offset: i32) -> Self::Value {
+        let _ = region;
+        self.load(ty, base, offset)
+    }
+    /// `store` to memory of a known class.
+    fn store_in(&mut self, region: Region, value: Self::Value, base: Self::Value, offset: i32) {
+        let _ = region;
+        self.store(value, base, offset);
+    }
+    /// `load` of memory that another thread may write at any time: each time that this is executed, memory is read.
+    fn load_volatile(&mut self, ty: Type, base: Self::Value, offset: i32) -> Self::Value;
+    /// The address of `bytes` of memory in the machine frame, aligned to 8 bytes, fresh for each use of this operation
+    /// in the function's text (not each time it runs), undefined at first and live until the function returns.
+    fn stack_slot(&mut self, bytes: u32) -> Self::Value;
+
     // ---- integers --------------------------------------------------------------------------------------------
 
     fn int_op(&mut self, op: IntOp, a: Self::Value, b: Self::Value) -> Self::Value;
@@ -157,18 +221,28 @@ pub trait Builder {
     fn zero_extend(&mut self, to: Type, a: Self::Value) -> Self::Value;
     fn sign_extend(&mut self, to: Type, a: Self::Value) -> Self::Value;
     fn truncate(&mut self, to: Type, a: Self::Value) -> Self::Value;
+    /// Zero bits above the highest one bit of an `I64`; 64 for zero.
+    fn count_leading_zeros(&mut self, a: Self::Value) -> Self::Value;
     /// `a` if `condition` is not zero, else `b`, without a branch.
     fn select(&mut self, condition: Self::Value, a: Self::Value, b: Self::Value) -> Self::Value;
 
     // ---- floats ----------------------------------------------------------------------------------------------
 
     fn float_op(&mut self, op: FloatOp, a: Self::Value, b: Self::Value) -> Self::Value;
-    fn float_neg(&mut self, a: Self::Value) -> Self::Value;
+    fn float_unary(&mut self, op: FloatUnary, a: Self::Value) -> Self::Value;
     fn float_compare(&mut self, cond: FloatCond, a: Self::Value, b: Self::Value) -> Self::Value;
     /// Signed `I64` to the nearest float.
     fn int_to_float(&mut self, a: Self::Value) -> Self::Value;
     /// Truncates towards zero; the value must fit in a signed `I64`.
     fn float_to_int(&mut self, a: Self::Value) -> Self::Value;
+    /// `F32` to `F64`, exact.
+    fn float_promote(&mut self, a: Self::Value) -> Self::Value;
+    /// `F64` to the nearest `F32`.
+    fn float_demote(&mut self, a: Self::Value) -> Self::Value;
+    /// The bits of an `F64` as an `I64`.
+    fn float_bits(&mut self, a: Self::Value) -> Self::Value;
+    /// The `F64` of which these are the bits.
+    fn float_from_bits(&mut self, a: Self::Value) -> Self::Value;
 
     // ---- control ---------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ static ADD_SLOW: RuntimeFn = RuntimeFn {
         params: &[Type::I64, Type::I64],
         result: Some(Type::I64),
     },
+    pure: false,
 };
 static DEALLOC: RuntimeFn = RuntimeFn {
     name: "dealloc",
@@ -26,6 +27,7 @@ static DEALLOC: RuntimeFn = RuntimeFn {
         params: &[Type::I64],
         result: None,
     },
+    pure: false,
 };
 const SIGNATURE: Signature = Signature {
     params: &[Type::I64; 3],

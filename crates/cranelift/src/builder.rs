@@ -6,11 +6,14 @@ use std::fmt::Write;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::Ieee64;
 use cranelift_codegen::ir::{
-    self, AbiParam, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, SourceLoc, types,
+    self, AbiParam, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, SourceLoc, StackSlotData,
+    StackSlotKind, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
-use justjit_builder::{Builder, FloatCond, FloatOp, IntCond, IntOp, OverflowOp, RuntimeFn, Signature, Type};
+use justjit_builder::{
+    Builder, FloatCond, FloatOp, FloatUnary, IntCond, IntOp, OverflowOp, RuntimeFn, Signature, Type,
+};
 
 /// Writes one function as Cranelift IR. Made by [`Backend::compile`](crate::Backend::compile).
 ///
@@ -66,6 +69,7 @@ fn clif_type(ty: Type) -> ir::Type {
         Type::I16 => types::I16,
         Type::I32 => types::I32,
         Type::I64 => types::I64,
+        Type::F32 => types::F32,
         Type::F64 => types::F64,
     }
 }
@@ -218,6 +222,20 @@ impl Builder for CraneliftBuilder<'_> {
         self.inner.ins().store(MemFlagsData::trusted(), value, base, offset);
     }
 
+    fn load_volatile(&mut self, ty: Type, base: ir::Value, offset: i32) -> ir::Value {
+        // A plain load may be replaced by what an earlier one gave, even one before the loop that it is in.
+        let address = self.inner.ins().iadd_imm_s(base, i64::from(offset));
+        self.inner
+            .ins()
+            .atomic_load(clif_type(ty), MemFlagsData::trusted(), address)
+    }
+
+    fn stack_slot(&mut self, bytes: u32) -> ir::Value {
+        let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
+        let slot = self.inner.create_sized_stack_slot(data);
+        self.inner.ins().stack_addr(types::I64, slot, 0)
+    }
+
     fn int_op(&mut self, op: IntOp, a: ir::Value, b: ir::Value) -> ir::Value {
         let ins = self.inner.ins();
         match op {
@@ -284,6 +302,10 @@ impl Builder for CraneliftBuilder<'_> {
         }
     }
 
+    fn count_leading_zeros(&mut self, a: ir::Value) -> ir::Value {
+        self.inner.ins().clz(a)
+    }
+
     fn select(&mut self, condition: ir::Value, a: ir::Value, b: ir::Value) -> ir::Value {
         self.inner.ins().select(condition, a, b)
     }
@@ -298,8 +320,18 @@ impl Builder for CraneliftBuilder<'_> {
         }
     }
 
-    fn float_neg(&mut self, a: ir::Value) -> ir::Value {
-        self.inner.ins().fneg(a)
+    fn float_unary(&mut self, op: FloatUnary, a: ir::Value) -> ir::Value {
+        let ins = self.inner.ins();
+        // On x86-64 the roundings take SSE4.1; without it Cranelift asks for a library function, which is an error.
+        match op {
+            FloatUnary::Neg => ins.fneg(a),
+            FloatUnary::Abs => ins.fabs(a),
+            FloatUnary::Sqrt => ins.sqrt(a),
+            FloatUnary::Floor => ins.floor(a),
+            FloatUnary::Ceil => ins.ceil(a),
+            FloatUnary::Trunc => ins.trunc(a),
+            FloatUnary::NearestEven => ins.nearest(a),
+        }
     }
 
     fn float_compare(&mut self, cond: FloatCond, a: ir::Value, b: ir::Value) -> ir::Value {
@@ -313,6 +345,22 @@ impl Builder for CraneliftBuilder<'_> {
     fn float_to_int(&mut self, a: ir::Value) -> ir::Value {
         // The saturating form cannot trap, so Cranelift may move or drop it.
         self.inner.ins().fcvt_to_sint_sat(types::I64, a)
+    }
+
+    fn float_promote(&mut self, a: ir::Value) -> ir::Value {
+        self.inner.ins().fpromote(types::F64, a)
+    }
+
+    fn float_demote(&mut self, a: ir::Value) -> ir::Value {
+        self.inner.ins().fdemote(types::F32, a)
+    }
+
+    fn float_bits(&mut self, a: ir::Value) -> ir::Value {
+        self.inner.ins().bitcast(types::I64, MemFlagsData::new(), a)
+    }
+
+    fn float_from_bits(&mut self, a: ir::Value) -> ir::Value {
+        self.inner.ins().bitcast(types::F64, MemFlagsData::new(), a)
     }
 
     fn param(&mut self, index: usize) -> ir::Value {

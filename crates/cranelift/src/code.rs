@@ -66,10 +66,6 @@ impl Code {
     }
 
     /// Name of the runtime function at this address, if the code calls it and keeps its text.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "only x86-64 has whole addresses in one place")
-    )]
     pub(crate) fn runtime_name(&self, address: u64) -> Option<&'static str> {
         self.0.names.get(address)
     }

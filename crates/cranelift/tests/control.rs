@@ -164,6 +164,7 @@ static NOTE: RuntimeFn = RuntimeFn {
         params: &[Type::I64],
         result: None,
     },
+    pure: false,
 };
 
 #[allow(clippy::too_many_arguments)]
@@ -192,6 +193,7 @@ static MANY: RuntimeFn = RuntimeFn {
         ],
         result: Some(Type::F64),
     },
+    pure: false,
 };
 
 extern "C" fn low_byte(value: i64) -> u8 {
@@ -205,6 +207,7 @@ static LOW_BYTE: RuntimeFn = RuntimeFn {
         params: &[Type::I64],
         result: Some(Type::I8),
     },
+    pure: false,
 };
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use justjit_builder::{Builder, FloatCond, FloatOp, Signature, Type};
+use justjit_builder::{Builder, FloatCond, FloatOp, FloatUnary, IntOp, Region, Signature, Type};
 
 #[test]
 fn arithmetic() {
@@ -95,11 +95,93 @@ fn negation_flips_the_sign_bit() {
     for mut backend in backends() {
         let code = compile(&mut backend, &F64_TO_F64, |b| {
             let x = b.param(0);
-            let result = b.float_neg(x);
+            let result = b.float_unary(FloatUnary::Neg, x);
             b.ret(result);
         });
         for x in FLOATS {
             assert_eq!(float1(&code, x).to_bits(), x.to_bits() ^ (1 << 63), "{x}");
+        }
+    }
+}
+
+#[test]
+fn absolute_value_clears_the_sign_bit() {
+    for mut backend in backends() {
+        let code = compile(&mut backend, &F64_TO_F64, |b| {
+            let x = b.param(0);
+            let result = b.float_unary(FloatUnary::Abs, x);
+            b.ret(result);
+        });
+        for x in FLOATS {
+            assert_eq!(float1(&code, x).to_bits(), x.to_bits() & !(1 << 63), "{x}");
+        }
+    }
+}
+
+#[test]
+fn roots_and_rounding() {
+    type Expected = fn(f64) -> f64;
+    for mut backend in backends() {
+        for (op, expected) in [
+            (FloatUnary::Sqrt, f64::sqrt as Expected),
+            (FloatUnary::Floor, f64::floor),
+            (FloatUnary::Ceil, f64::ceil),
+            (FloatUnary::Trunc, f64::trunc),
+            (FloatUnary::NearestEven, f64::round_ties_even),
+        ] {
+            let code = compile(&mut backend, &F64_TO_F64, |b| {
+                let x = b.param(0);
+                let result = b.float_unary(op, x);
+                b.ret(result);
+            });
+            for x in FLOATS
+                .into_iter()
+                .chain([0.5, 1.5, 2.5, -0.5, -2.5, 4503599627370495.5])
+            {
+                let (result, expected) = (float1(&code, x), expected(x));
+                assert!(
+                    result.to_bits() == expected.to_bits() || result.is_nan() && expected.is_nan(),
+                    "{op:?} {x}: {result}, not {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn bit_casts() {
+    for mut backend in backends() {
+        let code = compile(&mut backend, &F64_TO_F64, |b| {
+            let x = b.param(0);
+            let bits = b.float_bits(x);
+            let next = b.int_op_const(IntOp::Xor, bits, 1);
+            let result = b.float_from_bits(next);
+            b.ret(result);
+        });
+        for x in FLOATS {
+            assert_eq!(float1(&code, x).to_bits(), x.to_bits() ^ 1, "{x}");
+        }
+    }
+}
+
+#[test]
+fn single_precision_is_rounded_to_and_widened() {
+    for mut backend in backends() {
+        let code = compile(&mut backend, &F64_TO_F64, |b| {
+            let x = b.param(0);
+            let slot = b.stack_slot(4);
+            let narrow = b.float_demote(x);
+            b.store_in(Region::Stack, narrow, slot, 0);
+            let narrow = b.load_in(Region::Stack, Type::F32, slot, 0);
+            let result = b.float_promote(narrow);
+            b.ret(result);
+        });
+        for x in FLOATS {
+            let (result, expected) = (float1(&code, x), f64::from(x as f32));
+            assert!(
+                result.to_bits() == expected.to_bits() || result.is_nan() && expected.is_nan(),
+                "{x}: {result}, not {expected}"
+            );
         }
     }
 }

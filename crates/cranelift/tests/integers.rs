@@ -319,3 +319,17 @@ fn select_without_branch() {
         }
     }
 }
+
+#[test]
+fn leading_zeros() {
+    for mut backend in backends() {
+        let code = compile(&mut backend, &I64_TO_I64, |b| {
+            let x = b.param(0);
+            let result = b.count_leading_zeros(x);
+            b.ret(result);
+        });
+        for x in INTS {
+            assert_eq!(call1(&code, x), i64::from(x.leading_zeros()), "{x}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ static DOUBLE: RuntimeFn = RuntimeFn {
     name: "double",
     address: double as *const (),
     signature: I64_TO_I64,
+    pure: false,
 };
 
 fn build(b: &mut CraneliftBuilder<'_>) {
@@ -125,6 +126,7 @@ fn unwinding_through_compiled_code() {
             params: &[Type::I64],
             result: Some(Type::I64),
         },
+        pure: false,
     };
 
     let walker = |backend: &mut Backend| {

@@ -2,11 +2,17 @@
 
 mod compiler;
 mod config;
+mod optimize;
+mod optimizing_report;
 mod recovered;
 mod report;
+mod samples;
+mod stand_in;
+mod tiering;
 
-use justjit_runtime::hook;
+use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::tiering::policy::{Options, Tiers};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -25,9 +31,17 @@ fn function_pointer(object: &Bound<'_, PyAny>) -> PyResult<*mut PyObject> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (function, baseline_calls=None))]
-fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> PyResult<bool> {
+#[pyo3(signature = (function, baseline_calls=None, **options))]
+fn hook_function(
+    function: &Bound<'_, PyAny>,
+    baseline_calls: Option<u64>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<bool> {
     let pointer = function_pointer(function)?;
+    let mut chosen = Options::default();
+    for (name, value) in options.into_iter().flat_map(|options| options.iter()) {
+        config::set_option(&mut chosen, &name.extract::<String>()?, &value)?;
+    }
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let code = hook::code_of(pointer);
@@ -36,6 +50,7 @@ fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> Py
             if baseline_calls.is_some() {
                 (*state).baseline_calls = baseline_calls;
             }
+            set_options(pointer, state, chosen);
             if (*state).versions.is_empty()
                 && (*state).declined.is_none()
                 && let Err(reason) = compiler::decode_code(code)
@@ -46,6 +61,28 @@ fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> Py
         }
         hook::hook(pointer);
         Ok(hook::is_hooked(pointer))
+    }
+}
+
+/// What a function is declined for that the user wants to be interpreted.
+const INTERPRETER_WANTED: &str = "tier=\"interpreter\" was asked for";
+
+/// Has a code object's options be these from now on.
+unsafe fn set_options(function: *mut PyObject, state: *mut CodeState, options: Options) {
+    // SAFETY: a live function and its code's state; the GIL is held.
+    unsafe {
+        let interpreted = options.tiers == Some(Tiers::Interpreter);
+        if interpreted {
+            hook::unhook(function);
+            if (*state).declined.is_none() {
+                hook::decline(state, INTERPRETER_WANTED.to_owned());
+            }
+        } else if (*state).declined.as_deref() == Some(INTERPRETER_WANTED) && options.tiers.is_some() {
+            (*state).declined = None;
+        }
+        if options != (*state).options && options != Options::default() {
+            justjit_runtime::tiering::set_options(state, options);
+        }
     }
 }
 
@@ -134,6 +171,12 @@ fn dump(function: &Bound<'_, PyAny>, what: &str) -> PyResult<String> {
 }
 
 #[pyfunction]
+#[pyo3(name = "samples")]
+fn function_samples<'py>(py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    samples::list(py, function_pointer(function)?)
+}
+
+#[pyfunction]
 fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<()> {
     let pointer = function_pointer(function)?;
     // SAFETY: a live function; the GIL is held.
@@ -197,6 +240,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     justjit_runtime::deopt::set_continuation_compiler(compiler::compile_continuation);
     config::initialize();
+    optimize::initialize();
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
     for function in [
@@ -212,15 +256,20 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(function_stats, module)?,
         wrap_pyfunction!(explain, module)?,
         wrap_pyfunction!(dump, module)?,
+        wrap_pyfunction!(function_samples, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
         wrap_pyfunction!(set_deopt_points, module)?,
         wrap_pyfunction!(recovered::run_recovered, module)?,
         wrap_pyfunction!(recovered::compile_as_optimized, module)?,
         wrap_pyfunction!(recovered::invalidate_version, module)?,
         wrap_pyfunction!(run_module_code, module)?,
+        wrap_pyfunction!(stand_in::use_stand_in, module)?,
+        wrap_pyfunction!(tiering::pending_compilations, module)?,
     ] {
         module.add_function(function)?;
     }
+    let stop = wrap_pyfunction!(tiering::stop_compiling, module)?;
+    py.import("atexit")?.call_method1("register", (stop,))?;
     Ok(())
 }
 

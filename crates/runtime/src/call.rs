@@ -379,10 +379,10 @@ unsafe fn drop_items(items: *mut *mut PyObject, nargs: isize, result: *mut PyObj
 
 /// `PyMethodObject` (`cpython/classobject.h`).
 #[repr(C)]
-struct BoundMethod {
+pub(crate) struct BoundMethod {
     ob_base: PyObject,
-    im_func: *mut PyObject,
-    im_self: *mut PyObject,
+    pub(crate) im_func: *mut PyObject,
+    pub(crate) im_self: *mut PyObject,
 }
 
 /// Runs a module's code, wrapped in a function without parameters, compiled if it can be; `locals` are its

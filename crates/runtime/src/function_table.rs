@@ -44,11 +44,13 @@ impl AbiResult for () {
 /// }
 /// ```
 ///
+/// `pure fn` makes it one that is [`pure`](justjit_builder::RuntimeFn::pure).
+///
 /// The body is an unsafe context: every function here relies on its caller, compiled code, to hold the GIL and to
 /// pass live objects of the kinds its documentation names.
 #[macro_export]
 macro_rules! runtime_fns {
-    ($($(#[$meta:meta])* $constant:ident = fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
+    ($($(#[$meta:meta])* $constant:ident = $(pure $pure:vis)? fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
         $(
             $(#[$meta])*
             ///
@@ -67,9 +69,30 @@ macro_rules! runtime_fns {
                     params: &[$(<$ty as $crate::function_table::Abi>::TYPE),*],
                     result: $crate::runtime_fns!(@result $($ret)?),
                 },
+                pure: $crate::runtime_fns!(@pure $(pure $pure)?),
             };
         )*
     };
     (@result $ret:ty) => { <$ret as $crate::function_table::AbiResult>::TYPE };
     (@result) => { None };
+    // The visibility is always empty: it is there to repeat over.
+    (@pure pure $pure:vis) => { true };
+    (@pure) => { false };
+}
+
+#[cfg(test)]
+mod tests {
+    crate::runtime_fns! {
+        /// Not pure.
+        READ = fn read(at: *const i64) -> i64 { *at }
+        /// Pure.
+        HALF = pure fn half(x: f64) -> f64 { x / 2.0 }
+    }
+
+    #[test]
+    fn only_functions_that_say_so_are_pure() {
+        assert!(!READ.pure);
+        assert!(HALF.pure);
+        assert_eq!(HALF.name, "justjit_half");
+    }
 }

@@ -171,7 +171,10 @@ pub unsafe fn forget_version(version: *mut Version) {
 unsafe fn invalidate_all(watched: &WatchedDict) {
     for &cell in watched.cells.values().flatten() {
         // SAFETY: registered cells are live.
-        unsafe { (*cell).value = null_mut() };
+        unsafe {
+            crate::bets::fire(cell.cast_const().cast());
+            (*cell).value = null_mut();
+        }
     }
 }
 
@@ -185,6 +188,9 @@ unsafe extern "C" fn on_event(event: i32, dict: *mut PyObject, key: *mut PyObjec
         match event {
             dict_event::ADDED | dict_event::MODIFIED | dict_event::DELETED => {
                 let update = |cell: *mut GlobalCell| {
+                    if event != dict_event::MODIFIED || (*cell).value != new_value {
+                        crate::bets::fire(cell.cast_const().cast());
+                    }
                     // A name that is added may still fail to get in; one that is modified cannot.
                     (*cell).value = if event == dict_event::MODIFIED && (*cell).globals == dict {
                         new_value

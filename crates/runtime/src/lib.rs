@@ -7,11 +7,13 @@
 
 pub mod api;
 pub mod attributes;
+pub mod bets;
 pub mod binding;
 pub mod builtins;
 pub mod call;
 pub mod construct;
 pub mod deopt;
+pub mod ending;
 pub mod fast;
 pub mod feedback;
 pub mod frame;
@@ -24,8 +26,10 @@ pub mod layout;
 pub mod names;
 pub mod numbers;
 pub mod ops;
+pub mod optimized;
 pub mod probe;
 pub mod safepoint;
+pub mod sampling;
 pub mod site;
 pub mod special;
 pub mod thread;
@@ -46,6 +50,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
     unsafe {
         names::initialize()?;
         numbers::initialize()?;
+        ending::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
         special::initialize()?;

@@ -125,6 +125,26 @@ unsafe fn write_digits(object: *mut PyObject, value: i64) {
     }
 }
 
+/// Writes over an int that nobody else has, if it has room; `false` if not, and nothing has changed.
+///
+/// # Safety
+/// A live object of any type with one reference; the value is none of the small ints.
+pub unsafe fn overwrite_int(object: *mut PyObject, value: i64) -> bool {
+    // SAFETY: an exact int has as many digits as its tag says.
+    unsafe {
+        if !is_int(object) {
+            return false;
+        }
+        let digits = (*object.cast::<CompactLong>()).lv_tag >> 3;
+        let wanted = (64 - value.unsigned_abs().leading_zeros() as usize).div_ceil(30);
+        if digits < wanted {
+            return false;
+        }
+        write_digits(object, value);
+        true
+    }
+}
+
 /// An object of a number's type without a value, as the interpreter makes it; from the reserve where there is no memory,
 /// since what is an object in the interpreter may be made here at a place where nothing can be raised.
 unsafe fn allocate(ty: *mut PyTypeObject, size: usize, reserve: *mut FreeList) -> *mut PyObject {
@@ -406,6 +426,17 @@ runtime_fns! {
         let object = allocate(&raw mut PyLong_Type, size, &raw mut SHARED.reserve_ints);
         write_digits(object, value);
         object
+    }
+
+    /// Writes the value of an exact int, and says whether 64 bits have room for it (if not, what is written means nothing).
+    INT_WORD = fn int_word(object: *mut PyObject, value: *mut i64) -> i32 {
+        if let Some(short) = short_value(object) {
+            *value = short;
+            return 1;
+        }
+        let mut overflow = 0;
+        *value = PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
+        (overflow == 0).into()
     }
 
     /// Ends an object whose reference count has become zero.

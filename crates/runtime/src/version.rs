@@ -3,6 +3,7 @@
 use crate::attributes::AttributeSite;
 use crate::deopt::{Continuation, DeoptPoint, DeoptReason};
 use crate::layout::{Code, Frame, Function};
+use crate::sampling::Record;
 use crate::site::CallSite;
 use crate::thread::Thread;
 use pyo3_ffi::*;
@@ -53,6 +54,8 @@ pub enum Tier {
     Baseline = 0,
     /// What fails leaves the code (see [`crate::deopt`]).
     Optimizing = 1,
+    /// Nothing, and it takes samples for the optimizing tier (see [`crate::sampling`]).
+    Sampling = 2,
 }
 
 impl Tier {
@@ -60,6 +63,7 @@ impl Tier {
         match self {
             Tier::Baseline => "baseline",
             Tier::Optimizing => "optimizing",
+            Tier::Sampling => "sampling",
         }
     }
 }
@@ -144,6 +148,20 @@ pub struct Version {
     /// Numbers of calls and of back edges at which that is looked at.
     pub check_calls: u64,
     pub check_edges: u64,
+    /// Likewise, for the feedback alone; the others may come earlier (see [`crate::tiering`]).
+    pub recheck_calls: u64,
+    pub recheck_edges: u64,
+    /// Of an optimized version: the one entry that it was made for, 0 or a loop header's number. `None`: it knows all.
+    pub enters: Option<i64>,
+    /// Times that it was entered at a loop header, from a back edge in other code.
+    pub entered: u64,
+    /// Why it was made, and why it is not entered any more.
+    pub why: Box<str>,
+    pub dropped: Option<Box<str>>,
+    /// Nanoseconds in each phase of compiling.
+    pub phases: Vec<(&'static str, u64)>,
+    /// What each instruction was seen to do, by its index, if this is a sampling version (see [`crate::sampling`]).
+    pub records: Box<[Record]>,
     /// The version that replaced this one.
     pub successor: *mut Version,
     /// Where a generator's body is entered, in the order of instructions.
@@ -172,6 +190,11 @@ pub struct Version {
 }
 
 impl Version {
+    /// Whether its code takes samples for the optimizing tier.
+    pub fn is_sampling(&self) -> bool {
+        !self.records.is_empty()
+    }
+
     /// A version of a function's code without any machine code yet; it is its caller's to [`register`].
     ///
     /// # Safety
@@ -216,6 +239,14 @@ impl Version {
                 compiled_with: Box::default(),
                 check_calls: u64::MAX,
                 check_edges: u64::MAX,
+                recheck_calls: u64::MAX,
+                recheck_edges: u64::MAX,
+                enters: None,
+                entered: 0,
+                why: Box::default(),
+                dropped: None,
+                phases: Vec::new(),
+                records: Box::default(),
                 successor: null_mut(),
                 resume_points: Box::default(),
                 generator: None,
@@ -345,6 +376,14 @@ pub fn register(version: &Version) {
     registry.code_bytes += version.code_bytes;
 }
 
+/// Does something with each version that is live; `action` frees none.
+pub fn for_each_live(mut action: impl FnMut(*mut Version)) {
+    let live: Vec<_> = registry().live.iter().copied().collect();
+    for version in live {
+        action(version.cast_mut());
+    }
+}
+
 /// Bytes of machine code of the live versions.
 pub fn code_bytes() -> usize {
     registry().code_bytes
@@ -366,6 +405,9 @@ pub fn totals() -> Totals {
 impl Drop for Version {
     fn drop(&mut self) {
         crate::hook::forget_entry(self);
+        if self.tier == Tier::Optimizing {
+            crate::bets::forget(self);
+        }
         let registry = registry();
         if registry.live.remove(&(&raw const *self)) {
             registry.gone.add(self);

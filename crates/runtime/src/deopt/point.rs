@@ -59,6 +59,14 @@ pub enum VirtualObject {
         iterator: Recovery,
         count: Recovery,
     },
+    /// `range(start, stop, step)`; all three are ints.
+    Range {
+        start: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// `zip(*iterators)`, which calls `iter` on each: they should be iterators of builtin types.
+    Zip(Box<[Recovery]>),
     BoundMethod {
         function: Recovery,
         receiver: Recovery,
@@ -79,7 +87,10 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts(&self) -> Vec<Recovery> {
         match *self {
-            VirtualObject::Tuple(ref items) | VirtualObject::List(ref items) => items.to_vec(),
+            VirtualObject::Tuple(ref items) | VirtualObject::List(ref items) | VirtualObject::Zip(ref items) => {
+                items.to_vec()
+            }
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::SequenceIterator { sequence, index, .. } => vec![sequence, index],
             VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
@@ -175,10 +186,16 @@ pub enum DeoptReason {
     NoRoom = 14,
     /// A test asked for it.
     Requested = 15,
+    /// A number out of an operation's domain: a shift by too much, NaN as an int.
+    Domain = 16,
+    /// Something that was taken for constant has changed; which kind of thing is not known.
+    Changed = 17,
+    /// Something that optimized code does not do.
+    Unsupported = 18,
 }
 
 impl DeoptReason {
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 19;
     pub const ALL: [DeoptReason; Self::COUNT] = [
         DeoptReason::Type,
         DeoptReason::Overflow,
@@ -196,6 +213,9 @@ impl DeoptReason {
         DeoptReason::Value,
         DeoptReason::NoRoom,
         DeoptReason::Requested,
+        DeoptReason::Domain,
+        DeoptReason::Changed,
+        DeoptReason::Unsupported,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -216,6 +236,9 @@ impl DeoptReason {
             DeoptReason::Value => "another value",
             DeoptReason::NoRoom => "no memory or stack left",
             DeoptReason::Requested => "requested by a test",
+            DeoptReason::Domain => "a number out of an operation's domain",
+            DeoptReason::Changed => "something taken for constant was changed",
+            DeoptReason::Unsupported => "something that optimized code does not do",
         }
     }
 }

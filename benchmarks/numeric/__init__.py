@@ -1,0 +1,1 @@
+"""Numeric kernels: the interpreter, justjit, Numba and C; see `__main__`."""

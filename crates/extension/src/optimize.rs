@@ -1,0 +1,186 @@
+//! The optimizing tier in the compiler's driver: from a request to a unit that any thread can compile, and the texts of
+//! what it makes.
+
+use crate::compiler::{decode_code, text};
+use crate::config;
+use crate::tiering::{baseline, finish};
+use justjit_ir::Reason;
+use justjit_optimizer::snapshot::{Snapshot, Widened as Lost};
+use justjit_optimizer::unit::{self, Options, Texts};
+use justjit_optimizer::{Entry, Input, build};
+use justjit_runtime::deopt::DeoptReason;
+use justjit_runtime::hook;
+use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Unit, Widened};
+use justjit_runtime::tiering::{Makers, set_makers};
+use justjit_runtime::version::{Tier, Version, retire};
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Whether LLVM is built in.
+pub const HAS_LLVM: bool = cfg!(feature = "llvm");
+
+/// Puts the tier into the runtime's hands.
+pub fn initialize() {
+    set_makers(Some(Makers {
+        baseline,
+        snapshot,
+        finish,
+    }));
+}
+
+struct Job {
+    unit: unit::Unit,
+    options: Options,
+}
+
+impl Unit for Job {
+    fn compile(self: Box<Self>) -> Result<Compiled, Decline> {
+        let made = self.unit.compile(&self.options).map_err(|decline| Decline(decline.0))?;
+        Ok(Compiled {
+            code: made.code,
+            body: made.body,
+            code_bytes: made.code_bytes,
+            exits: made.exits,
+            keep: Vec::new(),
+            cells: Vec::new(),
+            timings: made.timings,
+        })
+    }
+}
+
+/// The bets that are not to be made again.
+unsafe fn lost(widened: &[Widened]) -> Lost {
+    let reason = |reason| match reason {
+        DeoptReason::Type | DeoptReason::Value => Some(Reason::Type),
+        DeoptReason::Overflow => Some(Reason::Overflow),
+        DeoptReason::Bounds => Some(Reason::Bounds),
+        DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
+        DeoptReason::Domain => Some(Reason::Domain),
+        DeoptReason::Unbound => Some(Reason::Unbound),
+        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class | DeoptReason::Callee => Some(Reason::Changed),
+        DeoptReason::Unreached => Some(Reason::Unreached),
+        DeoptReason::Unsupported => Some(Reason::Unsupported),
+        _ => None,
+    };
+    let known = widened.iter().filter_map(|one| {
+        // SAFETY: the GIL is held.
+        let code = unsafe { one.code() }?;
+        Some((code as usize, one.offset, reason(one.reason)?))
+    });
+    known.collect()
+}
+
+/// The instruction at the loop header that is entered by this number.
+unsafe fn header(decoded: &justjit_bytecode::Function, entry: i64) -> Option<usize> {
+    justjit_baseline::loop_header(decoded, entry)
+}
+
+/// Builds the IR of a function for a version, which gets everything that its code refers to.
+unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit::Unit, Decline> {
+    // SAFETY: the request's objects are live, and the GIL is held.
+    unsafe {
+        let decoded = decode_code(request.code)?;
+        let widened = lost(request.widened);
+        let mut snapshot = Snapshot::new(version, decode_code, &widened);
+        let knowledge = snapshot.knowledge(request.function, request.code, &decoded);
+        let function = request.function.cast::<Function>();
+        let entry = if request.entry == 0 {
+            Entry::Start
+        } else {
+            Entry::Loop {
+                number: request.entry,
+                index: header(&decoded, request.entry).ok_or("no loop header has this number")?,
+                frame: request.frame,
+            }
+        };
+        let name = text((*request.code).co_qualname);
+        let input = Input {
+            name: &name,
+            code: request.code,
+            decoded,
+            knowledge,
+            globals: (*function).func_globals,
+            builtins: (*function).func_builtins,
+            entries: vec![entry],
+            version: version.cast_const().cast(),
+        };
+        let built = build(&input, &mut snapshot);
+        let version = &mut *version;
+        version.keeps.append(&mut snapshot.made);
+        version.cells.append(&mut snapshot.cells);
+        version.call_sites.append(&mut snapshot.calls);
+        version.attribute_sites.append(&mut snapshot.attributes);
+        version.tables.push(std::mem::take(&mut snapshot.scratch));
+        let built = built.map_err(|decline| Decline(decline.0))?;
+        for &object in &built.kept {
+            Py_INCREF(object);
+        }
+        version.keeps.extend(&built.kept);
+        if built.generic > built.specialized {
+            let (generic, all) = (built.generic, built.generic + built.specialized);
+            return Err(Decline(format!(
+                "{generic} of its {all} operations would be the runtime's, as in the baseline tier"
+            )));
+        }
+        Ok(unit::Unit::new(name, built, version))
+    }
+}
+
+fn options(settings: &Settings) -> Result<Options, Decline> {
+    let llvm = match settings.backend {
+        Backend::Auto => HAS_LLVM,
+        Backend::Cranelift => false,
+        Backend::Llvm if HAS_LLVM => true,
+        Backend::Llvm => return Err(Decline("LLVM is not built in".into())),
+    };
+    Ok(Options {
+        level: settings.opt_level,
+        llvm,
+        passes_off: settings.passes_off.iter().cloned().collect(),
+        verify: settings.verify,
+        texts: false,
+        unwind_info: config::get().unwind_info,
+    })
+}
+
+unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<dyn Unit>, Decline> {
+    let options = options(request.settings)?;
+    // SAFETY: see `build_for`.
+    let unit = unsafe { build_for(request, version) }?;
+    Ok(Box::new(Job { unit, options }))
+}
+
+/// The texts of an optimized version of a function, entered at its start, which is made for them only.
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn texts(function: *mut PyObject, settings: &Settings) -> Result<Texts, String> {
+    // SAFETY: see the contract.
+    unsafe {
+        let code: *mut Code = hook::code_of(function);
+        let state = hook::ensure_state(code.cast());
+        if state.is_null() {
+            return Err("no memory".into());
+        }
+        let version = Box::into_raw(Version::new(function.cast(), Tier::Optimizing));
+        let request = Request {
+            function,
+            code,
+            sampling: null_mut(),
+            baseline: null_mut(),
+            frame: null_mut(),
+            entry: 0,
+            settings,
+            widened: &(*state).widened,
+        };
+        let made = options(settings).and_then(|options| {
+            let unit = build_for(&request, version)?;
+            let options = Options { texts: true, ..options };
+            unit.compile(&options).map_err(|decline| Decline(decline.0))
+        });
+        let texts = made.map(|made| made.texts).map_err(|decline| decline.0);
+        retire(version);
+        texts
+    }
+}

@@ -1,0 +1,721 @@
+//! The text form, read back. See [`print`](crate::Function) for what it looks like.
+
+use crate::op::{ImmKind, Op};
+use crate::print::{effect, float_cond, int_cond, is_name_char, region, width};
+use crate::{
+    Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, Position, Reason,
+    Recovery, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
+};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Why a text is not that of a function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParseError {
+    /// Counted from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// Reads a function. Numbers of values, blocks and states are kept; those of instructions are new. Whether the function
+/// is well formed is for [`verify`](crate::verify) to say.
+pub fn parse(text: &str) -> Result<Function, ParseError> {
+    let mut parser = Parser::default();
+    for (index, line) in text.lines().enumerate() {
+        let wrap = |message| ParseError {
+            line: index + 1,
+            message,
+        };
+        let mut line = Line::of(line).map_err(wrap)?;
+        if !line.done() {
+            parser.line = index + 1;
+            parser.line(&mut line).map_err(wrap)?;
+            line.end().map_err(wrap)?;
+        }
+    }
+    parser.finish()
+}
+
+type Result_<T> = Result<T, String>;
+
+#[derive(Clone, PartialEq, Debug)]
+enum Token {
+    /// A name, keyword or number.
+    Word(String),
+    Symbol(String),
+    /// `(`, `)`, `[`, `]`, `,`, `:`, `=`, `!`.
+    Sign(char),
+    Arrow,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Token::Word(word) => write!(f, "`{word}`"),
+            Token::Symbol(name) => write!(f, "`@{name}`"),
+            Token::Sign(sign) => write!(f, "`{sign}`"),
+            Token::Arrow => write!(f, "`->`"),
+        }
+    }
+}
+
+/// A line's tokens.
+struct Line {
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+impl Line {
+    fn of(text: &str) -> Result_<Line> {
+        let mut tokens = Vec::new();
+        let mut rest = text.trim_start();
+        while let Some(c) = rest.chars().next() {
+            let token = match c {
+                ';' => break,
+                '@' => {
+                    rest = &rest[1..];
+                    Token::Symbol(Self::name(&mut rest)?)
+                }
+                '"' => Token::Word(Self::name(&mut rest)?),
+                '-' if rest.starts_with("->") => {
+                    rest = &rest[2..];
+                    Token::Arrow
+                }
+                '(' | ')' | '[' | ']' | ',' | ':' | '=' | '!' => {
+                    rest = &rest[1..];
+                    Token::Sign(c)
+                }
+                _ => {
+                    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '*' | '+' | '-');
+                    let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
+                    if end == 0 {
+                        return Err(format!("unexpected `{c}`"));
+                    }
+                    let (word, after) = rest.split_at(end);
+                    rest = after;
+                    Token::Word(word.to_owned())
+                }
+            };
+            tokens.push(token);
+            rest = rest.trim_start();
+        }
+        Ok(Line { tokens, at: 0 })
+    }
+
+    /// A bare or quoted name.
+    fn name(rest: &mut &str) -> Result_<String> {
+        let Some(mut quoted) = rest.strip_prefix('"') else {
+            let end = rest.find(|c| !is_name_char(c)).unwrap_or(rest.len());
+            let (name, after) = rest.split_at(end);
+            *rest = after;
+            return Ok(name.to_owned());
+        };
+        let mut name = String::new();
+        loop {
+            let mut chars = quoted.chars();
+            match chars.next().ok_or("a name does not end")? {
+                '"' => {
+                    *rest = chars.as_str();
+                    return Ok(name);
+                }
+                '\\' => match chars.next() {
+                    Some('n') => name.push('\n'),
+                    Some('u') => {
+                        let (digits, after) = chars
+                            .as_str()
+                            .strip_prefix('{')
+                            .and_then(|digits| digits.split_once('}'))
+                            .ok_or("a bad escape")?;
+                        let code = u32::from_str_radix(digits, 16).map_err(|_| "a bad escape")?;
+                        name.push(char::from_u32(code).ok_or("a bad escape")?);
+                        chars = after.chars();
+                    }
+                    Some(c) => name.push(c),
+                    None => return Err("a name does not end".into()),
+                },
+                c => name.push(c),
+            }
+            quoted = chars.as_str();
+        }
+    }
+
+    fn done(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
+    fn end(&self) -> Result_<()> {
+        match self.tokens.get(self.at) {
+            None => Ok(()),
+            Some(token) => Err(format!("unexpected {token}")),
+        }
+    }
+
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn next(&mut self) -> Result_<Token> {
+        let token = self.tokens.get(self.at).cloned().ok_or("the line ends too early")?;
+        self.at += 1;
+        Ok(token)
+    }
+
+    fn word(&mut self) -> Result_<String> {
+        match self.next()? {
+            Token::Word(word) => Ok(word),
+            other => Err(format!("a word is wanted, not {other}")),
+        }
+    }
+
+    fn take(&mut self, token: &Token) -> bool {
+        let found = self.peek() == Some(token);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = matches!(self.peek(), Some(Token::Word(next)) if next == word);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn take_sign(&mut self, sign: char) -> bool {
+        self.take(&Token::Sign(sign))
+    }
+
+    fn sign(&mut self, sign: char) -> Result_<()> {
+        match self.take_sign(sign) {
+            true => Ok(()),
+            false => Err(match self.peek() {
+                Some(token) => format!("`{sign}` is wanted, not {token}"),
+                None => format!("`{sign}` is wanted"),
+            }),
+        }
+    }
+
+    fn number<T: std::str::FromStr>(&mut self) -> Result_<T> {
+        let word = self.word()?;
+        word.parse()
+            .map_err(|_| format!("`{word}` is no number that fits here"))
+    }
+
+    fn float(&mut self) -> Result_<f64> {
+        let word = self.word()?;
+        if let Some(bits) = word.strip_prefix("0x") {
+            let bits = u64::from_str_radix(bits, 16).map_err(|_| format!("`{word}` are no bits"))?;
+            return Ok(f64::from_bits(bits));
+        }
+        word.parse().map_err(|_| format!("`{word}` is no float"))
+    }
+
+    fn ty(&mut self) -> Result_<Type> {
+        type_named(&self.word()?)
+    }
+
+    /// The items of a list in parentheses, the first of which has been taken.
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Line) -> Result_<T>) -> Result_<Vec<T>> {
+        let mut items = Vec::new();
+        while !self.take_sign(')') {
+            if !items.is_empty() {
+                self.sign(',')?;
+            }
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+}
+
+fn type_named(name: &str) -> Result_<Type> {
+    let found = Type::ALL.into_iter().find(|ty| ty.name() == name);
+    found.ok_or_else(|| format!("`{name}` is no type"))
+}
+
+/// The number in `v3`, `b3`, `s3`.
+fn entity(word: &str, prefix: char) -> Option<u32> {
+    let digits = word.strip_prefix(prefix)?;
+    let canonical = digits == "0" || !digits.starts_with('0');
+    // A bound keeps a typing error from filling the memory.
+    digits.parse().ok().filter(|&number| canonical && number < 1 << 24)
+}
+
+#[derive(Default)]
+struct Parser {
+    function: Function,
+    /// The line that is read, from 1.
+    line: usize,
+    block: Option<Block>,
+    position: Position,
+    symbols: HashMap<String, Symbol>,
+    /// Definitions, with their types.
+    defined: HashMap<u32, (Type, ValueDef)>,
+    /// Where values, states and blocks are used that must be defined somewhere.
+    used: Vec<(usize, Use)>,
+    states: HashMap<u32, FrameState>,
+    named: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Use {
+    Value(Value),
+    State(State),
+    Block(Block),
+    /// Recovered as a number of this type.
+    Number(Value, Type),
+}
+
+impl Parser {
+    fn line(&mut self, line: &mut Line) -> Result_<()> {
+        match line.peek() {
+            Some(Token::Symbol(_)) => self.declare(line),
+            Some(Token::Word(word)) => {
+                let word = word.clone();
+                let next = line.tokens.get(line.at + 1);
+                if word == "function" && !self.named {
+                    line.next()?;
+                    self.function.name = line.word()?;
+                    self.named = true;
+                    return Ok(());
+                }
+                if word == "inlined" && self.block.is_none() {
+                    line.next()?;
+                    loop {
+                        let symbol = self.symbol(line)?;
+                        self.function.inlined.push(symbol);
+                        if !line.take_sign(',') {
+                            return Ok(());
+                        }
+                    }
+                }
+                if word == "at" {
+                    line.next()?;
+                    return self.at(line);
+                }
+                if entity(&word, 's').is_some() && next == Some(&Token::Sign('=')) {
+                    return self.state(line);
+                }
+                if let Some(number) = entity(&word, 'b') {
+                    line.next()?;
+                    return self.block(line, Block(number));
+                }
+                self.inst(line)
+            }
+            Some(other) => Err(format!("unexpected {other}")),
+            None => Ok(()),
+        }
+    }
+
+    fn at(&mut self, line: &mut Line) -> Result_<()> {
+        let first: u32 = line.number()?;
+        self.position = match line.take_sign(':') {
+            true => Position {
+                code: first,
+                offset: line.number()?,
+            },
+            false => Position { code: 0, offset: first },
+        };
+        match self.position.code as usize > self.function.inlined.len() {
+            true => Err(format!("there is no inlined code object {}", self.position.code)),
+            false => Ok(()),
+        }
+    }
+
+    fn declare(&mut self, line: &mut Line) -> Result_<()> {
+        let Token::Symbol(name) = line.next()? else {
+            return Err("a symbol is wanted".into());
+        };
+        line.sign('=')?;
+        let kind = match line.word()?.as_str() {
+            "object" => SymbolKind::Object {
+                immortal: line.take_word("immortal"),
+            },
+            "data" => SymbolKind::Data,
+            "code" => SymbolKind::Code,
+            "function" => {
+                line.sign('(')?;
+                let params = line.list(|line| Ok((line.take_word("consumed"), line.ty()?)))?;
+                let (mut result, mut owned) = (None, false);
+                if line.take(&Token::Arrow) {
+                    owned = line.take_word("owned");
+                    result = Some(line.ty()?);
+                }
+                let word = line.word()?;
+                SymbolKind::Function(Call {
+                    consumes: params.iter().map(|param| param.0).collect(),
+                    params: params.into_iter().map(|param| param.1).collect(),
+                    result,
+                    effect: effect(&word).ok_or_else(|| format!("`{word}` is no effect"))?,
+                    owned,
+                })
+            }
+            other => return Err(format!("`{other}` is no kind of symbol")),
+        };
+        let symbol = Symbol(self.function.symbols.len() as u32);
+        if self.symbols.insert(name.clone(), symbol).is_some() {
+            return Err(format!("@{name} is declared twice"));
+        }
+        self.function.symbols.push(SymbolData {
+            name,
+            kind,
+            address: std::ptr::null(),
+            function: None,
+        });
+        Ok(())
+    }
+
+    fn symbol(&mut self, line: &mut Line) -> Result_<Symbol> {
+        match line.next()? {
+            Token::Symbol(name) => self
+                .symbols
+                .get(&name)
+                .copied()
+                .ok_or(format!("@{name} is not declared")),
+            other => Err(format!("a symbol is wanted, not {other}")),
+        }
+    }
+
+    fn value(&mut self, line: &mut Line) -> Result_<Value> {
+        let word = line.word()?;
+        let value = Value(entity(&word, 'v').ok_or_else(|| format!("`{word}` is no value"))?);
+        self.used.push((self.line, Use::Value(value)));
+        Ok(value)
+    }
+
+    fn define(&mut self, line: &mut Line, def: ValueDef) -> Result_<Value> {
+        let word = line.word()?;
+        let number = entity(&word, 'v').ok_or_else(|| format!("`{word}` is no value"))?;
+        line.sign(':')?;
+        let ty = line.ty()?;
+        match self.defined.insert(number, (ty, def)) {
+            None => Ok(Value(number)),
+            Some(_) => Err(format!("v{number} is defined twice")),
+        }
+    }
+
+    fn grow_blocks(&mut self, block: Block) {
+        let count = self.function.blocks.len().max(block.index() + 1);
+        self.function.blocks.resize_with(count, Default::default);
+    }
+
+    fn block(&mut self, line: &mut Line, block: Block) -> Result_<()> {
+        self.grow_blocks(block);
+        let known = &self.function.blocks[block.index()];
+        if !known.insts.is_empty() || !known.params.is_empty() || self.block == Some(block) {
+            return Err(format!("{block} is there twice"));
+        }
+        if line.take_sign('(') {
+            let mut index = 0;
+            let params = line.list(|line| {
+                index += 1;
+                self.define(line, ValueDef::Param(block, index - 1))
+            })?;
+            self.function.blocks[block.index()].params = params;
+        }
+        self.function.blocks[block.index()].cold = line.take_word("cold");
+        if line.take_word("entry") {
+            self.function.blocks[block.index()].entry_state = Some(self.state_number(line)?);
+        }
+        line.sign(':')?;
+        self.block = Some(block);
+        self.position = Position::default();
+        Ok(())
+    }
+
+    fn state_number(&mut self, line: &mut Line) -> Result_<State> {
+        let word = line.word()?;
+        let state = State(entity(&word, 's').ok_or_else(|| format!("`{word}` is no state"))?);
+        self.used.push((self.line, Use::State(state)));
+        Ok(state)
+    }
+
+    fn inst(&mut self, line: &mut Line) -> Result_<()> {
+        let block = self.block.ok_or("an instruction outside of blocks")?;
+        let inst = Inst(self.function.insts.len() as u32);
+        let mut result = None;
+        if line.tokens.get(line.at + 1) == Some(&Token::Sign(':')) {
+            result = Some(self.define(line, ValueDef::Result(inst))?);
+            line.sign('=')?;
+        }
+        let word = line.word()?;
+        let (name, suffix) = word.split_once('.').unwrap_or((&word, ""));
+        let op = Op::from_name(name).ok_or_else(|| format!("`{name}` is no operation"))?;
+        let imm = self.immediate(line, op.info().imm, suffix)?;
+        let (mut args, mut targets) = (Vec::new(), Vec::new());
+        while !line.done() && line.peek() != Some(&Token::Sign('!')) {
+            if !args.is_empty() || !targets.is_empty() {
+                line.sign(',')?;
+            }
+            let target = match line.peek() {
+                Some(Token::Word(word)) => entity(word, 'b'),
+                _ => None,
+            };
+            match target {
+                Some(number) => {
+                    line.next()?;
+                    self.used.push((self.line, Use::Block(Block(number))));
+                    let args = match line.take_sign('(') {
+                        true => line.list(|line| self.value(line))?,
+                        false => Vec::new(),
+                    };
+                    targets.push(BlockCall {
+                        block: Block(number),
+                        args,
+                    });
+                }
+                None => args.push(self.value(line)?),
+            }
+        }
+        let state = match line.take_sign('!') {
+            true => Some(self.state_number(line)?),
+            false => None,
+        };
+        self.function.insts.push(InstData {
+            op,
+            args,
+            imm,
+            state,
+            targets,
+            result,
+            position: self.position,
+        });
+        self.function.blocks[block.index()].insts.push(inst);
+        Ok(())
+    }
+
+    fn immediate(&mut self, line: &mut Line, kind: ImmKind, suffix: &str) -> Result_<Imm> {
+        let wrong = || format!("`{suffix}` is not what the operation has");
+        Ok(match kind {
+            ImmKind::IntCond => Imm::IntCond(int_cond(suffix).ok_or_else(wrong)?),
+            ImmKind::FloatCond => Imm::FloatCond(float_cond(suffix).ok_or_else(wrong)?),
+            ImmKind::Memory => memory(suffix)?,
+            _ if !suffix.is_empty() => return Err(wrong()),
+            ImmKind::None => Imm::None,
+            ImmKind::Int => Imm::Int(line.number()?),
+            ImmKind::Float => Imm::Float(line.float()?),
+            ImmKind::Bool => Imm::Bool(line.number()?),
+            ImmKind::Symbol => Imm::Symbol(self.symbol(line)?),
+            ImmKind::Offset => Imm::Offset(line.number()?),
+        })
+    }
+
+    fn recovery(&mut self, line: &mut Line) -> Result_<Recovery> {
+        let word = line.word()?;
+        Ok(match word.as_str() {
+            "frame" => Recovery::InFrame,
+            "null" => Recovery::Null,
+            "const" => Recovery::Constant(self.symbol(line)?),
+            "owned" => Recovery::Owned(self.value(line)?),
+            "borrowed" => Recovery::Borrowed(self.value(line)?),
+            "virtual" => Recovery::Virtual(line.number()?),
+            "number" => Recovery::Number(self.value(line)?),
+            "int" | "float" | "bool" => {
+                let ty = type_named(&word)?;
+                let value = self.value(line)?;
+                self.used.push((self.line, Use::Number(value, ty)));
+                Recovery::Number(value)
+            }
+            other => return Err(format!("`{other}` is no way to recover a value")),
+        })
+    }
+
+    fn recoveries(&mut self, line: &mut Line) -> Result_<Vec<Recovery>> {
+        line.sign('(')?;
+        line.list(|line| self.recovery(line))
+    }
+
+    fn state(&mut self, line: &mut Line) -> Result_<()> {
+        let word = line.word()?;
+        let number = entity(&word, 's').ok_or("a state is wanted")?;
+        line.sign('=')?;
+        let going = match line.word()?.as_str() {
+            "resume" => Going::Resume,
+            "raise" => Going::Raise,
+            other => return Err(format!("`{other}` is no way to go on")),
+        };
+        let word = line.word()?;
+        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == word);
+        let reason = reason.ok_or_else(|| format!("`{word}` is no reason"))?;
+        let mut frames = Vec::new();
+        while line.take_sign('[') {
+            frames.push(self.frame(line)?);
+        }
+        let mut virtuals = Vec::new();
+        if line.take_word("virtuals") {
+            line.sign('(')?;
+            virtuals = line.list(|line| self.virtual_object(line))?;
+        }
+        let mut release = Vec::new();
+        if line.take_word("release") {
+            line.sign('(')?;
+            release = line.list(|line| self.value(line))?;
+        }
+        let state = FrameState {
+            going,
+            reason,
+            frames,
+            virtuals,
+            release,
+        };
+        match self.states.insert(number, state) {
+            None => Ok(()),
+            Some(_) => Err(format!("s{number} is there twice")),
+        }
+    }
+
+    fn frame(&mut self, line: &mut Line) -> Result_<FrameRecovery> {
+        let code = self.symbol(line)?;
+        let offset = line.number()?;
+        let mut frame = FrameRecovery {
+            code,
+            function: Recovery::InFrame,
+            offset,
+            locals: Vec::new(),
+            stack: Vec::new(),
+        };
+        while !line.take_sign(']') {
+            match line.word()?.as_str() {
+                "function" => match &self.recoveries(line)?[..] {
+                    [one] => frame.function = one.clone(),
+                    _ => return Err("a frame has one function".into()),
+                },
+                "locals" => frame.locals = self.recoveries(line)?,
+                "stack" => frame.stack = self.recoveries(line)?,
+                other => return Err(format!("`{other}` is no part of a frame")),
+            }
+        }
+        Ok(frame)
+    }
+
+    fn virtual_object(&mut self, line: &mut Line) -> Result_<VirtualObject> {
+        let name = line.word()?;
+        let parts = self.recoveries(line)?;
+        Ok(match (name.as_str(), &parts[..]) {
+            ("tuple", _) => VirtualObject::Tuple(parts),
+            ("list", _) => VirtualObject::List(parts),
+            ("range_iterator", [next, stop, step]) => VirtualObject::RangeIterator {
+                next: next.clone(),
+                stop: stop.clone(),
+                step: step.clone(),
+            },
+            ("list_iterator", [list, index]) => VirtualObject::ListIterator {
+                list: list.clone(),
+                index: index.clone(),
+            },
+            ("tuple_iterator", [tuple, index]) => VirtualObject::TupleIterator {
+                tuple: tuple.clone(),
+                index: index.clone(),
+            },
+            ("bound_method", [function, receiver]) => VirtualObject::BoundMethod {
+                function: function.clone(),
+                receiver: receiver.clone(),
+            },
+            ("range", [start, stop, step]) => VirtualObject::Range {
+                start: start.clone(),
+                stop: stop.clone(),
+                step: step.clone(),
+            },
+            ("enumerate", [iterator, count]) => VirtualObject::Enumerate {
+                iterator: iterator.clone(),
+                count: count.clone(),
+            },
+            ("zip", _) => VirtualObject::Zip(parts),
+            ("slice", [start, stop, step]) => VirtualObject::Slice([start.clone(), stop.clone(), step.clone()]),
+            ("complex", [real, imaginary]) => VirtualObject::Complex {
+                real: real.clone(),
+                imaginary: imaginary.clone(),
+            },
+            (name, _) => return Err(format!("`{name}` with {} parts is no virtual object", parts.len())),
+        })
+    }
+
+    /// Fills gaps in the numbering, and checks that what is used is there.
+    fn finish(mut self) -> Result<Function, ParseError> {
+        for &(line, used) in &self.used {
+            let missing = match used {
+                Use::Value(value) if !self.defined.contains_key(&value.0) => format!("{value} is not defined"),
+                Use::State(state) if !self.states.contains_key(&state.0) => format!("{state} is not there"),
+                Use::Block(block)
+                    if self
+                        .function
+                        .blocks
+                        .get(block.index())
+                        .is_none_or(|data| data.insts.is_empty()) =>
+                {
+                    format!("{block} is not there")
+                }
+                Use::Number(value, ty) if self.defined.get(&value.0).is_some_and(|known| known.0 != ty) => {
+                    format!("{value} is no {ty}")
+                }
+                _ => continue,
+            };
+            return Err(ParseError { line, message: missing });
+        }
+        let count = self.defined.keys().max().map_or(0, |max| max + 1);
+        for number in 0..count {
+            // A number that nothing defines is given to a constant that stands in no block.
+            let (ty, def) = self.defined.get(&number).copied().unwrap_or_else(|| {
+                let inst = Inst(self.function.insts.len() as u32);
+                self.function.insts.push(InstData {
+                    op: Op::IntConst,
+                    args: Vec::new(),
+                    imm: Imm::Int(0),
+                    state: None,
+                    targets: Vec::new(),
+                    result: Some(Value(number)),
+                    position: Position::default(),
+                });
+                (Type::Int, ValueDef::Result(inst))
+            });
+            self.function.values.push(ValueData { ty, def });
+        }
+        let count = self.states.keys().max().map_or(0, |max| max + 1);
+        for number in 0..count {
+            let state = self.states.remove(&number).unwrap_or(FrameState {
+                going: Going::Resume,
+                reason: Reason::Unreached,
+                frames: Vec::new(),
+                virtuals: Vec::new(),
+                release: Vec::new(),
+            });
+            self.function.states.push(state);
+        }
+        Ok(self.function)
+    }
+}
+
+/// The suffix of an operation on memory: `int.i32.header*4+16`.
+fn memory(suffix: &str) -> Result_<Imm> {
+    let wrong = || format!("`{suffix}` is no memory");
+    let mut parts = suffix.splitn(3, '.');
+    let ty = type_named(parts.next().ok_or_else(wrong)?)?;
+    let (width, signed) = parts.next().and_then(width).ok_or_else(wrong)?;
+    let place = parts.next().ok_or_else(wrong)?;
+    let end = place.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(place.len());
+    let (name, mut rest) = place.split_at(end);
+    let region = region(name).ok_or_else(wrong)?;
+    let mut scale = 0;
+    if let Some(after) = rest.strip_prefix('*') {
+        let end = after.find(['+', '-']).unwrap_or(after.len());
+        scale = after[..end].parse().map_err(|_| wrong())?;
+        rest = &after[end..];
+    }
+    let offset = match rest {
+        "" => 0,
+        rest => rest.parse().map_err(|_| wrong())?,
+    };
+    Ok(Imm::Memory {
+        ty,
+        width,
+        signed,
+        region,
+        offset,
+        scale,
+    })
+}

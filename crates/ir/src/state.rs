@@ -1,0 +1,257 @@
+//! What the interpreter's frames hold where code is left.
+
+use crate::{Symbol, Value};
+use std::fmt;
+
+/// A frame state's number in its function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub struct State(pub u32);
+
+impl State {
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+/// Where one local or operand stack item comes from.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Recovery {
+    /// The frame's slot has it already (outermost frame only).
+    InFrame,
+    Null,
+    /// An object that the version keeps alive.
+    Constant(Symbol),
+    /// An int, float or bool, which is boxed on the way; the same value gives the same object.
+    Number(Value),
+    /// An object whose reference goes along; a value of which the code holds several references can occur as often.
+    Owned(Value),
+    /// An object of which a reference is taken.
+    Borrowed(Value),
+    /// An object that has not been made: its number in [`FrameState::virtuals`].
+    Virtual(u32),
+}
+
+/// An object that exists only where code is left.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum VirtualObject {
+    Tuple(Vec<Recovery>),
+    List(Vec<Recovery>),
+    /// The iterator of `range(next, stop, step)`: ints.
+    RangeIterator {
+        next: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// The list (or tuple) and the index of its next item.
+    ListIterator {
+        list: Recovery,
+        index: Recovery,
+    },
+    TupleIterator {
+        tuple: Recovery,
+        index: Recovery,
+    },
+    BoundMethod {
+        function: Recovery,
+        receiver: Recovery,
+    },
+    /// `range(start, stop, step)`: ints.
+    Range {
+        start: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// `enumerate(iterator, count)`.
+    Enumerate {
+        iterator: Recovery,
+        count: Recovery,
+    },
+    /// `zip(*iterators)`.
+    Zip(Vec<Recovery>),
+    Slice([Recovery; 3]),
+    Complex {
+        real: Recovery,
+        imaginary: Recovery,
+    },
+}
+
+impl VirtualObject {
+    /// What it is made of.
+    pub fn parts(&self) -> Vec<&Recovery> {
+        match self {
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => {
+                items.iter().collect()
+            }
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
+            VirtualObject::ListIterator { list, index } => vec![list, index],
+            VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
+            VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
+            VirtualObject::Slice(parts) => parts.iter().collect(),
+            VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+        }
+    }
+
+    /// What it is made of.
+    pub fn parts_mut(&mut self) -> Vec<&mut Recovery> {
+        match self {
+            VirtualObject::Tuple(items) | VirtualObject::List(items) | VirtualObject::Zip(items) => {
+                items.iter_mut().collect()
+            }
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
+            VirtualObject::Enumerate { iterator, count } => vec![iterator, count],
+            VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
+            VirtualObject::ListIterator { list, index } => vec![list, index],
+            VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
+            VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
+            VirtualObject::Slice(parts) => parts.iter_mut().collect(),
+            VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+        }
+    }
+}
+
+/// How execution goes on behind an exit, in the innermost frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Going {
+    /// The instruction is done (again).
+    Resume,
+    /// An exception is set; it is dispatched from the instruction.
+    Raise,
+}
+
+/// One frame of the interpreter.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct FrameRecovery {
+    /// The code object.
+    pub code: Symbol,
+    /// The function object; `InFrame` for the outermost.
+    pub function: Recovery,
+    /// Offset (bytes) of the instruction: of the call for all frames but the innermost, which go on behind it.
+    pub offset: u32,
+    pub locals: Vec<Recovery>,
+    pub stack: Vec<Recovery>,
+}
+
+/// Why code is left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// A value has another type than those met before.
+    Type,
+    /// An int that 64 bits have no room for.
+    Overflow,
+    /// An index out of range.
+    Bounds,
+    DivisionByZero,
+    /// A number out of an operation's domain: NaN to int, the root of a negative number, a shift by too much.
+    Domain,
+    /// A local variable without a value.
+    Unbound,
+    /// A global, a class or a callee is not what it was.
+    Changed,
+    /// Somebody holds the frame's frame object and may have changed its locals.
+    Observed,
+    /// Signals, other threads, the garbage collector or instrumentation want attention.
+    Safepoint,
+    /// An exception was raised.
+    Exception,
+    /// A path that had never been taken.
+    Unreached,
+    /// Something that only the other tiers do.
+    Unsupported,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 12] = [
+        Reason::Type,
+        Reason::Overflow,
+        Reason::Bounds,
+        Reason::DivisionByZero,
+        Reason::Domain,
+        Reason::Unbound,
+        Reason::Changed,
+        Reason::Observed,
+        Reason::Safepoint,
+        Reason::Exception,
+        Reason::Unreached,
+        Reason::Unsupported,
+    ];
+
+    /// As in the text form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Type => "type",
+            Reason::Overflow => "overflow",
+            Reason::Bounds => "bounds",
+            Reason::DivisionByZero => "division_by_zero",
+            Reason::Domain => "domain",
+            Reason::Unbound => "unbound",
+            Reason::Changed => "changed",
+            Reason::Observed => "observed",
+            Reason::Safepoint => "safepoint",
+            Reason::Exception => "exception",
+            Reason::Unreached => "unreached",
+            Reason::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// What the interpreter's frames hold at an exit, and why it is there.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct FrameState {
+    pub going: Going,
+    pub reason: Reason,
+    /// From the outermost frame to the innermost. All but the last wait for a callee.
+    pub frames: Vec<FrameRecovery>,
+    pub virtuals: Vec<VirtualObject>,
+    /// Owned objects that no frame takes: their references are given up.
+    pub release: Vec<Value>,
+}
+
+impl FrameState {
+    /// Every recovery in it.
+    pub fn recoveries(&self) -> impl Iterator<Item = &Recovery> {
+        let frames = self.frames.iter();
+        let frames = frames.flat_map(|frame| {
+            std::iter::once(&frame.function)
+                .chain(&frame.locals)
+                .chain(&frame.stack)
+        });
+        frames.chain(self.virtuals.iter().flat_map(VirtualObject::parts))
+    }
+
+    /// Every value that it refers to, with repetitions.
+    pub fn values(&self) -> impl Iterator<Item = Value> {
+        let recovered = self.recoveries().filter_map(|recovery| match recovery {
+            Recovery::Number(value) | Recovery::Owned(value) | Recovery::Borrowed(value) => Some(*value),
+            _ => None,
+        });
+        recovered.chain(self.release.iter().copied())
+    }
+
+    /// Replaces each value.
+    pub fn map_values(&mut self, mut map: impl FnMut(Value) -> Value) {
+        let mut change = |recovery: &mut Recovery| {
+            if let Recovery::Number(value) | Recovery::Owned(value) | Recovery::Borrowed(value) = recovery {
+                *value = map(*value);
+            }
+        };
+        for frame in &mut self.frames {
+            change(&mut frame.function);
+            frame.locals.iter_mut().for_each(&mut change);
+            frame.stack.iter_mut().for_each(&mut change);
+        }
+        for object in &mut self.virtuals {
+            object.parts_mut().into_iter().for_each(&mut change);
+        }
+        for value in &mut self.release {
+            *value = map(*value);
+        }
+    }
+}

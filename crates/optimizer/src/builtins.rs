@@ -1,0 +1,326 @@
+//! Builtins that are known: `len`, `range`, `abs`, `math.sqrt` and their like.
+
+use crate::Builtin;
+use crate::arithmetic::constant_int;
+use crate::builder::{Builder, Done, ir_region};
+use crate::item::{Item, Iterator, Kind, Step};
+use justjit_builder::{FloatCond, IntCond};
+use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_runtime::optimized;
+use pyo3_ffi::*;
+
+fn is_int(kind: Kind) -> bool {
+    matches!(kind, Kind::Int | Kind::Bool)
+}
+
+impl Builder<'_> {
+    /// What is likely of an argument: what is known, else int or float by what the call's sample says.
+    fn argument_kind(&mut self, item: &Item) -> Kind {
+        match item.kind() {
+            Kind::Unknown => Kind::Unknown,
+            kind => kind,
+        }
+    }
+
+    /// A call of something that is no Python function. `false` if it is not known, and nothing has been done.
+    pub fn call_builtin(&mut self, callee: *mut PyObject, args: &[Item]) -> Done<bool> {
+        if self.is_widened(Reason::Changed) || self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) {
+            return Ok(false);
+        }
+        let Some(builtin) = self.known.builtin(callee) else {
+            return Ok(false);
+        };
+        let kinds: Vec<Kind> = args.iter().map(|item| self.argument_kind(item)).collect();
+        let result = match (builtin, args) {
+            (Builtin::Len, [item]) => self.len_of(item),
+            (Builtin::Range, _) => self.range_of(args, &kinds),
+            (Builtin::Enumerate, [item]) => {
+                let count = self.int(0);
+                self.iterator_over(item)?.map(|inner| {
+                    Item::Iterator(Iterator::Enumerate {
+                        inner: Box::new(inner),
+                        count,
+                    })
+                })
+            }
+            (Builtin::Zip, [_, ..]) => {
+                let possible = args.iter().all(|item| self.can_iterate(item));
+                if possible {
+                    let mut inner = Vec::with_capacity(args.len());
+                    for item in args {
+                        inner.extend(self.iterator_over(item)?);
+                    }
+                    Some(Item::Iterator(Iterator::Zip { inner }))
+                } else {
+                    None
+                }
+            }
+            (Builtin::Abs, [item]) => self.abs_of(item, kinds[0]),
+            (Builtin::Min | Builtin::Max, [a, b]) => self.least(builtin == Builtin::Max, (a, b), (kinds[0], kinds[1])),
+            (Builtin::Int, [item]) => self.int_of(item, kinds[0]),
+            (Builtin::Float, [item]) if is_int(kinds[0]) || kinds[0] == Kind::Float => {
+                Some(Item::Float(self.as_float(item)))
+            }
+            (Builtin::Bool, [item]) if matches!(kinds[0], Kind::Int | Kind::Bool | Kind::Float | Kind::None) => {
+                self.truth(item).map(Item::Bool)
+            }
+            (Builtin::Ord, [item]) => self.ord_of(item),
+            (Builtin::Append, [list @ Item::Object(object), value]) => {
+                self.expect(object, Kind::List);
+                let list = list.clone();
+                let target = object.value;
+                self.append_to(target, value.clone())?;
+                let none = self.none();
+                self.push(none);
+                self.release_known(list, Kind::List);
+                return Ok(true);
+            }
+            (Builtin::Math(function), [item]) if is_int(kinds[0]) || kinds[0] == Kind::Float => {
+                self.math_of(function, item)
+            }
+            (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_int(kind) || kind == Kind::Float) => {
+                let a = self.as_float(a);
+                let b = self.as_float(b);
+                let value = self.compute(function, &[a, b], Type::Float);
+                let fine = self.float_compare(FloatCond::Eq, value, value);
+                self.guard(fine, Reason::Domain);
+                Some(Item::Float(value))
+            }
+            _ => None,
+        };
+        let Some(result) = result else {
+            return Ok(false);
+        };
+        self.specialized += 1;
+        self.push(result);
+        // What became part of the result is not given up.
+        if !matches!(builtin, Builtin::Enumerate | Builtin::Zip) {
+            for (item, kind) in args.iter().zip(kinds) {
+                let kind = if item.kind() == Kind::Unknown {
+                    Kind::Unknown
+                } else {
+                    kind
+                };
+                self.release_known(item.clone(), kind);
+            }
+        }
+        Ok(true)
+    }
+
+    fn len_of(&mut self, item: &Item) -> Option<Item> {
+        match item {
+            Item::Tuple(items) => Some(Item::Int(self.int(items.len() as i64))),
+            Item::Object(object)
+                if matches!(
+                    object.kind,
+                    Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray
+                ) =>
+            {
+                Some(Item::Int(self.size_of(object.value)))
+            }
+            Item::Object(object) if object.kind == Kind::Dict => {
+                Some(Item::Int(self.load(Type::Int, object.value, 16, ir_region::HEADER)))
+            }
+            Item::Object(object) if matches!(object.kind, Kind::Other(_)) => self.array_length(object),
+            Item::Object(object) if object.kind == Kind::Unknown => {
+                // By what the call was seen with.
+                let kind = self.predicted(1);
+                let sized = matches!(
+                    kind,
+                    Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Dict
+                );
+                if !sized {
+                    return None;
+                }
+                self.expect(object, kind);
+                Some(Item::Int(self.size_of(object.value)))
+            }
+            _ => None,
+        }
+    }
+
+    fn range_of(&mut self, args: &[Item], kinds: &[Kind]) -> Option<Item> {
+        if args.is_empty() || args.len() > 3 || !kinds.iter().all(|&kind| is_int(kind) || kind == Kind::Unknown) {
+            return None;
+        }
+        let step = match args.get(2) {
+            None => Step::Known(1),
+            Some(step) => match constant_int(step) {
+                Some(step) if step != 0 && step.unsigned_abs() < 1 << 32 => Step::Known(step),
+                Some(_) => return None,
+                None => Step::Up(self.as_int(step)),
+            },
+        };
+        let (start, stop) = match args {
+            [stop] => (self.int(0), self.as_int(stop)),
+            [start, stop, ..] => (self.as_int(start), self.as_int(stop)),
+            [] => return None,
+        };
+        Some(self.range_item(start, stop, step))
+    }
+
+    fn can_iterate(&mut self, item: &Item) -> bool {
+        match item {
+            Item::Range { .. } | Item::Iterator(_) => true,
+            Item::Object(object) => matches!(object.kind, Kind::List | Kind::Tuple),
+            _ => false,
+        }
+    }
+
+    /// An iterator over the item, which it takes over.
+    fn iterator_over(&mut self, item: &Item) -> Done<Option<Item>> {
+        if !self.can_iterate(item) {
+            return Ok(None);
+        }
+        Ok(Some(match item {
+            Item::Range { start, stop, step } => Item::Iterator(Iterator::Range {
+                next: *start,
+                stop: *stop,
+                step: *step,
+            }),
+            Item::Object(object) => {
+                let sequence = self.as_sequence(item.clone(), object.kind)?;
+                let index = self.int(0);
+                Item::Iterator(Iterator::Sequence {
+                    sequence: Box::new(sequence),
+                    index,
+                })
+            }
+            item => item.clone(),
+        }))
+    }
+
+    fn abs_of(&mut self, item: &Item, kind: Kind) -> Option<Item> {
+        Some(match kind {
+            Kind::Float => {
+                let value = self.as_float(item);
+                Item::Float(self.op(Op::FloatAbs, &[value]))
+            }
+            Kind::Int | Kind::Bool => {
+                let value = self.as_int(item);
+                let zero = self.int(0);
+                let negated = self.checked(Op::IntSubChecked, &[zero, value], Reason::Overflow);
+                let below = self.int_compare(IntCond::SignedLt, value, zero);
+                Item::Int(self.op(Op::Select, &[below, negated, value]))
+            }
+            Kind::Complex => {
+                let (real, imaginary) = self.as_complex(item, 0);
+                let value = self.compute(&optimized::COMPLEX_ABS, &[real, imaginary], Type::Float);
+                let fine = self.float_compare(FloatCond::Eq, value, value);
+                self.guard(fine, Reason::Domain);
+                Item::Float(value)
+            }
+            _ => return None,
+        })
+    }
+
+    /// `min` and `max` of two: the first of equals, as the interpreter has it.
+    fn least(&mut self, greatest: bool, (a, b): (&Item, &Item), kinds: (Kind, Kind)) -> Option<Item> {
+        match kinds {
+            (Kind::Int, Kind::Int) => {
+                let (a, b) = (self.as_int(a), self.as_int(b));
+                let cond = if greatest { IntCond::SignedGt } else { IntCond::SignedLt };
+                let second = self.int_compare(cond, b, a);
+                Some(Item::Int(self.op(Op::Select, &[second, b, a])))
+            }
+            (Kind::Float, Kind::Float) => {
+                let (a, b) = (self.as_float(a), self.as_float(b));
+                let cond = if greatest { FloatCond::Gt } else { FloatCond::Lt };
+                let second = self.float_compare(cond, b, a);
+                Some(Item::Float(self.op(Op::Select, &[second, b, a])))
+            }
+            _ => None,
+        }
+    }
+
+    fn int_of(&mut self, item: &Item, kind: Kind) -> Option<Item> {
+        Some(match kind {
+            Kind::Int | Kind::Bool => Item::Int(self.as_int(item)),
+            Kind::Float => {
+                let value = self.as_float(item);
+                Item::Int(self.truncated(value))
+            }
+            _ => return None,
+        })
+    }
+
+    /// A float's integer part; leaves where that does not fit.
+    fn truncated(&mut self, value: Value) -> Value {
+        let limit = self.float(9_223_372_036_854_775_808.0);
+        let size = self.op(Op::FloatAbs, &[value]);
+        let fine = self.float_compare(FloatCond::Lt, size, limit);
+        self.guard(fine, Reason::Domain);
+        self.op(Op::FloatToInt, &[value])
+    }
+
+    fn ord_of(&mut self, item: &Item) -> Option<Item> {
+        let Item::Object(object) = item else {
+            return None;
+        };
+        if object.kind != Kind::Str {
+            return None;
+        }
+        let size = self.size_of(object.value);
+        let one = self.int(1);
+        let fine = self.int_compare(IntCond::Eq, size, one);
+        self.guard(fine, Reason::Domain);
+        let value = self
+            .call(
+                &optimized::CODE_POINT,
+                &[object.value],
+                Some(Type::Int),
+                (Effect::Reads, false),
+            )
+            .expect("a result");
+        Some(Item::Int(value))
+    }
+
+    fn math_of(&mut self, function: crate::MathFn, item: &Item) -> Option<Item> {
+        use crate::MathFn::*;
+        let value = self.as_float(item);
+        Some(match function {
+            Sqrt => {
+                let zero = self.float(0.0);
+                let fine = self.float_compare(FloatCond::Ge, value, zero);
+                self.guard(fine, Reason::Domain);
+                Item::Float(self.op(Op::FloatSqrt, &[value]))
+            }
+            Fabs => Item::Float(self.op(Op::FloatAbs, &[value])),
+            Floor | Ceil | Trunc => {
+                if is_int(item.kind()) {
+                    return Some(Item::Int(self.as_int(item)));
+                }
+                let op = match function {
+                    Floor => Op::FloatFloor,
+                    Ceil => Op::FloatCeil,
+                    _ => Op::FloatTrunc,
+                };
+                let rounded = self.op(op, &[value]);
+                Item::Int(self.truncated(rounded))
+            }
+            Call(function) => {
+                let result = self.compute(function, &[value], Type::Float);
+                // NaN stands for what is not plain: the interpreter knows whether it raises.
+                let fine = self.float_compare(FloatCond::Eq, result, result);
+                self.guard(fine, Reason::Domain);
+                Item::Float(result)
+            }
+        })
+    }
+
+    /// A method of a builtin type that is known, as a constant.
+    pub fn builtin_method(&mut self, receiver: &Item, name: usize) -> Option<Item> {
+        let kind = match self.likely_kind(receiver, 0) {
+            kind @ Kind::List => kind,
+            _ => return None,
+        };
+        let ty = self.type_of_kind(kind)?;
+        let method = self.known.method_of_type(ty, self.name(name))?;
+        self.known.builtin(method)?;
+        if let Item::Object(object) = receiver {
+            let object = *object;
+            self.expect(&object, kind);
+        }
+        Some(self.constant_item(method))
+    }
+}

@@ -1,0 +1,349 @@
+//! Subscripts, lists, tuples.
+
+use crate::arithmetic::constant_int;
+use crate::builder::{Builder, Done, ir_region};
+use crate::item::{Item, Kind, Object};
+use justjit_builder::{IntCond, Type as Width};
+use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_runtime::layout::offset;
+use justjit_runtime::ops::containers as ops;
+use justjit_runtime::{fast, optimized};
+
+impl Builder<'_> {
+    /// An index into `size` items, counted from the end if it is negative; leaves when it is out of range.
+    pub fn checked_index(&mut self, index: Value, item: &Item, size: Value) -> Value {
+        let mut index = index;
+        let negative = matches!(constant_int(item), Some(value) if value < 0);
+        if negative {
+            index = self.op(Op::IntAdd, &[size, index]);
+        } else if self.is_widened(Reason::Bounds) && constant_int(item).is_none() {
+            let zero = self.int(0);
+            let below = self.int_compare(IntCond::SignedLt, index, zero);
+            let from_end = self.op(Op::IntAddWrapping, &[index, size]);
+            index = self.op(Op::Select, &[below, from_end, index]);
+        }
+        let fine = self.int_compare(IntCond::UnsignedLt, index, size);
+        self.guard(fine, Reason::Bounds);
+        index
+    }
+
+    /// `BINARY_SUBSCR`.
+    pub fn binary_subscr(&mut self) -> Done {
+        let key = self.pop();
+        let container = self.pop();
+        if let (Item::Tuple(items), Some(index)) = (&container, constant_int(&key))
+            && let Ok(index) = usize::try_from(if index < 0 { index + items.len() as i64 } else { index })
+            && index < items.len()
+        {
+            let item = self.shared(items[index].clone());
+            self.push(item);
+            self.release(container);
+            return Ok(());
+        }
+        let kinds = (self.likely_kind(&container, 0), self.likely_kind(&key, 1));
+        if let (
+            Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Other(_),
+            Kind::Int | Kind::Bool,
+        ) = kinds
+            && !self.is_widened(Reason::Overflow)
+            && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
+        {
+            let made = matches!(container, Item::Tuple(_));
+            let element = match kinds.0 {
+                Kind::List | Kind::Tuple => {
+                    let sequence = self.as_sequence(container.clone(), kinds.0)?;
+                    let Item::Object(mut object) = sequence else {
+                        unreachable!("a sequence is an object")
+                    };
+                    object.kind = kinds.0;
+                    let index = self.as_int(&key);
+                    let size = self.size_of(object.value);
+                    let index = self.checked_index(index, &key, size);
+                    let value = self.sequence_item(&object, index);
+                    let kind = self.predicted_result();
+                    let numeric = self.info().uses.is_numeric(self.index);
+                    let element = self.element(value, kind, numeric)?;
+                    if made {
+                        self.release_known(sequence, Kind::Tuple);
+                        self.push(element);
+                        return Ok(());
+                    }
+                    Some(element)
+                }
+                Kind::Bytes | Kind::ByteArray => {
+                    let sequence = self.as_sequence(container.clone(), kinds.0)?;
+                    let Item::Object(object) = sequence else {
+                        unreachable!("a sequence is an object")
+                    };
+                    let index = self.as_int(&key);
+                    let size = self.size_of(object.value);
+                    let index = self.checked_index(index, &key, size);
+                    let byte = (Width::I8, false);
+                    let value = if kinds.0 == Kind::Bytes {
+                        let place = (optimized::BYTES_ITEMS, 1);
+                        self.load_item(Type::Int, byte, object.value, index, place, ir_region::DATA)
+                    } else {
+                        let start = self.load(
+                            Type::Pointer,
+                            object.value,
+                            optimized::BYTEARRAY_START,
+                            ir_region::HEADER,
+                        );
+                        self.load_item(Type::Int, byte, start, index, (0, 1), ir_region::DATA)
+                    };
+                    Some(Item::Int(value))
+                }
+                Kind::Str => {
+                    let sequence = self.as_sequence(container.clone(), kinds.0)?;
+                    let Item::Object(object) = sequence else {
+                        unreachable!("a sequence is an object")
+                    };
+                    let index = self.as_int(&key);
+                    let size = self.size_of(object.value);
+                    let index = self.checked_index(index, &key, size);
+                    let value = self
+                        .call(
+                            &optimized::CHARACTER,
+                            &[object.value, index],
+                            Some(Type::Object),
+                            (Effect::Allocate, true),
+                        )
+                        .expect("a result");
+                    Some(Item::owned(value, Kind::Str))
+                }
+                _ => self.array_item(&container, kinds.0, &key)?,
+            };
+            if let Some(element) = element {
+                self.specialized += 1;
+                self.push(element);
+                self.release_known(key, kinds.1);
+                self.release_known(container, kinds.0);
+                return Ok(());
+            }
+        }
+        if self.is_unseen() {
+            return Ok(());
+        }
+        let site = self.pointer(self.known.scratch(), "scratch");
+        let (container, container_item) = self.borrow_object(container)?;
+        let (key, key_item) = self.borrow_object(key)?;
+        self.begin_unknown()?;
+        let args = [container, key, site];
+        let result = self.unknown_call(&fast::SUBSCR, &args, Type::Object, vec![container_item, key_item]);
+        self.raise_if_null(result);
+        self.push(Item::owned(result, Kind::Unknown));
+        Ok(())
+    }
+
+    /// `STORE_SUBSCR`: the value, the container, the key.
+    pub fn store_subscr(&mut self) -> Done {
+        let key = self.pop();
+        let container = self.pop();
+        let value = self.pop();
+        let kinds = (self.likely_kind(&container, 1), self.likely_kind(&key, 2));
+        if matches!(kinds.1, Kind::Int | Kind::Bool)
+            && !self.is_widened(Reason::Overflow)
+            && let Item::Object(object) = container
+        {
+            let stored = match kinds.0 {
+                Kind::List => {
+                    self.store_list_item(object, &key, value.clone())?;
+                    true
+                }
+                Kind::ByteArray => self.store_byte(object, &key, &value)?,
+                Kind::Other(_) => self.store_array_item(object, kinds.0, &key, &value)?,
+                _ => false,
+            };
+            if stored {
+                self.specialized += 1;
+                self.release_known(key, kinds.1);
+                self.release_known(container, kinds.0);
+                return Ok(());
+            }
+        }
+        self.frame().stack.extend([value, container, key]);
+        self.generic_status(&ops::STORE_SUBSCR, &[1, 0, 2])
+    }
+
+    fn store_list_item(&mut self, list: Object, key: &Item, value: Item) -> Done {
+        self.expect(&list, Kind::List);
+        let index = self.as_int(key);
+        let size = self.size_of(list.value);
+        let index = self.checked_index(index, key, size);
+        let items = self.load(Type::Pointer, list.value, offset::LIST_ITEMS, ir_region::HEADER);
+        let pointer = (Width::I64, true);
+        let old = self.load_item(Type::Object, pointer, items, index, (0, 8), ir_region::ITEMS);
+        // What was there is likely to be of the same kind.
+        let kind = value.kind();
+        let quiet = kind.ends_quietly() && !self.is_widened(Reason::Type);
+        if quiet {
+            let test = self.is_of_kind(old, kind);
+            self.guard(test, Reason::Type);
+        }
+        let value = match (&value, quiet) {
+            // A number is written over the one that was there, if nobody else has that.
+            (Item::Int(number), true) => Some((&optimized::REBOX_INT, *number)),
+            (Item::Float(number), true) => Some((&optimized::REBOX_FLOAT, *number)),
+            _ => None,
+        }
+        .map_or(Err(value), Ok);
+        match value {
+            Ok((function, number)) => {
+                let new = self
+                    .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
+                    .expect("a result");
+                self.store_item(new, Width::I64, items, index, (0, 8), ir_region::ITEMS);
+            }
+            Err(value) => {
+                let new = self.owned_object(value)?;
+                self.store_item(new, Width::I64, items, index, (0, 8), ir_region::ITEMS);
+                self.decref(old, if quiet { kind } else { Kind::Unknown });
+            }
+        }
+        Ok(())
+    }
+
+    fn store_byte(&mut self, array: Object, key: &Item, value: &Item) -> Done<bool> {
+        if !matches!(self.likely_kind(value, 0), Kind::Int | Kind::Bool) {
+            return Ok(false);
+        }
+        self.expect(&array, Kind::ByteArray);
+        let index = self.as_int(key);
+        let size = self.size_of(array.value);
+        let index = self.checked_index(index, key, size);
+        let byte = self.as_int(value);
+        let limit = self.int(256);
+        let fine = self.int_compare(IntCond::UnsignedLt, byte, limit);
+        self.guard(fine, Reason::Domain);
+        let start = self.load(
+            Type::Pointer,
+            array.value,
+            optimized::BYTEARRAY_START,
+            ir_region::HEADER,
+        );
+        self.store_item(byte, Width::I8, start, index, (0, 1), ir_region::DATA);
+        self.release_known(value.clone(), Kind::Int);
+        Ok(true)
+    }
+
+    /// `BUILD_SLICE`.
+    pub fn build_slice(&mut self, count: usize) {
+        let step = if count == 3 { self.pop() } else { self.none() };
+        let stop = self.pop();
+        let start = self.pop();
+        self.push(Item::Slice(Box::new([start, stop, step])));
+    }
+
+    pub fn none(&mut self) -> Item {
+        // SAFETY: None is immortal.
+        self.constant_item(unsafe { pyo3_ffi::Py_None() })
+    }
+
+    /// `UNPACK_SEQUENCE`.
+    pub fn unpack_sequence(&mut self, count: usize) -> Done {
+        let item = self.pop();
+        let item = match item {
+            Item::Tuple(items) if items.len() == count => {
+                self.specialized += 1;
+                self.frame().stack.extend(items.into_iter().rev());
+                return Ok(());
+            }
+            item => self.made(item)?,
+        };
+        let kind = self.likely_kind(&item, 0);
+        if let (Kind::List | Kind::Tuple, Item::Object(_) | Item::Constant(_)) = (kind, &item)
+            && !self.is_widened(Reason::Bounds)
+        {
+            let sequence = self.as_sequence(item, kind)?;
+            let Item::Object(mut object) = sequence else {
+                unreachable!("a sequence is an object")
+            };
+            object.kind = kind;
+            let size = self.size_of(object.value);
+            let wanted = self.int(count as i64);
+            let fine = self.int_compare(IntCond::Eq, size, wanted);
+            self.guard(fine, Reason::Bounds);
+            let kind = self.predicted_result();
+            let mut values = Vec::with_capacity(count);
+            for index in 0..count {
+                let index = self.int(index as i64);
+                values.push(self.sequence_item(&object, index));
+            }
+            let known = matches!(kind, Kind::Int | Kind::Float | Kind::Str | Kind::Bool);
+            if known {
+                for &value in &values {
+                    let test = self.is_of_kind(value, kind);
+                    self.guard(test, Reason::Type);
+                }
+            }
+            for &value in values.iter().rev() {
+                self.effect(Op::Incref, &[value], Imm::None);
+                self.push(Item::owned(value, if known { kind } else { Kind::Unknown }));
+            }
+            self.specialized += 1;
+            self.release(Item::Object(object));
+            return Ok(());
+        }
+        if self.is_unseen() {
+            return Ok(());
+        }
+        let (value, operand) = self.borrow_object(item)?;
+        self.begin_unknown()?;
+        let first = self.codes[0].decoded.nlocals_plus as usize + self.frames[0].stack.len();
+        let bytes = self.int(crate::convert::slot_offset(first).into());
+        let out = self.op(Op::AddOffset, &[self.frame_pointer, bytes]);
+        let wanted = self.int(count as i64);
+        let args = [value, wanted, out];
+        let status = self.unknown_call(
+            &justjit_runtime::ops::unpack::UNPACK_SEQUENCE,
+            &args,
+            Type::Int,
+            vec![operand],
+        );
+        self.raise_if_negative(status);
+        for index in 0..count {
+            let at = crate::convert::slot_offset(first + index);
+            let value = self.load(Type::Object, self.frame_pointer, at, ir_region::FRAME);
+            self.push(Item::owned(value, Kind::Unknown));
+        }
+        Ok(())
+    }
+
+    /// A tuple of another length than wanted raises: it is made for that.
+    fn made(&mut self, item: Item) -> Done<Item> {
+        match item {
+            Item::Tuple(_) => {
+                let value = self.owned_object(item)?;
+                Ok(Item::owned(value, Kind::Tuple))
+            }
+            item => Ok(item),
+        }
+    }
+
+    /// `LIST_APPEND`.
+    pub fn list_append_op(&mut self, distance: usize) -> Done {
+        let value = self.pop();
+        let at = self.frame().stack.len() - distance;
+        let Item::Object(list) = self.frame().stack[at] else {
+            return crate::builder::decline("a list that is not an object");
+        };
+        self.append_to(list.value, value)
+    }
+
+    /// Appends an item, which is given up, to a list.
+    pub fn append_to(&mut self, list: Value, value: Item) -> Done {
+        let value = self.owned_object(value)?;
+        // No Python code runs, and there is an exception only when memory ends.
+        let status = self
+            .call(
+                &optimized::APPEND,
+                &[list, value],
+                Some(Type::Int),
+                (Effect::Any, false),
+            )
+            .expect("a result");
+        self.specialized += 1;
+        self.raise_if_negative(status);
+        Ok(())
+    }
+}

@@ -1,0 +1,382 @@
+//! From one form of a value to another: unboxing, boxing, references.
+
+use crate::builder::{Builder, Done, ir_region};
+use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
+use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_runtime::optimized;
+use pyo3_ffi::*;
+
+impl Builder<'_> {
+    // ---- types ---------------------------------------------------------------------------------------------------
+
+    /// The type object of a kind that has one known.
+    pub fn type_of_kind(&self, kind: Kind) -> Option<*mut PyTypeObject> {
+        Some(match kind {
+            Kind::Unknown | Kind::None => return None,
+            Kind::Bool => &raw mut PyBool_Type,
+            Kind::Int => &raw mut PyLong_Type,
+            Kind::Float => &raw mut PyFloat_Type,
+            Kind::Complex => &raw mut PyComplex_Type,
+            Kind::Str => &raw mut PyUnicode_Type,
+            Kind::Bytes => &raw mut PyBytes_Type,
+            Kind::ByteArray => &raw mut PyByteArray_Type,
+            Kind::List => &raw mut PyList_Type,
+            Kind::Tuple => &raw mut PyTuple_Type,
+            Kind::Dict => &raw mut PyDict_Type,
+            Kind::RangeIterator => &raw mut PyRangeIter_Type,
+            Kind::ListIterator => self.known.list_iterator_type(),
+            Kind::TupleIterator => self.known.tuple_iterator_type(),
+            Kind::Other(number) => self.types[number as usize],
+        })
+    }
+
+    /// The kind of objects of exactly this type.
+    pub fn kind_of_type(&mut self, ty: *mut PyTypeObject) -> Kind {
+        // SAFETY: types that were met are kept alive.
+        let kind = unsafe { crate::knowledge::builtin_kind(ty) };
+        if kind != Kind::Unknown {
+            return kind;
+        }
+        if ty == self.known.list_iterator_type() {
+            return Kind::ListIterator;
+        }
+        if ty == self.known.tuple_iterator_type() {
+            return Kind::TupleIterator;
+        }
+        let at = self.types.iter().position(|&known| known == ty);
+        let at = at.unwrap_or_else(|| {
+            self.types.push(ty);
+            self.types.len() - 1
+        });
+        Kind::Other(at as u32)
+    }
+
+    /// What an operand of the present instruction was, if it was always the same.
+    pub fn predicted(&mut self, operand: usize) -> Kind {
+        if self.is_widened(Reason::Type) {
+            return Kind::Unknown;
+        }
+        match self.seen().operands[operand].only() {
+            Some(ty) => self.kind_of_type(ty),
+            None => Kind::Unknown,
+        }
+    }
+
+    /// The kind of an operand: what is known for certain, else what was seen.
+    pub fn likely_kind(&mut self, item: &Item, operand: usize) -> Kind {
+        match item.kind() {
+            Kind::Unknown => self.predicted(operand),
+            kind => kind,
+        }
+    }
+
+    /// What the present instruction's result was, if it was always the same.
+    pub fn predicted_result(&mut self) -> Kind {
+        if self.is_widened(Reason::Type) {
+            return Kind::Unknown;
+        }
+        match self.seen().result.only() {
+            Some(ty) => self.kind_of_type(ty),
+            None => Kind::Unknown,
+        }
+    }
+
+    /// Leaves unless the object is of that kind.
+    pub fn expect(&mut self, object: &Object, kind: Kind) {
+        if object.kind == kind {
+            return;
+        }
+        let test = self.is_of_kind(object.value, kind);
+        self.guard(test, Reason::Type);
+        self.learn(object.value, kind);
+    }
+
+    /// Whether an object is of that kind.
+    pub fn is_of_kind(&mut self, value: Value, kind: Kind) -> Value {
+        match self.type_of_kind(kind) {
+            Some(ty) => {
+                let symbol = self.object_symbol(ty.cast());
+                self.op_imm(Op::HasType, &[value], Imm::Symbol(symbol))
+            }
+            None => {
+                // SAFETY: None is immortal.
+                let none = self.object(unsafe { Py_None() });
+                self.op(Op::Same, &[value, none])
+            }
+        }
+    }
+
+    // ---- numbers -------------------------------------------------------------------------------------------------
+
+    /// The value of an int or bool, or of an object that is to be one.
+    pub fn as_int(&mut self, item: &Item) -> Value {
+        match *item {
+            Item::Int(value) => value,
+            Item::Bool(value) => self.op(Op::BoolToInt, &[value]),
+            Item::Constant(Constant {
+                number: Some(Number::Int(value)),
+                ..
+            }) => self.int(value),
+            Item::Constant(Constant {
+                number: Some(Number::Bool(value)),
+                ..
+            }) => self.int(value.into()),
+            Item::Object(object) if object.kind == Kind::Bool => {
+                let flag = self.as_bool(item);
+                self.op(Op::BoolToInt, &[flag])
+            }
+            Item::Object(object) => {
+                self.expect(&object, Kind::Int);
+                let value = self.checked(Op::UnboxInt, &[object.value], Reason::Overflow);
+                self.remember_number(&object, Item::Int(value));
+                value
+            }
+            _ => {
+                self.never();
+                self.int(0)
+            }
+        }
+    }
+
+    /// The value of a float, or of a number that is to be used as one.
+    pub fn as_float(&mut self, item: &Item) -> Value {
+        match *item {
+            Item::Float(value) => value,
+            Item::Constant(Constant {
+                number: Some(Number::Float(bits)),
+                ..
+            }) => self.float(f64::from_bits(bits)),
+            Item::Object(object) if !matches!(object.kind, Kind::Int | Kind::Bool) => {
+                self.expect(&object, Kind::Float);
+                let value = self.op(Op::UnboxFloat, &[object.value]);
+                self.remember_number(&object, Item::Float(value));
+                value
+            }
+            _ => {
+                let value = self.as_int(item);
+                self.op(Op::IntToFloat, &[value])
+            }
+        }
+    }
+
+    /// The value of a bool.
+    pub fn as_bool(&mut self, item: &Item) -> Value {
+        match *item {
+            Item::Bool(value) => value,
+            Item::Constant(Constant {
+                number: Some(Number::Bool(value)),
+                ..
+            }) => self.bool(value),
+            Item::Object(object) => {
+                self.expect(&object, Kind::Bool);
+                // SAFETY: True is immortal.
+                let truth = self.object(unsafe { Py_True() });
+                self.op(Op::Same, &[object.value, truth])
+            }
+            _ => {
+                self.never();
+                self.bool(false)
+            }
+        }
+    }
+
+    /// A place that is not reached: something else has been ruled out.
+    fn never(&mut self) {
+        let no = self.bool(false);
+        self.guard(no, Reason::Type);
+    }
+
+    /// A local whose object has been unboxed is a number from now on, if only its value matters. The slot keeps the object.
+    fn remember_number(&mut self, object: &Object, number: Item) {
+        if let Owner::Slot(local) = object.owner
+            && self.codes[0].uses.numeric_locals[local as usize]
+        {
+            let local = &mut self.frames[0].locals[local as usize];
+            if local.home && matches!(&local.item, Item::Object(own) if own.value == object.value) {
+                local.item = number;
+            }
+        }
+    }
+
+    // ---- objects -------------------------------------------------------------------------------------------------
+
+    /// The item's object, with a reference of its own; takes the item's over.
+    pub fn owned_object(&mut self, item: Item) -> Done<Value> {
+        Ok(match item {
+            Item::Null => self.null(),
+            Item::Constant(constant) => {
+                let value = self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol));
+                self.incref_constant(constant.symbol, value);
+                value
+            }
+            Item::Int(value) => self.box_number(Op::BoxInt, value, Kind::Int),
+            Item::Float(value) => self.box_number(Op::BoxFloat, value, Kind::Float),
+            Item::Bool(value) => self.op(Op::BoxBool, &[value]),
+            Item::Object(object) => {
+                if object.owner != Owner::Item {
+                    self.effect(Op::Incref, &[object.value], Imm::None);
+                }
+                object.value
+            }
+            Item::Complex(real, imaginary) => self.make(&optimized::MAKE_COMPLEX, &[real, imaginary])?,
+            Item::Tuple(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for item in items {
+                    values.push(self.owned_object(item)?);
+                }
+                let array = self.array(&values)?;
+                let count = self.int(values.len() as i64);
+                self.make(&optimized::MAKE_TUPLE, &[array, count])?
+            }
+            Item::Range { start, stop, step } => {
+                let step = self.step(step);
+                self.make(&optimized::MAKE_RANGE, &[start, stop, step])?
+            }
+            Item::Iterator(Iterator::Range { next, stop, step }) => {
+                let step = self.step(step);
+                self.make(&optimized::MAKE_RANGE_ITERATOR, &[next, stop, step])?
+            }
+            Item::Iterator(Iterator::Sequence { sequence, index }) => {
+                let sequence = self.owned_object(*sequence)?;
+                self.make(&optimized::MAKE_SEQUENCE_ITERATOR, &[sequence, index])?
+            }
+            Item::Iterator(Iterator::Enumerate { inner, count }) => {
+                let inner = self.owned_object(*inner)?;
+                self.make(&optimized::MAKE_ENUMERATE, &[inner, count])?
+            }
+            Item::Iterator(Iterator::Zip { inner }) => {
+                let mut values = Vec::with_capacity(inner.len());
+                for item in inner {
+                    values.push(self.owned_object(item)?);
+                }
+                let array = self.array(&values)?;
+                let count = self.int(values.len() as i64);
+                self.make(&optimized::MAKE_ZIP, &[array, count])?
+            }
+            Item::Slice(parts) => {
+                let mut values = Vec::with_capacity(3);
+                for item in *parts {
+                    values.push(self.owned_object(item)?);
+                }
+                self.make(&optimized::MAKE_SLICE, &values)?
+            }
+        })
+    }
+
+    /// An object is made by the runtime, which takes over the references that it is given; there is always memory for it.
+    fn make(&mut self, function: &'static justjit_builder::RuntimeFn, args: &[Value]) -> Done<Value> {
+        Ok(self
+            .call(function, args, Some(Type::Object), (Effect::Allocate, true))
+            .expect("a result"))
+    }
+
+    /// Boxes a number once: whoever else has this value has the object from now on.
+    fn box_number(&mut self, op: Op, value: Value, kind: Kind) -> Value {
+        let object = self.op(op, &[value]);
+        let _ = kind;
+        object
+    }
+
+    /// Takes a reference to a constant, if they are counted.
+    fn incref_constant(&mut self, symbol: justjit_ir::Symbol, value: Value) {
+        let data = &self.f.symbols[symbol.index()];
+        if data.kind != (justjit_ir::SymbolKind::Object { immortal: true }) {
+            self.effect(Op::Incref, &[value], Imm::None);
+        }
+    }
+
+    /// Values in memory, in an array that is good until the next one is made.
+    pub fn array(&mut self, values: &[Value]) -> Done<Value> {
+        let info = &self.codes[self.frames[0].code];
+        let stack_size = info.decoded.stack_size as usize;
+        let first = info.decoded.nlocals_plus as usize;
+        if values.len() > stack_size {
+            return crate::builder::decline("an array larger than the frame");
+        }
+        let base = self.frame_pointer;
+        for (index, &value) in values.iter().enumerate() {
+            self.store(value, base, slot_offset(first + index), ir_region::FRAME);
+        }
+        let bytes = self.int(slot_offset(first).into());
+        Ok(self.op(Op::AddOffset, &[base, bytes]))
+    }
+
+    /// The item's object for as long as the present instruction, and the item as it is then: it owns what was made.
+    pub fn borrow_object(&mut self, item: Item) -> Done<(Value, Item)> {
+        Ok(match item {
+            Item::Object(object) => (object.value, item),
+            Item::Constant(constant) => (self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)), item),
+            Item::Bool(value) => {
+                let object = self.op(Op::BoxBool, &[value]);
+                (object, item)
+            }
+            _ => {
+                let kind = item.kind();
+                let value = self.owned_object(item)?;
+                (value, Item::owned(value, kind))
+            }
+        })
+    }
+
+    /// Gives the item's references up.
+    pub fn release(&mut self, item: Item) {
+        match item {
+            Item::Object(Object {
+                value,
+                kind,
+                owner: Owner::Item,
+            }) => self.decref(value, kind),
+            Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
+                items.into_iter().for_each(|item| self.release(item));
+            }
+            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. }) => {
+                self.release(*inner);
+            }
+            Item::Slice(parts) => (*parts).into_iter().for_each(|item| self.release(item)),
+            _ => {}
+        }
+    }
+
+    /// Gives the references of an item up whose kind has been made sure of.
+    pub fn release_known(&mut self, mut item: Item, kind: Kind) {
+        if let Item::Object(object) = &mut item {
+            object.kind = kind;
+        }
+        self.release(item);
+    }
+
+    /// Gives a reference up.
+    pub fn decref(&mut self, value: Value, kind: Kind) {
+        if kind.ends_quietly() {
+            if !matches!(kind, Kind::None | Kind::Bool) {
+                self.effect(Op::DecrefNumber, &[value], Imm::None);
+            }
+            return;
+        }
+        // A finalizer may look at the frames, and change anything.
+        let index = self.frames.last().expect("there is a frame").index;
+        let state = self.state_at(index, Reason::Changed);
+        self.f
+            .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
+    }
+
+    /// The item with references of its own, so that it does not depend on a slot.
+    pub fn detached(&mut self, mut item: Item, slot: u32) -> Item {
+        let mut detach = Vec::new();
+        item.objects_mut(&mut |object| {
+            if object.owner == Owner::Slot(slot) {
+                object.owner = Owner::Item;
+                detach.push(object.value);
+            }
+        });
+        for value in detach {
+            self.effect(Op::Incref, &[value], Imm::None);
+        }
+        item
+    }
+}
+
+/// Offset of a slot of localsplus from the frame.
+pub fn slot_offset(slot: usize) -> i32 {
+    ((justjit_runtime::layout::FRAME_SPECIALS_SIZE + slot) * 8) as i32
+}

@@ -1,0 +1,400 @@
+//! Where the body is entered: at the function's start, or at a loop header of a frame that runs in baseline code.
+
+use crate::builder::{Builder, Done, Stop, decline, ir_region};
+use crate::convert::slot_offset;
+use crate::item::{Frame, Item, Iterator, Kind, Local, Object, Owner, Step};
+use crate::knowledge::Knowledge;
+use crate::{Built, Decline, Known};
+use justjit_builder::{IntCond, Type as Width};
+use justjit_bytecode::{Function as Decoded, Opcode};
+use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
+use justjit_runtime::deopt::ENTER_SUCCESSOR;
+use justjit_runtime::layout::{self, Code, offset};
+use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
+use pyo3_ffi::*;
+use rustc_hash::FxHashSet;
+
+/// Where the body is to be entered.
+pub enum Entry {
+    /// The function's start.
+    Start,
+    /// A loop header, by the entry's number and the index of its first instruction, and the frame that waits there.
+    Loop {
+        number: i64,
+        index: usize,
+        frame: *mut layout::Frame,
+    },
+}
+
+/// What building starts from.
+pub struct Input<'a> {
+    pub name: &'a str,
+    pub code: *mut Code,
+    pub decoded: Decoded,
+    pub knowledge: Knowledge,
+    pub globals: *mut PyObject,
+    pub builtins: *mut PyObject,
+    pub entries: Vec<Entry>,
+    /// The version that is being made.
+    pub version: *const (),
+}
+
+/// Builds the IR of a function.
+///
+/// # Safety
+/// The GIL is held; everything that the input refers to is live.
+pub unsafe fn build(input: &Input<'_>, known: &mut dyn Known) -> Result<Built, Decline> {
+    let mut not_inlined = FxHashSet::default();
+    loop {
+        let mut builder = Builder::new(input.name, known);
+        builder.not_inlined.clone_from(&not_inlined);
+        match builder.function(input) {
+            Ok(()) => {
+                return Ok(Built {
+                    function: builder.f,
+                    kept: builder.kept,
+                    specialized: builder.specialized,
+                    generic: builder.generic,
+                    codes: builder
+                        .codes
+                        .into_iter()
+                        .map(|info| (info.code, info.decoded))
+                        .collect(),
+                });
+            }
+            Err(Stop::Decline(reason)) => return Err(reason),
+            Err(Stop::NotInlined(code, index)) => {
+                // Numbers of inlined code differ from time to time, but those before the first refusal do not.
+                if !not_inlined.insert((code, index)) {
+                    return Err(Decline("a callee that can neither be inlined nor left out".into()));
+                }
+            }
+        }
+    }
+}
+
+impl Builder<'_> {
+    fn function(&mut self, input: &Input<'_>) -> Done {
+        self.add_code(
+            input.code,
+            input.decoded.clone(),
+            input.knowledge.clone(),
+            (input.globals, input.builtins),
+        );
+        let entry = self.f.blocks[0].params[2];
+        // Entries are tried in turn; what is not known is baseline code's.
+        let valid = self.known.valid();
+        let valid = self.pointer(valid, "valid");
+        let valid = self.load(Type::Bool, valid, 0, ir_region::ANY);
+        let known = self.f.add_block();
+        let baseline = self.f.add_block();
+        self.branch(valid, known, baseline);
+        let mut at = known;
+        for wanted in &input.entries {
+            self.block = at;
+            let number = match wanted {
+                Entry::Start => 0,
+                Entry::Loop { number, .. } => *number,
+            };
+            let constant = self.int(number);
+            let same = self.int_compare(IntCond::Eq, entry, constant);
+            let here = self.f.add_block();
+            let next = self.f.add_block();
+            self.branch(same, here, next);
+            self.block = here;
+            match wanted {
+                Entry::Start => self.start(input)?,
+                Entry::Loop { index, frame, .. } => {
+                    // SAFETY: the frame waits at the loop header, complete.
+                    unsafe { self.enter_loop(input, *index, *frame)? }
+                }
+            }
+            at = next;
+        }
+        self.block = at;
+        self.f.end(
+            at,
+            Op::Jump,
+            Vec::new(),
+            None,
+            vec![BlockCall {
+                block: baseline,
+                args: Vec::new(),
+            }],
+        );
+        self.block = baseline;
+        let version = self.pointer(input.version, "version");
+        let args = [self.thread, self.frame_pointer, entry, version];
+        let result = self
+            .call(&ENTER_SUCCESSOR, &args, Some(Type::Object), (Effect::Any, true))
+            .expect("a result");
+        self.f.end(baseline, Op::Return, vec![result], None, Vec::new());
+        self.f.blocks[baseline.index()].cold = true;
+        Ok(())
+    }
+
+    /// The function's start: the arguments are in their slots.
+    fn start(&mut self, input: &Input<'_>) -> Done {
+        if input.decoded.is_resumable() {
+            return decline("a generator's start");
+        }
+        if input.decoded.instructions[0].opcode != Opcode::Resume {
+            return decline("the start of a function with cells or free variables");
+        }
+        if input.knowledge.is_unreached(0) {
+            return decline("the function's start has not been seen");
+        }
+        let version = self.pointer(input.version, "version");
+        let args = [self.thread, self.frame_pointer, version];
+        // 0 goes on; otherwise the call is over, with what it gives.
+        let over = self
+            .call(&ENTER_FRAME, &args, Some(Type::Int), (Effect::Any, false))
+            .expect("a result");
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::Eq, over, zero);
+        let go_on = self.f.add_block();
+        let stop = self.f.add_block();
+        self.branch(fine, go_on, stop);
+        self.block = stop;
+        self.f.blocks[stop.index()].cold = true;
+        let args = [self.thread, self.frame_pointer, over, version];
+        let result = self
+            .call(&ENTRY_STOPPED, &args, Some(Type::Object), (Effect::Any, true))
+            .expect("a result");
+        self.f.end(stop, Op::Return, vec![result], None, Vec::new());
+        self.block = go_on;
+        self.terminated = false;
+        // SAFETY: a live code object.
+        let parameters = unsafe { (*input.code).parameters() };
+        let locals = (0..input.decoded.nlocals_plus as usize)
+            .map(|slot| {
+                let item = if slot < parameters {
+                    let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
+                    Item::Object(Object {
+                        value,
+                        kind: Kind::Unknown,
+                        owner: Owner::Slot(slot as u32),
+                    })
+                } else {
+                    Item::Null
+                };
+                Local { item, home: true }
+            })
+            .collect();
+        self.frames = vec![Frame {
+            code: 0,
+            index: 0,
+            function: Item::Null,
+            locals,
+            stack: Vec::new(),
+        }];
+        self.run()
+    }
+
+    /// A loop header: everything is in the frame's memory.
+    unsafe fn enter_loop(&mut self, input: &Input<'_>, index: usize, frame: *mut layout::Frame) -> Done {
+        let count = input.decoded.nlocals_plus as usize;
+        let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
+        // Where the frame is not such a one, baseline code goes on.
+        let state = FrameState {
+            going: Going::Resume,
+            reason: Reason::Type,
+            frames: vec![FrameRecovery {
+                code: self.codes[0].symbol,
+                function: Recovery::InFrame,
+                offset: input.decoded.instructions[index].offset,
+                locals: vec![Recovery::InFrame; count],
+                stack: vec![Recovery::InFrame; depth],
+            }],
+            virtuals: Vec::new(),
+            release: Vec::new(),
+        };
+        let otherwise = self.f.add_state(state);
+        let mut tests: Vec<Value> = Vec::new();
+        let mut locals = Vec::with_capacity(count);
+        for slot in 0..count {
+            // SAFETY: the frame has this slot.
+            let now = unsafe { layout::Frame::slot(frame, slot).read() };
+            let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
+            let gone = self.op(Op::IsNull, &[value]);
+            let item = if now.is_null() {
+                tests.push(gone);
+                Item::Null
+            } else {
+                let there = self.op(Op::BoolNot, &[gone]);
+                tests.push(there);
+                // SAFETY: a live object.
+                let kind = unsafe { self.kind_of_type(Py_TYPE(now)) };
+                Item::Object(Object {
+                    value,
+                    kind,
+                    owner: Owner::Slot(slot as u32),
+                })
+            };
+            locals.push(Local { item, home: true });
+        }
+        let mut stack = Vec::with_capacity(depth);
+        for at in 0..depth {
+            // SAFETY: the frame has this slot.
+            let now = unsafe { layout::Frame::slot(frame, count + at).read() };
+            let value = self.load(
+                Type::Object,
+                self.frame_pointer,
+                slot_offset(count + at),
+                ir_region::FRAME,
+            );
+            // SAFETY: a live object, or NULL.
+            let kind = unsafe {
+                if now.is_null() {
+                    return decline("a loop inside a call's operands");
+                }
+                self.kind_of_type(Py_TYPE(now))
+            };
+            stack.push((value, kind, now));
+        }
+        let mut all: Option<Value> = None;
+        for test in tests {
+            all = Some(match all {
+                Some(all) => self.op(Op::BoolAnd, &[all, test]),
+                None => test,
+            });
+        }
+        if let Some(all) = all {
+            self.unless(all, otherwise);
+        }
+        // Types, once the values are known to be there.
+        for local in &mut locals {
+            if let Item::Object(object) = &mut local.item {
+                let wanted = std::mem::replace(&mut object.kind, Kind::Unknown);
+                let numeric = matches!(object.owner, Owner::Slot(slot)
+                    if self.codes[0].uses.numeric_locals[slot as usize]);
+                let useful = matches!(
+                    wanted,
+                    Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
+                ) || matches!(wanted, Kind::Other(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                if !useful {
+                    continue;
+                }
+                let test = self.is_of_kind(object.value, wanted);
+                self.unless(test, otherwise);
+                object.kind = wanted;
+                let object = *object;
+                if numeric && wanted == Kind::Float {
+                    local.item = Item::Float(self.op(Op::UnboxFloat, &[object.value]));
+                }
+            }
+        }
+        let mut items = Vec::with_capacity(depth);
+        for (value, kind, now) in stack {
+            let item = match kind {
+                Kind::RangeIterator => {
+                    // SAFETY: the type has been looked at.
+                    let step = unsafe {
+                        now.cast::<u8>()
+                            .add(offset::RANGEITER_STEP as usize)
+                            .cast::<i64>()
+                            .read()
+                    };
+                    self.sole(value, Kind::RangeIterator, otherwise);
+                    let next = self.load(Type::Int, value, offset::RANGEITER_START, ir_region::ANY);
+                    let by = self.load(Type::Int, value, offset::RANGEITER_STEP, ir_region::ANY);
+                    let left = self.load(Type::Int, value, offset::RANGEITER_LEN, ir_region::ANY);
+                    let step = if step.unsigned_abs() == 1 {
+                        let wanted = self.int(step);
+                        let same = self.int_compare(IntCond::Eq, by, wanted);
+                        self.unless(same, otherwise);
+                        Step::Known(step)
+                    } else {
+                        Step::Up(by)
+                    };
+                    // Far from the ends, so that neither the stop nor a step beyond it overflows.
+                    let zero = self.int(0);
+                    let below = |this: &mut Self, value: Value, bits: u32| {
+                        let limit = this.int(1_i64 << bits);
+                        let fine = this.int_compare(IntCond::UnsignedLt, value, limit);
+                        this.unless(fine, otherwise);
+                    };
+                    below(self, left, 31);
+                    if let Step::Up(by) = step {
+                        let up = self.int_compare(IntCond::SignedGt, by, zero);
+                        self.unless(up, otherwise);
+                        below(self, by, 30);
+                    }
+                    let far = self.int(1 << 61);
+                    let shifted = self.op(Op::IntAddWrapping, &[next, far]);
+                    below(self, shifted, 62);
+                    let way = self.op(Op::IntMul, &[left, by]);
+                    let stop = self.op(Op::IntAdd, &[next, way]);
+                    Item::Iterator(Iterator::Range { next, stop, step })
+                }
+                Kind::ListIterator | Kind::TupleIterator => {
+                    self.sole(value, kind, otherwise);
+                    let position = self.load(Type::Int, value, offset::SEQITER_INDEX, ir_region::ANY);
+                    let sequence = self.load(Type::Object, value, offset::SEQITER_SEQ, ir_region::ANY);
+                    let gone = self.op(Op::IsNull, &[sequence]);
+                    let there = self.op(Op::BoolNot, &[gone]);
+                    self.unless(there, otherwise);
+                    let over = if kind == Kind::ListIterator {
+                        Kind::List
+                    } else {
+                        Kind::Tuple
+                    };
+                    // A list's iterator may be over a subclass's instance.
+                    let test = self.is_of_kind(sequence, over);
+                    self.unless(test, otherwise);
+                    let zero = self.int(0);
+                    let fine = self.int_compare(IntCond::SignedGe, position, zero);
+                    self.unless(fine, otherwise);
+                    Item::Iterator(Iterator::Sequence {
+                        sequence: Box::new(Item::owned(sequence, over)),
+                        index: position,
+                    })
+                }
+                _ => Item::owned(value, Kind::Unknown),
+            };
+            items.push((item, value));
+        }
+        // From here on there is no way back: the iterators are taken apart.
+        let mut stack = Vec::with_capacity(depth);
+        for (item, value) in items {
+            match &item {
+                Item::Iterator(Iterator::Sequence { sequence, .. }) => {
+                    if let Item::Object(object) = **sequence {
+                        self.effect(Op::Incref, &[object.value], Imm::None);
+                    }
+                    self.effect(Op::DecrefNumber, &[value], Imm::None);
+                }
+                Item::Iterator(Iterator::Range { .. }) => {
+                    self.effect(Op::DecrefNumber, &[value], Imm::None);
+                }
+                _ => {}
+            }
+            stack.push(item);
+        }
+        self.frames = vec![Frame {
+            code: 0,
+            index,
+            function: Item::Null,
+            locals,
+            stack,
+        }];
+        self.terminated = false;
+        self.run()
+    }
+
+    /// Goes on only if the condition holds.
+    fn unless(&mut self, condition: Value, otherwise: State) {
+        self.f
+            .append(self.block, Op::Guard, vec![condition], Imm::None, Some(otherwise));
+    }
+
+    /// Goes on only if the object is of that kind and nobody else has it.
+    fn sole(&mut self, value: Value, kind: Kind, otherwise: State) {
+        let test = self.is_of_kind(value, kind);
+        self.unless(test, otherwise);
+        let count = self.load_width(Type::Int, Width::I32, false, value, offset::OB_REFCNT, ir_region::COUNT);
+        let one = self.int(1);
+        let alone = self.int_compare(IntCond::Eq, count, one);
+        self.unless(alone, otherwise);
+    }
+}

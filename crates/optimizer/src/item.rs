@@ -1,0 +1,324 @@
+//! What is known of a value while bytecode is read: abstract values.
+//!
+//! An [`Item`] stands for a local variable's value or for an operand stack item. Numbers are unboxed, objects that nobody
+//! has asked for do not exist yet, and for those that do it is known who owns their references.
+
+use justjit_ir::{Symbol, Value};
+
+/// The exact type of an object, as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Kind {
+    Unknown,
+    None,
+    Bool,
+    Int,
+    Float,
+    Complex,
+    Str,
+    Bytes,
+    ByteArray,
+    List,
+    Tuple,
+    Dict,
+    /// An iterator of `range`, of a list, of a tuple.
+    RangeIterator,
+    ListIterator,
+    TupleIterator,
+    /// Another type: its number among the builder's types.
+    Other(u32),
+}
+
+impl Kind {
+    /// Whether the end of such an object runs no Python code.
+    pub fn ends_quietly(self) -> bool {
+        matches!(
+            self,
+            Kind::None
+                | Kind::Bool
+                | Kind::Int
+                | Kind::Float
+                | Kind::Complex
+                | Kind::Str
+                | Kind::Bytes
+                | Kind::RangeIterator
+        )
+    }
+}
+
+/// Who gives an object's reference up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Owner {
+    /// The item: whoever takes it.
+    Item,
+    /// The slot of this local variable of the outermost frame. The item is good until the slot changes.
+    Slot(u32),
+    /// Something that outlives the code: constants, the version's own references.
+    Version,
+}
+
+/// An object in a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Object {
+    pub value: Value,
+    pub kind: Kind,
+    pub owner: Owner,
+}
+
+/// The value of a constant that is a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Number {
+    Int(i64),
+    /// Bits.
+    Float(u64),
+    Bool(bool),
+}
+
+/// A constant object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Constant {
+    pub symbol: Symbol,
+    pub kind: Kind,
+    pub number: Option<Number>,
+}
+
+/// What a range goes on by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Step {
+    Known(i64),
+    /// A value that is known to be greater than 0.
+    Up(Value),
+}
+
+/// An iterator that has not been made.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Iterator {
+    /// Of a range with a step that is known.
+    Range {
+        next: Value,
+        stop: Value,
+        step: Step,
+    },
+    /// Over a list or tuple, which the item owns like any other.
+    Sequence {
+        sequence: Box<Item>,
+        index: Value,
+    },
+    Enumerate {
+        inner: Box<Item>,
+        count: Value,
+    },
+    Zip {
+        inner: Vec<Item>,
+    },
+}
+
+/// An abstract value.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Item {
+    /// NULL: no value (of a local), or the NULL below a call's arguments.
+    Null,
+    Constant(Constant),
+    Int(Value),
+    Float(Value),
+    Bool(Value),
+    Complex(Value, Value),
+    Object(Object),
+    /// A tuple that has not been made; the items' references are its own.
+    Tuple(Vec<Item>),
+    /// `range(start, stop, step)`, which has not been made.
+    Range {
+        start: Value,
+        stop: Value,
+        step: Step,
+    },
+    Iterator(Iterator),
+    /// A slice of three items.
+    Slice(Box<[Item; 3]>),
+}
+
+impl Item {
+    /// An object whose reference goes with the item.
+    pub fn owned(value: Value, kind: Kind) -> Item {
+        Item::Object(Object {
+            value,
+            kind,
+            owner: Owner::Item,
+        })
+    }
+
+    /// What is known of its type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Item::Constant(constant) => constant.kind,
+            Item::Int(_) => Kind::Int,
+            Item::Float(_) => Kind::Float,
+            Item::Bool(_) => Kind::Bool,
+            Item::Complex(..) => Kind::Complex,
+            Item::Object(object) => object.kind,
+            Item::Tuple(_) => Kind::Tuple,
+            Item::Iterator(Iterator::Range { .. }) => Kind::RangeIterator,
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// Whether it is a number that is no object (yet).
+    pub fn is_unboxed(&self) -> bool {
+        matches!(self, Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..))
+    }
+
+    /// Replaces the values in it.
+    pub fn map(&mut self, map: &mut dyn FnMut(Value) -> Value) {
+        let mut all = |values: &mut [&mut Value]| values.iter_mut().for_each(|value| **value = map(**value));
+        match self {
+            Item::Null | Item::Constant(_) => {}
+            Item::Int(value) | Item::Float(value) | Item::Bool(value) => all(&mut [value]),
+            Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
+            Item::Object(object) => all(&mut [&mut object.value]),
+            Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
+            Item::Range { start, stop, step } => match step {
+                Step::Known(_) => all(&mut [start, stop]),
+                Step::Up(step) => all(&mut [start, stop, step]),
+            },
+            Item::Iterator(Iterator::Range { next, stop, step }) => match step {
+                Step::Known(_) => all(&mut [next, stop]),
+                Step::Up(step) => all(&mut [next, stop, step]),
+            },
+            Item::Iterator(Iterator::Sequence { sequence, index }) => {
+                *index = map(*index);
+                sequence.map(map);
+            }
+            Item::Iterator(Iterator::Enumerate { inner, count }) => {
+                *count = map(*count);
+                inner.map(map);
+            }
+            Item::Iterator(Iterator::Zip { inner }) => inner.iter_mut().for_each(|item| item.map(map)),
+            Item::Slice(parts) => parts.iter_mut().for_each(|item| item.map(map)),
+        }
+    }
+
+    /// Calls `visit` for each object in it.
+    pub fn objects_mut(&mut self, visit: &mut dyn FnMut(&mut Object)) {
+        match self {
+            Item::Object(object) => visit(object),
+            Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
+                items.iter_mut().for_each(|item| item.objects_mut(visit));
+            }
+            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. }) => {
+                inner.objects_mut(visit);
+            }
+            Item::Slice(parts) => parts.iter_mut().for_each(|item| item.objects_mut(visit)),
+            _ => {}
+        }
+    }
+}
+
+/// A local variable.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Local {
+    pub item: Item,
+    /// Its slot holds just this object (outermost frame). Otherwise the slot holds something whose end runs no Python
+    /// code, or NULL.
+    pub home: bool,
+}
+
+/// A frame of the interpreter as it would be.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Frame {
+    /// Which of the builder's codes.
+    pub code: usize,
+    /// The instruction that is to be done; the call that is waited for, in all but the innermost.
+    pub index: usize,
+    /// The function object; `Null` for the outermost.
+    pub function: Item,
+    pub locals: Vec<Local>,
+    pub stack: Vec<Item>,
+}
+
+impl Frame {
+    /// Every item in it.
+    pub fn items_mut(&mut self) -> impl std::iter::Iterator<Item = &mut Item> {
+        let locals = self.locals.iter_mut().map(|local| &mut local.item);
+        std::iter::once(&mut self.function).chain(locals).chain(&mut self.stack)
+    }
+}
+
+/// The frames without their values: what distinguishes versions of a block.
+pub fn shape_of(frames: &[Frame]) -> Vec<Frame> {
+    let mut shape = frames.to_vec();
+    for item in shape.iter_mut().flat_map(Frame::items_mut) {
+        item.map(&mut |_| Value(0));
+    }
+    shape
+}
+
+/// The values in the frames, in a fixed order.
+pub fn values_of(frames: &[Frame]) -> Vec<Value> {
+    let mut values = Vec::new();
+    let mut frames = frames.to_vec();
+    for item in frames.iter_mut().flat_map(Frame::items_mut) {
+        item.map(&mut |value| {
+            values.push(value);
+            value
+        });
+    }
+    values
+}
+
+/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted.
+pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
+    let mut depth = 0;
+    frames.iter().zip(shape).all(|(frame, wanted)| {
+        let outermost = depth == 0;
+        depth += 1;
+        let locals = frame.locals.iter().zip(&wanted.locals);
+        let mut locals = locals.map(|(local, wanted)| {
+            if outermost {
+                local_fits(local, wanted, boxing)
+            } else {
+                item_fits(&local.item, &wanted.item, boxing)
+            }
+        });
+        let stack = frame.stack.iter().zip(&wanted.stack);
+        let mut stack = stack.map(|(item, wanted)| item_fits(item, wanted, boxing));
+        same(&frame.function, &wanted.function) && locals.all(|fine| fine) && stack.all(|fine| fine)
+    })
+}
+
+/// Whether two items are of one shape.
+fn same(item: &Item, wanted: &Item) -> bool {
+    let mut item = item.clone();
+    item.map(&mut |_| Value(0));
+    item == *wanted
+}
+
+fn kind_fits(kind: Kind, wanted: Kind) -> bool {
+    kind == wanted || wanted == Kind::Unknown
+}
+
+fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
+    match (&local.item, &wanted.item) {
+        (Item::Object(object), Item::Object(other)) => kind_fits(object.kind, other.kind) && local.home && wanted.home,
+        (Item::Null, other) => *other == Item::Null,
+        (_, Item::Null) => false,
+        // A slot that holds the number's object may as well hold something else that ends quietly.
+        (item, other) if same(item, other) => wanted.home == local.home || (local.home && item.is_unboxed()),
+        (item, Item::Object(other)) => kind_fits(item.kind(), other.kind) && wanted.home && (local.home || boxing),
+        _ => false,
+    }
+}
+
+fn item_fits(item: &Item, wanted: &Item, boxing: bool) -> bool {
+    match (item, wanted) {
+        (Item::Object(object), Item::Object(other)) => {
+            kind_fits(object.kind, other.kind) && (object.owner == other.owner || other.owner == Owner::Item)
+        }
+        (Item::Null, other) => *other == Item::Null,
+        (_, Item::Null) => false,
+        (item, other) if same(item, other) => true,
+        (item, Item::Object(other)) => {
+            let cheap = matches!(item, Item::Constant(_) | Item::Bool(_));
+            kind_fits(item.kind(), other.kind) && other.owner == Owner::Item && (boxing || cheap)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,119 @@
+//! What has been seen of a function, in the form in which building the IR asks for it.
+
+use crate::item::Kind;
+use justjit_ir::Reason;
+use pyo3_ffi::*;
+use rustc_hash::FxHashSet;
+
+/// The exact types that a value had, in the order in which they were met; empty when nothing was seen.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Types {
+    pub met: Vec<*mut PyTypeObject>,
+    /// There were others.
+    pub more: bool,
+    /// An int did not fit 64 bits.
+    pub wide: bool,
+}
+
+impl Types {
+    /// What has been seen earlier as well.
+    fn add(&mut self, other: Types) {
+        for ty in other.met {
+            if !self.met.contains(&ty) {
+                self.met.push(ty);
+            }
+        }
+        self.more |= other.more;
+        self.wide |= other.wide;
+    }
+
+    /// The one type that was met.
+    pub fn only(&self) -> Option<*mut PyTypeObject> {
+        match self.met[..] {
+            [ty] if !self.more => Some(ty),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of one instruction.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// How often it ran, while somebody looked.
+    pub count: u32,
+    pub result: Types,
+    pub operands: [Types; 3],
+    /// The one object that was called, or that a load gave each time.
+    pub object: Option<*mut PyObject>,
+}
+
+impl Seen {
+    /// What has been seen earlier as well.
+    pub fn add(&mut self, other: Seen) {
+        if self.count == 0 {
+            self.object = other.object;
+        } else if other.count > 0 && self.object != other.object {
+            self.object = None;
+        }
+        self.count = self.count.saturating_add(other.count);
+        self.result.add(other.result);
+        for (mine, its) in self.operands.iter_mut().zip(other.operands) {
+            mine.add(its);
+        }
+    }
+}
+
+/// What is known of one code object.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// By instruction index.
+    pub seen: Vec<Seen>,
+    /// Bets that were lost too often: by instruction index.
+    pub widened: FxHashSet<(u32, Reason)>,
+    /// Whether `seen` is there at all.
+    pub sampled: bool,
+}
+
+impl Knowledge {
+    pub fn at(&self, index: usize) -> Seen {
+        self.seen.get(index).cloned().unwrap_or_default()
+    }
+
+    /// How often the instruction ran, while somebody looked.
+    pub fn count(&self, index: usize) -> u32 {
+        self.seen.get(index).map_or(0, |seen| seen.count)
+    }
+
+    /// Whether nobody has been here while somebody looked.
+    pub fn is_unreached(&self, index: usize) -> bool {
+        self.sampled && self.seen[index].count == 0 && !self.is_widened(index, Reason::Unreached)
+    }
+
+    pub fn is_widened(&self, index: usize, reason: Reason) -> bool {
+        self.widened.contains(&(index as u32, reason))
+    }
+}
+
+/// The [`Kind`] of objects of an exact type that the interpreter defines.
+///
+/// # Safety
+/// A live type object.
+pub unsafe fn builtin_kind(ty: *mut PyTypeObject) -> Kind {
+    let known: [(*mut PyTypeObject, Kind); 12] = [
+        (&raw mut PyLong_Type, Kind::Int),
+        (&raw mut PyFloat_Type, Kind::Float),
+        (&raw mut PyBool_Type, Kind::Bool),
+        (&raw mut PyComplex_Type, Kind::Complex),
+        (&raw mut PyUnicode_Type, Kind::Str),
+        (&raw mut PyBytes_Type, Kind::Bytes),
+        (&raw mut PyByteArray_Type, Kind::ByteArray),
+        (&raw mut PyList_Type, Kind::List),
+        (&raw mut PyTuple_Type, Kind::Tuple),
+        (&raw mut PyDict_Type, Kind::Dict),
+        (&raw mut PyRangeIter_Type, Kind::RangeIterator),
+        // SAFETY: None is immortal.
+        (unsafe { Py_TYPE(Py_None()) }, Kind::None),
+    ];
+    let found = known.iter().find(|(known, _)| *known == ty);
+    found.map_or(Kind::Unknown, |&(_, kind)| kind)
+}

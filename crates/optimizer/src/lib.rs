@@ -1,0 +1,143 @@
+//! The optimizing tier: from bytecode and what has been seen of it to IR.
+//!
+//! [`build`] runs under the GIL, on the objects as they are; what it gives refers to objects by address only and can be
+//! optimized and compiled on any thread.
+
+mod arithmetic;
+mod arrays;
+mod builder;
+mod builtins;
+mod calls;
+mod containers;
+mod convert;
+mod entry;
+mod generic;
+mod item;
+mod iterate;
+pub mod knowledge;
+mod locals;
+mod names;
+pub mod snapshot;
+mod table;
+pub mod text;
+pub mod unit;
+mod uses;
+
+pub use entry::{Entry, Input, build};
+
+use justjit_bytecode::Function as Decoded;
+use justjit_ir as ir;
+use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::globals::GlobalCell;
+use justjit_runtime::layout::Code;
+use justjit_runtime::site::CallSite;
+use knowledge::Knowledge;
+use pyo3_ffi::*;
+
+/// Why a function is not in the optimizing tier.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decline(pub String);
+
+/// What a global name gives.
+pub enum Global {
+    /// This object, until the version is told otherwise.
+    Constant(*mut PyObject),
+    /// What the cell has.
+    Cell(*const GlobalCell),
+}
+
+/// A callee's body.
+pub struct Body {
+    pub decoded: Decoded,
+    pub knowledge: Knowledge,
+    pub globals: *mut PyObject,
+    pub builtins: *mut PyObject,
+}
+
+/// A function of `math` with one argument.
+#[derive(Clone, Copy, Debug)]
+pub enum MathFn {
+    Sqrt,
+    Fabs,
+    Floor,
+    Ceil,
+    Trunc,
+    /// NaN stands for what is not plain.
+    Call(&'static justjit_builder::RuntimeFn),
+}
+
+/// A builtin that the tier does by itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Builtin {
+    Len,
+    Range,
+    Enumerate,
+    Zip,
+    Abs,
+    Min,
+    Max,
+    Int,
+    Float,
+    Bool,
+    Ord,
+    /// `list.append`
+    Append,
+    Math(MathFn),
+    /// A function of two floats; NaN stands for what is not plain.
+    Math2(&'static justjit_builder::RuntimeFn),
+}
+
+impl PartialEq for Builtin {
+    fn eq(&self, other: &Builtin) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// What building asks of the interpreter, and what it bets on.
+pub trait Known {
+    /// An int object of this value; it lives as long as the version.
+    fn int(&mut self, value: i64) -> *mut PyObject;
+    /// The value of an int that fits.
+    fn int_value(&self, object: *mut PyObject) -> Option<i64>;
+    /// The parts of a complex object.
+    fn complex(&self, object: *const ()) -> (f64, f64);
+    fn list_iterator_type(&self) -> *mut PyTypeObject;
+    fn tuple_iterator_type(&self) -> *mut PyTypeObject;
+    /// Address of the byte that is 1 while the version's bets hold.
+    fn valid(&self) -> *const ();
+    /// A byte for feedback that nobody reads.
+    fn scratch(&self) -> *const ();
+    /// What the name means now; betting that it stays so, if wanted.
+    fn global(
+        &mut self,
+        globals: *mut PyObject,
+        builtins: *mut PyObject,
+        name: *mut PyObject,
+        bet: bool,
+    ) -> Option<Global>;
+    /// An attribute of a constant object that is a module or class; bets on it.
+    fn attribute_of_constant(&mut self, object: *mut PyObject, name: *mut PyObject) -> Option<*mut PyObject>;
+    /// A method in the dictionary of a static type.
+    fn method_of_type(&mut self, ty: *mut PyTypeObject, name: *mut PyObject) -> Option<*mut PyObject>;
+    /// The shapes that the attribute instruction has met.
+    fn shapes(&mut self, code: *mut Code, index: usize, store: bool) -> Vec<Shape>;
+    fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite;
+    fn call_site(&mut self, index: usize) -> *const CallSite;
+    /// The body of a Python function that may be inlined.
+    fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
+    /// The function's code stays what it is, or the version is told.
+    fn bet_on_function(&mut self, function: *mut PyObject);
+    fn builtin(&self, object: *mut PyObject) -> Option<Builtin>;
+}
+
+/// What building gives.
+pub struct Built {
+    pub function: ir::Function,
+    /// Objects that the version has to keep alive.
+    pub kept: Vec<*mut PyObject>,
+    /// Instructions that are translated for known types, and those that the runtime does.
+    pub specialized: usize,
+    pub generic: usize,
+    /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
+    pub codes: Vec<(*mut Code, Decoded)>,
+}

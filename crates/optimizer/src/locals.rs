@@ -1,0 +1,183 @@
+//! Local variables.
+
+use crate::builder::{Builder, Done, ir_region};
+use crate::convert::slot_offset;
+use crate::item::{Item, Kind, Local, Object, Owner};
+use justjit_ir::{Effect, Reason, Type};
+use justjit_runtime::optimized;
+
+impl Builder<'_> {
+    /// `LOAD_FAST` and its kin.
+    pub fn load_fast(&mut self, local: usize) {
+        let item = self.frame().locals[local].item.clone();
+        if item == Item::Null {
+            // `LOAD_FAST_CHECK` raises; baseline code does so.
+            self.deopt(Reason::Unbound);
+            return;
+        }
+        let item = self.shared(item);
+        self.push(item);
+    }
+
+    /// The same item a second time: what the first owns the second gets a reference to.
+    pub fn shared(&mut self, mut item: Item) -> Item {
+        let mut owned = Vec::new();
+        item.objects_mut(&mut |object| {
+            if object.owner == Owner::Item {
+                owned.push(object.value);
+            }
+        });
+        for value in owned {
+            self.effect(justjit_ir::Op::Incref, &[value], justjit_ir::Imm::None);
+        }
+        item
+    }
+
+    /// `STORE_FAST`.
+    pub fn store_fast(&mut self, local: usize) -> Done {
+        let item = self.pop();
+        self.store_local(local, item)
+    }
+
+    /// Stores an item, which is given up, into a local.
+    pub fn store_local(&mut self, local: usize, item: Item) -> Done {
+        let item = self.as_number_if_only_that(local, item);
+        if self.is_inlined() {
+            let old = std::mem::replace(&mut self.frame().locals[local].item, item);
+            self.release(old);
+            return Ok(());
+        }
+        self.detach_slot(local as u32);
+        let is_number = item.is_unboxed() || matches!(&item, Item::Constant(constant) if constant.number.is_some());
+        if is_number {
+            let old = std::mem::replace(&mut self.frame().locals[local], Local { item, home: false });
+            if let (true, Item::Object(object)) = (old.home, &old.item)
+                && !object.kind.ends_quietly()
+            {
+                let null = self.null();
+                self.store(null, self.frame_pointer, slot_offset(local), ir_region::FRAME);
+                self.decref(object.value, object.kind);
+            }
+            return Ok(());
+        }
+        let kind = item.kind();
+        let constant = matches!(item, Item::Constant(_)).then(|| item.clone());
+        let value = self.owned_object(item)?;
+        let item = constant.unwrap_or(Item::Object(Object {
+            value,
+            kind,
+            owner: Owner::Slot(local as u32),
+        }));
+        let old = std::mem::replace(&mut self.frame().locals[local], Local { item, home: true });
+        self.replace_slot(local, value, old);
+        Ok(())
+    }
+
+    /// Puts an object into a slot, and gives up what was there.
+    fn replace_slot(&mut self, local: usize, value: justjit_ir::Value, old: Local) {
+        let offset = slot_offset(local);
+        match old {
+            Local {
+                item: Item::Null,
+                home: true,
+            } => self.store(value, self.frame_pointer, offset, ir_region::FRAME),
+            Local {
+                item: Item::Object(object),
+                home: true,
+            } => {
+                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.decref(object.value, object.kind);
+            }
+            _ => {
+                let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
+            }
+        }
+    }
+
+    /// An object that comes to a local which is only used as a number: the number.
+    fn as_number_if_only_that(&mut self, local: usize, item: Item) -> Item {
+        let Item::Object(object) = item else {
+            return item;
+        };
+        if !self.info().uses.numeric_locals[local] || self.is_widened(Reason::Overflow) {
+            return item;
+        }
+        let number = match object.kind {
+            Kind::Int => Item::Int(self.as_int(&item)),
+            Kind::Float => Item::Float(self.as_float(&item)),
+            Kind::Bool => Item::Bool(self.as_bool(&item)),
+            _ => return item,
+        };
+        self.release(item);
+        number
+    }
+
+    /// Items that have their object from this slot get references of their own: the slot changes.
+    fn detach_slot(&mut self, slot: u32) {
+        for depth in 0..self.frames.len() {
+            for at in 0..self.frames[depth].stack.len() {
+                let item = std::mem::replace(&mut self.frames[depth].stack[at], Item::Null);
+                self.frames[depth].stack[at] = self.detached(item, slot);
+            }
+        }
+    }
+
+    /// Puts a local's object into its slot.
+    pub fn bring_home(&mut self, local: usize) -> Done {
+        if self.frames[0].locals[local].home {
+            return Ok(());
+        }
+        let offset = slot_offset(local);
+        let item = self.frames[0].locals[local].item.clone();
+        let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        // A number is written over the one that was there, if nobody else has that.
+        let rebox = |this: &mut Self, function, value| {
+            this.call(function, &[before, value], Some(Type::Object), (Effect::Allocate, true))
+                .expect("a result")
+        };
+        let value = match item {
+            Item::Int(value) => rebox(self, &optimized::REBOX_INT, value),
+            Item::Float(value) => rebox(self, &optimized::REBOX_FLOAT, value),
+            item => {
+                let value = self.owned_object(item)?;
+                self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
+                value
+            }
+        };
+        self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+        self.frames[0].locals[local].home = true;
+        Ok(())
+    }
+
+    /// Before code runs that we do not know: the frame is as the interpreter would have it.
+    pub fn bring_all_home(&mut self) -> Done {
+        for local in 0..self.frames[0].locals.len() {
+            self.bring_home(local)?;
+        }
+        Ok(())
+    }
+
+    /// `DELETE_FAST`.
+    pub fn delete_fast(&mut self, local: usize) -> Done {
+        if self.frame().locals[local].item == Item::Null {
+            self.deopt(Reason::Unbound);
+            return Ok(());
+        }
+        if self.is_inlined() {
+            let old = std::mem::replace(&mut self.frame().locals[local].item, Item::Null);
+            self.release(old);
+            return Ok(());
+        }
+        self.detach_slot(local as u32);
+        let null = self.null();
+        let new = Local {
+            item: Item::Null,
+            home: true,
+        };
+        let old = std::mem::replace(&mut self.frame().locals[local], new);
+        self.replace_slot(local, null, old);
+        Ok(())
+    }
+}

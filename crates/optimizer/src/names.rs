@@ -1,0 +1,329 @@
+//! Globals, cells, attributes.
+
+use crate::builder::{Builder, Done, ir_region};
+use crate::convert::slot_offset;
+use crate::item::{Item, Kind};
+use justjit_builder::{IntCond, Type as Width};
+use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
+use justjit_runtime::layout::{offset, type_object};
+use justjit_runtime::optimized;
+use pyo3_ffi::*;
+
+impl Builder<'_> {
+    // ---- globals -------------------------------------------------------------------------------------------------
+
+    /// `LOAD_GLOBAL`: a constant, until it changes.
+    pub fn load_global(&mut self, arg: usize) -> Done {
+        let info = self.info();
+        let (globals, builtins) = (info.globals, info.builtins);
+        // SAFETY: decoding has checked the index.
+        let name = unsafe { PyTuple_GET_ITEM((*info.code).co_names, (arg >> 1) as Py_ssize_t) };
+        let widened = self.is_widened(Reason::Changed);
+        let Some(value) = self.known.global(globals, builtins, name, !widened) else {
+            self.deopt(Reason::Changed);
+            return Ok(());
+        };
+        let item = match value {
+            crate::Global::Constant(object) => self.constant_item(object),
+            crate::Global::Cell(cell) => {
+                let cell = self.pointer(cell.cast(), "cell");
+                let value = self.load(Type::Object, cell, 0, ir_region::ANY);
+                let gone = self.op(Op::IsNull, &[value]);
+                let there = self.op(Op::BoolNot, &[gone]);
+                self.guard(there, Reason::Changed);
+                let kind = self.predicted_result();
+                let numeric = self.info().uses.is_numeric(self.index);
+                self.element(value, kind, numeric)?
+            }
+        };
+        self.specialized += 1;
+        self.push(item);
+        if arg & 1 != 0 {
+            self.push(Item::Null);
+        }
+        Ok(())
+    }
+
+    // ---- cells ---------------------------------------------------------------------------------------------------
+
+    /// The cell in a slot of localsplus.
+    fn cell(&mut self, slot: usize) -> Option<Value> {
+        match self.frame().locals[slot].item {
+            Item::Object(object) => Some(object.value),
+            _ => None,
+        }
+    }
+
+    /// `LOAD_DEREF`.
+    pub fn load_deref(&mut self, slot: usize) -> Done {
+        let Some(cell) = self.cell(slot) else {
+            self.deopt(Reason::Unsupported);
+            return Ok(());
+        };
+        let value = self.load(Type::Object, cell, offset::CELL_REF, ir_region::ANY);
+        let gone = self.op(Op::IsNull, &[value]);
+        let there = self.op(Op::BoolNot, &[gone]);
+        self.guard(there, Reason::Unbound);
+        let kind = self.predicted_result();
+        let numeric = self.info().uses.is_numeric(self.index);
+        let item = self.element(value, kind, numeric)?;
+        self.specialized += 1;
+        self.push(item);
+        Ok(())
+    }
+
+    /// `STORE_DEREF`.
+    pub fn store_deref(&mut self, slot: usize) -> Done {
+        let Some(cell) = self.cell(slot) else {
+            self.deopt(Reason::Unsupported);
+            return Ok(());
+        };
+        let item = self.pop();
+        let value = self.owned_object(item)?;
+        let old = self.load(Type::Object, cell, offset::CELL_REF, ir_region::ANY);
+        self.store(value, cell, offset::CELL_REF, ir_region::ANY);
+        self.specialized += 1;
+        self.call(&optimized::DROP_IF_ANY, &[old], None, (Effect::Any, false));
+        if self.is_inlined() {
+            return self.refuse_inlining();
+        }
+        self.unsure = true;
+        Ok(())
+    }
+
+    // ---- attributes ----------------------------------------------------------------------------------------------
+
+    /// The shape that the site has met for objects of the receiver's likely type, and that type's kind.
+    fn shape(&mut self, receiver: &Item, operand: usize, store: bool) -> Option<(Shape, Kind)> {
+        if self.is_widened(Reason::Changed) || self.is_widened(Reason::Unbound) {
+            return None;
+        }
+        let kind = self.likely_kind(receiver, operand);
+        let ty = self.type_of_kind(kind)?;
+        // SAFETY: types that were met are alive.
+        let tag = unsafe { justjit_runtime::layout::version_tag(ty) };
+        let code = self.info().code;
+        let shapes = self.known.shapes(code, self.index, store);
+        let shape = shapes.into_iter().find(|shape| shape.version == tag && tag != 0)?;
+        Some((shape, kind))
+    }
+
+    /// Leaves unless the class is as it was.
+    pub fn expect_class(&mut self, kind: Kind, tag: u32) {
+        let Some(ty) = self.type_of_kind(kind) else {
+            return;
+        };
+        let ty = self.object(ty.cast());
+        let version = self.load_width(
+            Type::Int,
+            Width::I32,
+            false,
+            ty,
+            type_object::TP_VERSION_TAG as i32,
+            ir_region::ANY,
+        );
+        let wanted = self.int(tag.into());
+        let same = self.int_compare(IntCond::Eq, version, wanted);
+        self.guard(same, Reason::Changed);
+    }
+
+    /// Leaves unless the shape holds for the object, which is of its type.
+    fn expect_shape(&mut self, object: Value, kind: Kind, shape: &Shape) {
+        self.expect_class(kind, shape.version);
+        if let Some(at) = shape.guard {
+            let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
+            let zero = self.int(0);
+            let fine = self.int_compare(IntCond::Ne, byte, zero);
+            self.guard(fine, Reason::Changed);
+        }
+        if let Some(at) = shape.empty {
+            let word = self.load(Type::Int, object, at as i32, ir_region::ANY);
+            let zero = self.int(0);
+            let fine = self.int_compare(IntCond::Eq, word, zero);
+            self.guard(fine, Reason::Changed);
+        }
+        if let Finds::OfClass {
+            keys: Some((count, expected)),
+            ..
+        } = shape.finds
+        {
+            let count = self.pointer(count.cast(), "keys");
+            let count = self.load(Type::Int, count, 0, ir_region::ANY);
+            let wanted = self.int(expected as i64);
+            let same = self.int_compare(IntCond::Eq, count, wanted);
+            self.guard(same, Reason::Changed);
+        }
+    }
+
+    /// `LOAD_ATTR`.
+    pub fn load_attr(&mut self, arg: usize) -> Done {
+        let receiver = self.pop();
+        if let Item::Constant(constant) = &receiver
+            && let Some(value) = self.known.attribute_of_constant(
+                self.f.symbols[constant.symbol.index()].address.cast_mut().cast(),
+                self.name(arg >> 1),
+            )
+            && !self.is_widened(Reason::Changed)
+        {
+            let item = self.constant_item(value);
+            self.specialized += 1;
+            self.push(item);
+            if arg & 1 != 0 {
+                self.push(Item::Null);
+            }
+            return Ok(());
+        }
+        if arg & 1 != 0
+            && let Some(method) = self.builtin_method(&receiver, arg >> 1)
+        {
+            self.specialized += 1;
+            self.push(method);
+            self.push(receiver);
+            return Ok(());
+        }
+        if let Item::Object(object) = receiver
+            && let Some((shape, kind)) = self.shape(&receiver, 0, false)
+        {
+            match shape.finds {
+                Finds::Value { offset, .. } if arg & 1 == 0 => {
+                    self.expect(&object, kind);
+                    self.expect_shape(object.value, kind, &shape);
+                    let value = self.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
+                    let gone = self.op(Op::IsNull, &[value]);
+                    let there = self.op(Op::BoolNot, &[gone]);
+                    self.guard(there, Reason::Unbound);
+                    let result = self.predicted_result();
+                    let numeric = self.info().uses.is_numeric(self.index);
+                    let item = self.element(value, result, numeric)?;
+                    self.specialized += 1;
+                    self.push(item);
+                    self.release_known(receiver, kind);
+                    return Ok(());
+                }
+                Finds::OfClass {
+                    object: found,
+                    is_method,
+                    ..
+                } if is_method == (arg & 1 != 0) => {
+                    self.expect(&object, kind);
+                    self.expect_shape(object.value, kind, &shape);
+                    let item = self.constant_item(found);
+                    self.specialized += 1;
+                    self.push(item);
+                    if is_method {
+                        let mut receiver = object;
+                        receiver.kind = kind;
+                        self.push(Item::Object(receiver));
+                    } else {
+                        self.release_known(receiver, kind);
+                    }
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.generic_load_attr(arg, receiver)
+    }
+
+    /// A name that the instruction refers to.
+    pub fn name(&self, index: usize) -> *mut PyObject {
+        // SAFETY: decoding has checked the index.
+        unsafe { PyTuple_GET_ITEM((*self.info().code).co_names, index as Py_ssize_t) }
+    }
+
+    fn generic_load_attr(&mut self, arg: usize, receiver: Item) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
+        let name = self.name(arg >> 1);
+        let site = self.known.attribute_site(name, self.index);
+        let (value, operand) = self.borrow_object(receiver)?;
+        self.begin_unknown()?;
+        let site = self.pointer(site.cast(), "attribute");
+        if arg & 1 == 0 {
+            let result = self.unknown_call(&LOAD_ATTR, &[site, value], Type::Object, vec![operand]);
+            self.raise_if_null(result);
+            self.push(Item::owned(result, Kind::Unknown));
+            return Ok(());
+        }
+        let out = self.array_slot();
+        let args = [site, value, out];
+        let result = self.unknown_call(&LOAD_METHOD, &args, Type::Object, vec![operand]);
+        self.raise_if_null(result);
+        let receiver = self.load(Type::Object, out, 0, ir_region::FRAME);
+        self.push(Item::owned(result, Kind::Unknown));
+        self.push(Item::owned(receiver, Kind::Unknown));
+        Ok(())
+    }
+
+    /// A word of the frame's memory behind the operand stack's items.
+    fn array_slot(&mut self) -> Value {
+        let first = self.codes[0].decoded.nlocals_plus as usize + self.frames[0].stack.len();
+        let bytes = self.int(slot_offset(first).into());
+        self.op(Op::AddOffset, &[self.frame_pointer, bytes])
+    }
+
+    /// `STORE_ATTR`: the value, the object.
+    pub fn store_attr(&mut self, index: usize) -> Done {
+        let receiver = self.pop();
+        let value = self.pop();
+        if let Item::Object(object) = receiver
+            && let Some((shape, kind)) = self.shape(&receiver, 1, true)
+            && let Finds::Value { offset, .. } = shape.finds
+        {
+            self.expect(&object, kind);
+            self.expect_shape(object.value, kind, &shape);
+            let old = self.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
+            let gone = self.op(Op::IsNull, &[old]);
+            let there = self.op(Op::BoolNot, &[gone]);
+            self.guard(there, Reason::Unbound);
+            let value_kind = value.kind();
+            let quiet = value_kind.ends_quietly() && !self.is_widened(Reason::Type);
+            if quiet {
+                let test = self.is_of_kind(old, value_kind);
+                self.guard(test, Reason::Type);
+            }
+            self.specialized += 1;
+            let number = match value {
+                Item::Int(number) if quiet => Some((&optimized::REBOX_INT, number)),
+                Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
+                _ => None,
+            };
+            if let Some((function, number)) = number {
+                let new = self
+                    .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
+                    .expect("a result");
+                self.store(new, object.value, offset as i32, ir_region::ITEMS);
+                self.release_known(receiver, kind);
+                return Ok(());
+            }
+            let new = self.owned_object(value)?;
+            self.store(new, object.value, offset as i32, ir_region::ITEMS);
+            self.release_known(receiver, kind);
+            self.decref(old, if quiet { value_kind } else { Kind::Unknown });
+            return Ok(());
+        }
+        if self.is_unseen() {
+            return Ok(());
+        }
+        let name = self.name(index);
+        let site = self.known.attribute_site(name, self.index);
+        let (value, value_item) = self.borrow_object(value)?;
+        let (object, object_item) = self.borrow_object(receiver)?;
+        self.begin_unknown()?;
+        let site = self.pointer(site.cast(), "attribute");
+        let args = [site, object, value];
+        let status = self.unknown_call(&STORE_ATTR, &args, Type::Int, vec![value_item, object_item]);
+        self.raise_if_negative(status);
+        Ok(())
+    }
+
+    /// An object that the present symbol stands for.
+    pub fn symbol_address(&self, item: &Item) -> Option<*mut PyObject> {
+        match item {
+            Item::Constant(constant) => Some(self.f.symbols[constant.symbol.index()].address.cast_mut().cast()),
+            _ => None,
+        }
+    }
+}

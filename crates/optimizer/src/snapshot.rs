@@ -1,0 +1,444 @@
+//! What building the IR knows of the interpreter's objects: the answers to [`Known`]'s questions, and the bets.
+
+use crate::knowledge::{Knowledge, Seen, Types};
+use crate::{Body, Builtin, Global, Known, MathFn};
+use justjit_bytecode::Function as Decoded;
+use justjit_ir::Reason;
+use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::globals::{self, GlobalCell};
+use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::sampling::{Record, Sample, flag};
+use justjit_runtime::site::CallSite;
+use justjit_runtime::version::Version;
+use justjit_runtime::{api, bets, hook, optimized as math};
+use pyo3_ffi::*;
+use rustc_hash::FxHashSet;
+use std::ptr::null_mut;
+
+/// Decodes a code object; the error is the reason why it cannot be.
+pub type Decode = unsafe fn(code: *mut Code) -> Result<Decoded, String>;
+
+/// Bets that failed too often, by code object and byte offset.
+pub type Widened = FxHashSet<(usize, u32, Reason)>;
+
+/// The interpreter as a version's code finds it.
+pub struct Snapshot<'a> {
+    pub version: *mut Version,
+    pub decode: Decode,
+    pub widened: &'a Widened,
+    list_iterator: *mut PyTypeObject,
+    tuple_iterator: *mut PyTypeObject,
+    /// Sites of calls and attributes that the runtime does.
+    pub calls: Vec<Box<CallSite>>,
+    pub attributes: Vec<Box<AttributeSite>>,
+    pub cells: Vec<*mut GlobalCell>,
+    /// References that building has made.
+    pub made: Vec<*mut PyObject>,
+    /// Feedback that nobody reads.
+    pub scratch: Box<[u8]>,
+    /// A callee of which nothing has been seen yet.
+    pub unseen: Vec<*mut PyObject>,
+}
+
+unsafe fn iterator_type(sequence: *mut PyObject) -> *mut PyTypeObject {
+    // SAFETY: a new list or tuple, which is given up.
+    unsafe {
+        let iterator = PyObject_GetIter(sequence);
+        let ty = Py_TYPE(iterator);
+        Py_DECREF(iterator);
+        Py_DECREF(sequence);
+        ty
+    }
+}
+
+fn types(sample: Option<&Sample>) -> Types {
+    let Some(sample) = sample else {
+        return Types::default();
+    };
+    // SAFETY: the GIL is held while a snapshot is taken.
+    let met: Vec<_> = sample.types().iter().map(|one| unsafe { one.live() }).collect();
+    let gone = met.iter().any(Option::is_none);
+    Types {
+        met: met.into_iter().flatten().collect(),
+        more: gone || sample.has(flag::MORE_TYPES | flag::NULL | flag::CHANGED),
+        wide: sample.has(flag::WIDE_INT),
+    }
+}
+
+fn seen(record: &Record) -> Seen {
+    let sample = |one: &Option<Box<Sample>>| types(one.as_deref());
+    Seen {
+        count: u32::try_from(record.count).unwrap_or(u32::MAX),
+        result: sample(&record.result),
+        operands: [0, 1, 2].map(|at| sample(&record.operands[at])),
+        // SAFETY: as for `types`.
+        object: record.result.as_ref().and_then(|one| unsafe { one.only_object() }),
+    }
+}
+
+impl<'a> Snapshot<'a> {
+    /// # Safety
+    /// The GIL is held; a live version.
+    pub unsafe fn new(version: *mut Version, decode: Decode, widened: &'a Widened) -> Snapshot<'a> {
+        // SAFETY: see the contract.
+        unsafe {
+            Snapshot {
+                version,
+                decode,
+                widened,
+                list_iterator: iterator_type(PyList_New(0)),
+                tuple_iterator: iterator_type(PyTuple_New(0)),
+                calls: Vec::new(),
+                attributes: Vec::new(),
+                cells: Vec::new(),
+                made: Vec::new(),
+                scratch: vec![0; 8].into(),
+                unseen: Vec::new(),
+            }
+        }
+    }
+
+    /// What is known of a function's code by the versions that have taken samples.
+    ///
+    /// # Safety
+    /// The GIL is held; a live function and its code.
+    pub unsafe fn knowledge(&self, function: *mut PyObject, code: *mut Code, decoded: &Decoded) -> Knowledge {
+        // SAFETY: see the contract.
+        let sampled = unsafe { Snapshot::sampled_versions(function) };
+        let offsets = decoded.instructions.iter().enumerate();
+        let widened = offsets.flat_map(|(index, one)| {
+            let here = Reason::ALL
+                .into_iter()
+                .filter(|&reason| self.widened.contains(&(code as usize, one.offset, reason)));
+            here.map(move |reason| (index as u32, reason))
+        });
+        let mut all = vec![Seen::default(); decoded.instructions.len()];
+        for &version in &sampled {
+            // SAFETY: versions live as long as their code.
+            for (sum, record) in all.iter_mut().zip(unsafe { &(*version).records }) {
+                sum.add(seen(record));
+            }
+        }
+        Knowledge {
+            widened: widened.collect(),
+            sampled: !sampled.is_empty(),
+            seen: all,
+        }
+    }
+
+    /// The versions of a function's code that have taken samples, the newest first.
+    unsafe fn sampled_versions(function: *mut PyObject) -> Vec<*const Version> {
+        // SAFETY: a live function.
+        unsafe {
+            let state = hook::state_of(hook::code_of(function).cast());
+            if state.is_null() {
+                return Vec::new();
+            }
+            let function = function.cast::<Function>();
+            let versions = (*state).versions.iter().rev().copied();
+            let versions = versions.filter(|&one| {
+                (*one).globals == (*function).func_globals
+                    && (*one).builtins == (*function).func_builtins
+                    && (*one).records.iter().any(|record| record.count > 0)
+            });
+            versions.map(<*mut Version>::cast_const).collect()
+        }
+    }
+}
+
+impl Known for Snapshot<'_> {
+    fn int(&mut self, value: i64) -> *mut PyObject {
+        // SAFETY: the GIL is held; making an int cannot fail here.
+        let object = unsafe { justjit_runtime::numbers::make_int(value) };
+        self.made.push(object);
+        object
+    }
+
+    fn int_value(&self, object: *mut PyObject) -> Option<i64> {
+        let mut overflow = 0;
+        // SAFETY: a live int.
+        let value = unsafe { PyLong_AsLongLongAndOverflow(object, &mut overflow) };
+        (overflow == 0).then_some(value)
+    }
+
+    fn complex(&self, object: *const ()) -> (f64, f64) {
+        // SAFETY: a live complex object.
+        unsafe {
+            let object = object.cast_mut().cast();
+            (PyComplex_RealAsDouble(object), PyComplex_ImagAsDouble(object))
+        }
+    }
+
+    fn list_iterator_type(&self) -> *mut PyTypeObject {
+        self.list_iterator
+    }
+
+    fn tuple_iterator_type(&self) -> *mut PyTypeObject {
+        self.tuple_iterator
+    }
+
+    fn valid(&self) -> *const () {
+        // SAFETY: a live version.
+        unsafe { (&raw const (*self.version).valid).cast() }
+    }
+
+    fn scratch(&self) -> *const () {
+        self.scratch.as_ptr().cast()
+    }
+
+    fn global(
+        &mut self,
+        globals: *mut PyObject,
+        builtins: *mut PyObject,
+        name: *mut PyObject,
+        bet: bool,
+    ) -> Option<Global> {
+        // SAFETY: live objects; the GIL is held.
+        unsafe {
+            if PyDict_CheckExact(globals) == 0 || PyDict_CheckExact(builtins) == 0 {
+                return None;
+            }
+            let cell = globals::cell(globals, builtins, name);
+            self.cells.push(cell);
+            let value = if (*cell).value.is_null() {
+                globals::look_up(cell)
+            } else {
+                (*cell).value
+            };
+            if value.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            let borrowed = (*cell).value;
+            if borrowed != value {
+                return None;
+            }
+            if !bet {
+                return Some(Global::Cell(cell));
+            }
+            bets::bet(cell.cast_const().cast(), self.version);
+            Some(Global::Constant(value))
+        }
+    }
+
+    fn attribute_of_constant(&mut self, object: *mut PyObject, name: *mut PyObject) -> Option<*mut PyObject> {
+        // SAFETY: live objects; the GIL is held.
+        unsafe {
+            if PyModule_CheckExact(object) == 0 {
+                return None;
+            }
+            let dict = PyModule_GetDict(object);
+            if dict.is_null() || PyDict_CheckExact(dict) == 0 {
+                return None;
+            }
+            let cell = globals::cell(dict, null_mut(), name);
+            self.cells.push(cell);
+            let value = if (*cell).value.is_null() {
+                globals::look_up(cell)
+            } else {
+                (*cell).value
+            };
+            if value.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            bets::bet(cell.cast_const().cast(), self.version);
+            Some(value)
+        }
+    }
+
+    fn method_of_type(&mut self, ty: *mut PyTypeObject, name: *mut PyObject) -> Option<*mut PyObject> {
+        // SAFETY: a static type, whose attributes never change.
+        unsafe {
+            if PyType_HasFeature(ty, Py_TPFLAGS_HEAPTYPE) != 0 {
+                return None;
+            }
+            let found = PyObject_GetAttr(ty.cast(), name);
+            if found.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            self.made.push(found);
+            Some(found)
+        }
+    }
+
+    fn shapes(&mut self, code: *mut Code, index: usize, _store: bool) -> Vec<Shape> {
+        // SAFETY: versions live as long as their code.
+        unsafe {
+            let state = hook::state_of(code.cast());
+            if state.is_null() {
+                return Vec::new();
+            }
+            for &version in (*state).versions.iter().rev() {
+                let sites = &(*version).attribute_sites;
+                if let Ok(at) = sites.binary_search_by_key(&index, |site| site.index) {
+                    let shapes = sites[at].inlinable();
+                    if !shapes.is_empty() {
+                        return shapes;
+                    }
+                }
+            }
+            Vec::new()
+        }
+    }
+
+    fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite {
+        let mut site = Box::new(AttributeSite::new(name, self.scratch.as_mut_ptr()));
+        site.index = index;
+        let address: *const AttributeSite = &raw const *site;
+        self.attributes.push(site);
+        address
+    }
+
+    fn call_site(&mut self, index: usize) -> *const CallSite {
+        let mut site = Box::new(CallSite::new());
+        site.feedback = self.scratch.as_mut_ptr();
+        site.owner = self.version;
+        site.index = index;
+        let address: *const CallSite = &raw const *site;
+        self.calls.push(site);
+        address
+    }
+
+    fn callee(&mut self, function: *mut PyObject) -> Option<Body> {
+        // SAFETY: a live function; the GIL is held.
+        unsafe {
+            let code = hook::code_of(function);
+            let decoded = (self.decode)(code).ok()?;
+            let knowledge = self.knowledge(function, code, &decoded);
+            if !knowledge.sampled {
+                self.unseen.push(function);
+                return None;
+            }
+            let function = function.cast::<Function>();
+            Some(Body {
+                decoded,
+                knowledge,
+                globals: (*function).func_globals,
+                builtins: (*function).func_builtins,
+            })
+        }
+    }
+
+    fn bet_on_function(&mut self, function: *mut PyObject) {
+        bets::bet(function.cast_const().cast(), self.version);
+    }
+
+    fn builtin(&self, object: *mut PyObject) -> Option<Builtin> {
+        // SAFETY: a live object.
+        unsafe { builtin(object) }
+    }
+}
+
+/// The builtin that an object is, if it is one of those that are known.
+unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
+    // SAFETY: types are looked at before fields.
+    unsafe {
+        let classes: [(*mut PyTypeObject, Builtin); 6] = [
+            (&raw mut PyRange_Type, Builtin::Range),
+            (&raw mut PyEnum_Type, Builtin::Enumerate),
+            (&raw mut PyZip_Type, Builtin::Zip),
+            (&raw mut PyLong_Type, Builtin::Int),
+            (&raw mut PyFloat_Type, Builtin::Float),
+            (&raw mut PyBool_Type, Builtin::Bool),
+        ];
+        if let Some((_, builtin)) = classes.iter().find(|(class, _)| class.cast::<PyObject>() == object) {
+            return Some(*builtin);
+        }
+        if Py_TYPE(object) == &raw mut PyMethodDescr_Type {
+            let descriptor = object.cast::<PyMethodDescrObject>();
+            let name = std::ffi::CStr::from_ptr((*(*descriptor).d_method).ml_name);
+            let of_list = (*object.cast::<PyDescrObject>()).d_type == &raw mut PyList_Type;
+            return (of_list && name == c"append").then_some(Builtin::Append);
+        }
+        if PyCFunction_CheckExact(object) == 0 {
+            return None;
+        }
+        let function = object.cast::<PyCFunctionObject>();
+        let name = std::ffi::CStr::from_ptr((*(*function).m_ml).ml_name).to_str().ok()?;
+        let module = (*function).m_module;
+        if module.is_null() || PyUnicode_CheckExact(module) == 0 {
+            return None;
+        }
+        // A module's function may have any name: the definition has to be the module's own.
+        let is_of =
+            |module_name: &str| crate::text::name_of(module) == module_name && is_genuine(object, module_name, name);
+        if is_of("builtins") {
+            return Some(match name {
+                "len" => Builtin::Len,
+                "abs" => Builtin::Abs,
+                "min" => Builtin::Min,
+                "max" => Builtin::Max,
+                "ord" => Builtin::Ord,
+                _ => return None,
+            });
+        }
+        if !is_of("math") {
+            return None;
+        }
+        let call = |function| Some(Builtin::Math(MathFn::Call(function)));
+        match name {
+            "sqrt" => Some(Builtin::Math(MathFn::Sqrt)),
+            "fabs" => Some(Builtin::Math(MathFn::Fabs)),
+            "floor" => Some(Builtin::Math(MathFn::Floor)),
+            "ceil" => Some(Builtin::Math(MathFn::Ceil)),
+            "trunc" => Some(Builtin::Math(MathFn::Trunc)),
+            "exp" => call(&math::MATH_EXP),
+            "sin" => call(&math::MATH_SIN),
+            "cos" => call(&math::MATH_COS),
+            "tan" => call(&math::MATH_TAN),
+            "asin" => call(&math::MATH_ASIN),
+            "acos" => call(&math::MATH_ACOS),
+            "atan" => call(&math::MATH_ATAN),
+            "sinh" => call(&math::MATH_SINH),
+            "cosh" => call(&math::MATH_COSH),
+            "tanh" => call(&math::MATH_TANH),
+            "expm1" => call(&math::MATH_EXPM1),
+            "erf" => call(&math::MATH_ERF),
+            "erfc" => call(&math::MATH_ERFC),
+            "log" => call(&math::MATH_LOG),
+            "log2" => call(&math::MATH_LOG2),
+            "log10" => call(&math::MATH_LOG10),
+            "atan2" => Some(Builtin::Math2(&math::MATH_ATAN2)),
+            "fmod" => Some(Builtin::Math2(&math::MATH_FMOD)),
+            "pow" => Some(Builtin::Math2(&math::MATH_POW)),
+            "copysign" => Some(Builtin::Math2(&math::MATH_COPYSIGN)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a builtin function is the one that the interpreter's own module of that name was made with: another module may
+/// call itself so, but does not have the same definition.
+unsafe fn is_genuine(object: *mut PyObject, module: &str, name: &str) -> bool {
+    // SAFETY: the GIL is held; no module is imported that is not there.
+    unsafe {
+        let raised = api::PyErr_GetRaisedException();
+        let modules = PyImport_GetModuleDict();
+        let module = PyUnicode_FromStringAndSize(module.as_ptr().cast(), module.len() as Py_ssize_t);
+        let known = PyDict_GetItemWithError(modules, module);
+        Py_DECREF(module);
+        let genuine = if known.is_null() || PyModule_CheckExact(known) == 0 {
+            false
+        } else {
+            let definition = PyModule_GetDef(known);
+            let mut method = if definition.is_null() {
+                null_mut()
+            } else {
+                (*definition).m_methods
+            };
+            let wanted = (*object.cast::<PyCFunctionObject>()).m_ml;
+            let mut found = false;
+            while !method.is_null() && !(*method).ml_name.is_null() {
+                let same = std::ffi::CStr::from_ptr((*method).ml_name).to_str() == Ok(name);
+                found |= same && method == wanted;
+                method = method.add(1);
+            }
+            found
+        };
+        PyErr_Clear();
+        api::PyErr_SetRaisedException(raised);
+        genuine
+    }
+}

@@ -1,0 +1,73 @@
+//! The optimizing tier's passes: each makes an IR function better and leaves its meaning as it was, floats bit for bit.
+//!
+//! [`passes`] is the list of all of them, in the order in which [`Pipeline`] runs them. A pass knows what an instruction
+//! does from the table of operations only; none runs Python code or follows an address.
+
+mod aliasing;
+mod cse;
+mod dce;
+mod edit;
+mod facts;
+mod fold;
+mod interval;
+mod licm;
+mod pipeline;
+mod ranges;
+mod simplify_cfg;
+
+pub use pipeline::{Dump, PassError, Pipeline, When};
+
+use justjit_ir::Function;
+
+/// A pass over a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Unique; for options, dumps and timers.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub text: &'static str,
+    pub stage: Stage,
+    /// Whether anything was changed.
+    pub run: fn(&mut Function) -> bool,
+}
+
+/// When a pass runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// In each round: until nothing changes, or [`pipeline::ROUNDS`] times.
+    Rounds,
+    /// Once, after the rounds.
+    Last,
+}
+
+/// All passes, in order.
+pub fn passes() -> &'static [Pass] {
+    const fn each(name: &'static str, text: &'static str, run: fn(&mut Function) -> bool) -> Pass {
+        Pass {
+            name,
+            text,
+            stage: Stage::Rounds,
+            run,
+        }
+    }
+    const PASSES: &[Pass] = &[
+        each("fold", "computes what is constant, applies exact identities", fold::run),
+        each(
+            "simplify_cfg",
+            "removes and joins blocks, jumps to where jumps lead",
+            simplify_cfg::run,
+        ),
+        each(
+            "cse",
+            "computes and reads once what would be computed and read again",
+            cse::run,
+        ),
+        each(
+            "licm",
+            "moves what is the same in every iteration out of loops",
+            licm::run,
+        ),
+        each("dce", "removes what nobody uses", dce::run),
+    ];
+    PASSES
+}

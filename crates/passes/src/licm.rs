@@ -1,0 +1,267 @@
+//! Loop-invariant code motion.
+//!
+//! *Does*: moves to the block before a loop what gives the same in every iteration: pure operations, guards (checked
+//! operations too), loads of memory that the loop does not write. From inner loops outwards.
+//! *Assumes*: a header's entry state describes leaving at the header's start and going on by doing the loop again, so that
+//! a guard which fails there is exact: it leaves with that state, the parameters replaced by the arguments of the jump
+//! into the loop, and its own reason.
+//! *Guarantees*: what is only valid behind a test is not made early without it.
+//!
+//! * An operation that reads through an object ([`reads_object`]) may need a test before it, on that object. It moves only
+//!   if no guard that stays in the loop, and no branch, between the header and it says anything of that object; the guards
+//!   that do have moved before it.
+//! * A load through a bare pointer may need any test, such as a bound's: it moves only if it is reached in the first
+//!   iteration on every way, with no exit and no branch before it.
+//! * Arithmetic that is known not to overflow is known that where it stands: a sum becomes a wrapping one, the others stay.
+//! * A division moves only if its divisor is a constant that cannot trap.
+//! * A guard moves only if every iteration that goes round executes it: if it dominates all sources of back edges.
+
+use crate::aliasing::{Clobber, Place, clobbers};
+use crate::edit;
+use justjit_builder::Region;
+use justjit_ir::{
+    Block, Dominators, Effect, Flow, FrameState, Function, Going, Imm, Inst, LoopData, Loops, Op, State, Type, Value,
+    ValueDef,
+};
+
+pub fn run(function: &mut Function) -> bool {
+    let flow = Flow::of(function);
+    let dominators = Dominators::of(function, &flow);
+    let loops = Loops::of(function, &flow, &dominators);
+    let mut changed = false;
+    // Preheaders first, for making one changes the graph; those that nothing moves into are taken away again.
+    let headers: Vec<Block> = loops.loops.iter().map(|data| data.header).collect();
+    for header in headers {
+        let outside = flow.predecessors(header).iter().copied();
+        let mut outside: Vec<Block> = outside.filter(|&from| !dominators.dominates(header, from)).collect();
+        outside.dedup();
+        edit::ensure_preheader(function, header, &outside);
+    }
+    let flow = Flow::of(function);
+    let dominators = Dominators::of(function, &flow);
+    let loops = Loops::of(function, &flow, &dominators);
+    let mut homes = edit::homes(function);
+    for (_, data) in loops.inside_out() {
+        let mut hoist = Hoist {
+            clobbers: clobbers(function, &data.blocks),
+            function,
+            dominators: &dominators,
+            data,
+            within: data.blocks.clone(),
+            homes: &mut homes,
+            preheader: data.preheader.expect("every loop got one"),
+        };
+        changed |= hoist.run();
+    }
+    changed
+}
+
+/// The state in which a loop is entered, for something that leaves from the block before it.
+pub fn entry_state(function: &mut Function, data: &LoopData, preheader: Block, of: State) -> Option<State> {
+    let entry = function.blocks[data.header.index()].entry_state?;
+    let mut state: FrameState = function.states[entry.index()].clone();
+    if state.going != Going::Resume {
+        return None;
+    }
+    state.reason = function.states[of.index()].reason;
+    let params = &function.blocks[data.header.index()].params;
+    let args = &function.successors(preheader)[0].args;
+    state.map_values(|value| match params.iter().position(|&param| param == value) {
+        Some(place) => args[place],
+        None => value,
+    });
+    Some(function.add_state(state))
+}
+
+/// Whether the operation reads memory of its object, which must then be one, and of the right type.
+fn reads_object(op: Op) -> bool {
+    matches!(op, Op::HasType | Op::UnboxInt | Op::UnboxFloat)
+}
+
+struct Hoist<'a> {
+    function: &'a mut Function,
+    dominators: &'a Dominators,
+    data: &'a LoopData,
+    within: Vec<Block>,
+    clobbers: Vec<Clobber>,
+    /// The block of each instruction.
+    homes: &'a mut Vec<Option<Block>>,
+    preheader: Block,
+}
+
+impl Hoist<'_> {
+    fn run(&mut self) -> bool {
+        let mut changed = false;
+        for block in self.within.clone() {
+            let mut index = 0;
+            while let Some(&inst) = self.function.blocks[block.index()].insts.get(index) {
+                if self.movable(block, index, inst) && self.restate(inst) {
+                    self.function.blocks[block.index()].insts.remove(index);
+                    if self.function.inst(inst).op == Op::IntAdd {
+                        let args = self.function.inst(inst).args.clone();
+                        edit::become_op(self.function, inst, Op::IntAddWrapping, args, Imm::None);
+                    }
+                    let before = &mut self.function.blocks[self.preheader.index()].insts;
+                    let end = before.len() - 1;
+                    before.insert(end, inst);
+                    self.homes[inst.index()] = Some(self.preheader);
+                    changed = true;
+                } else {
+                    index += 1;
+                }
+            }
+        }
+        changed
+    }
+
+    fn outside(&self, value: Value) -> bool {
+        let home = match self.function.values[value.index()].def {
+            ValueDef::Param(block, _) => Some(block),
+            ValueDef::Result(inst) => self.homes[inst.index()],
+        };
+        home.is_some_and(|home| !self.within.contains(&home))
+    }
+
+    fn movable(&self, block: Block, index: usize, inst: Inst) -> bool {
+        let data = self.function.inst(inst);
+        if !data.args.iter().all(|&arg| self.outside(arg)) {
+            return false;
+        }
+        match data.effect(self.function) {
+            Effect::Pure => match data.op {
+                Op::IntFloorDiv | Op::IntMod => {
+                    edit::int(self.function, data.args[1]).is_some_and(|divisor| !(-1..=0).contains(&divisor))
+                }
+                op if reads_object(op) => self.justified(block, index, data.args[0]),
+                // Known not to overflow only where they stand; a sum becomes one that may.
+                Op::IntSub | Op::IntMul | Op::IntShl => false,
+                Op::Call => !matches!(data.imm, Imm::Symbol(callee) if self.function.call(callee).owned),
+                _ => true,
+            },
+            Effect::Load => {
+                let Some(place) = Place::of(self.function, inst) else {
+                    return false;
+                };
+                if self
+                    .clobbers
+                    .iter()
+                    .any(|clobber| clobber.touches(&place, self.function))
+                {
+                    return false;
+                }
+                let object = self.function.type_of(data.args[0]) == Type::Object;
+                match place.region {
+                    // The frame is always there.
+                    Region::Frame if data.op == Op::Load => true,
+                    Region::Header | Region::Payload if data.op == Op::Load && object => {
+                        self.justified(block, index, data.args[0])
+                    }
+                    _ => self.unconditional(block, index),
+                }
+            }
+            Effect::Guard => {
+                let every = self
+                    .data
+                    .latches
+                    .iter()
+                    .all(|&latch| self.dominators.dominates(block, latch));
+                let fine = match data.op {
+                    op if reads_object(op) => self.justified(block, index, data.args[0]),
+                    _ => true,
+                };
+                every && fine && data.state.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives what leaves the state of the loop's entry; false if there is none.
+    fn restate(&mut self, inst: Inst) -> bool {
+        let Some(state) = self.function.inst(inst).state else {
+            return true;
+        };
+        match entry_state(self.function, self.data, self.preheader, state) {
+            Some(state) => {
+                self.function.insts[inst.index()].state = Some(state);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The blocks of the loop that are on every way to a block, itself first.
+    fn above(&self, block: Block) -> Vec<Block> {
+        let mut above = vec![block];
+        let mut at = block;
+        while at != self.data.header {
+            match self.dominators.parent(at) {
+                Some(parent) => at = parent,
+                None => break,
+            }
+            above.push(at);
+        }
+        above
+    }
+
+    /// Whether no test that stays in the loop before the place says anything of the value.
+    fn justified(&self, block: Block, index: usize, value: Value) -> bool {
+        self.above(block).into_iter().all(|at| {
+            let insts = &self.function.blocks[at.index()].insts;
+            let end = if at == block { index } else { insts.len() };
+            insts[..end].iter().all(|&inst| {
+                let data = self.function.inst(inst);
+                let test = matches!(data.effect(self.function), Effect::Guard) || data.op == Op::Branch;
+                !test || data.args.iter().all(|&arg| !self.concerns(arg, value))
+            })
+        })
+    }
+
+    /// Whether a condition may say what a value is: it is computed from it, or from what we do not see through. A number
+    /// read from the object itself, such as its size, says nothing of its type; one read from its type may.
+    fn concerns(&self, condition: Value, value: Value) -> bool {
+        let mut pending = vec![condition];
+        let mut seen: Vec<Value> = Vec::new();
+        while let Some(at) = pending.pop() {
+            if at == value || seen.len() > 64 {
+                return true;
+            }
+            if seen.contains(&at) {
+                continue;
+            }
+            seen.push(at);
+            match self.function.def(at) {
+                Some(data) if data.op == Op::Call => return true,
+                Some(data)
+                    if data.op == Op::Load && data.args[0] == value && self.function.type_of(at) == Type::Int => {}
+                Some(data) => pending.extend(&data.args),
+                None if self.function.type_of(at) == Type::Bool => return true,
+                None => {}
+            }
+        }
+        false
+    }
+
+    /// Whether the place is reached in the first iteration on every way, with nothing before that could leave.
+    fn unconditional(&self, block: Block, index: usize) -> bool {
+        let mut at = self.data.header;
+        for _ in 0..self.within.len() {
+            let insts = &self.function.blocks[at.index()].insts;
+            let end = if at == block { index } else { insts.len() };
+            let leaves = |&inst: &Inst| {
+                let data = self.function.inst(inst);
+                data.state.is_some() || matches!(data.effect(self.function), Effect::Any | Effect::Store)
+            };
+            if insts[..end].iter().any(leaves) {
+                return false;
+            }
+            if at == block {
+                return true;
+            }
+            match self.function.successors(at) {
+                [only] => at = only.block,
+                _ => return false,
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,212 @@
+//! Ending objects where there are no frames for Python code to see.
+//!
+//! Optimized code has its locals in registers and no frames for what it inlines. When it gives up an object's last
+//! reference, finalizers, weak references' callbacks, or a C extension's own code may run, which must find the frames
+//! that the interpreter would have. [`END_QUIETLY`] ends those objects of which it is certain that nothing of the kind
+//! happens; for the rest the code is left first.
+
+use crate::api::PyMethod_Type;
+use crate::layout::{Generator, ThreadState, frame_state};
+use crate::numbers::deallocate;
+use crate::runtime_fns;
+use crate::thread::Thread;
+use pyo3_ffi::*;
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+
+/// Objects looked at for one ending, besides those without parts.
+const LIMIT: usize = 32;
+
+/// An object that is part of what ends, and how many of its references end with it.
+#[derive(Clone, Copy)]
+struct Part {
+    object: *mut PyObject,
+    references: Py_ssize_t,
+}
+
+/// The parts met so far.
+struct Parts {
+    few: [MaybeUninit<Part>; LIMIT],
+    count: usize,
+    /// Those that end as well, what they are parts of among them.
+    ending: [MaybeUninit<*mut PyObject>; LIMIT + 1],
+    ending_count: usize,
+    /// There are too many to say.
+    full: bool,
+}
+
+/// Nothing happens but that memory is freed when an object of this type ends.
+unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
+    ty == &raw mut PyFloat_Type
+        || ty == &raw mut PyLong_Type
+        || ty == &raw mut PyUnicode_Type
+        || ty == &raw mut PyBytes_Type
+        || ty == &raw mut PyComplex_Type
+        || ty == &raw mut PyRangeIter_Type
+}
+
+extern "C" fn visit(object: *mut PyObject, parts: *mut c_void) -> c_int {
+    // SAFETY: called by `tp_traverse` with a live object and what `is_quiet` passes; what is counted is filled in.
+    unsafe {
+        let parts = &mut *parts.cast::<Parts>();
+        // Immortal objects do not end.
+        if (*object.cast::<i32>()) < 0 || is_leaf(Py_TYPE(object)) {
+            return 0;
+        }
+        let known = parts.few[..parts.count]
+            .iter()
+            .position(|part| part.assume_init_ref().object == object);
+        let index = known.unwrap_or(parts.count);
+        if index == LIMIT {
+            parts.full = true;
+            return 1;
+        }
+        if known.is_none() {
+            parts.few[index].write(Part { object, references: 0 });
+            parts.count += 1;
+        }
+        let part = parts.few[index].assume_init_mut();
+        part.references += 1;
+        if part.references == Py_REFCNT(object) {
+            parts.ending[parts.ending_count].write(object);
+            parts.ending_count += 1;
+        }
+        0
+    }
+}
+
+/// Whether nobody has a weak reference to the object.
+unsafe fn unobserved(object: *mut PyObject, ty: *mut PyTypeObject) -> bool {
+    // SAFETY: the type says where the list is, relative to the object.
+    unsafe {
+        let offset = (*ty).tp_weaklistoffset;
+        offset == 0
+            || object
+                .cast::<u8>()
+                .offset(offset)
+                .cast::<*mut PyObject>()
+                .read()
+                .is_null()
+    }
+}
+
+/// Whether ending an object of the type does what it does for an instance of a class that is written in Python, derives from
+/// `object` only, and has no finalizer.
+unsafe fn is_plain_class(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type; so are its bases.
+    unsafe {
+        let mut at = ty;
+        while at != &raw mut PyBaseObject_Type {
+            let heap = (*at).tp_flags & Py_TPFLAGS_HEAPTYPE != 0;
+            if !heap || deallocator(at) != CLASS_DEALLOCATOR {
+                return false;
+            }
+            at = (*at).tp_base;
+        }
+        (*ty).tp_finalize.is_none() && (*ty).tp_del.is_none()
+    }
+}
+
+/// The address of the deallocator that all classes that are written in Python have.
+static mut CLASS_DEALLOCATOR: usize = 0;
+
+unsafe fn deallocator(ty: *mut PyTypeObject) -> usize {
+    // SAFETY: a live type.
+    unsafe { (*ty).tp_dealloc.map_or(0, |function| function as usize) }
+}
+
+/// Whether an object that is tracked by the garbage collector ends without anybody's notice, but for its parts.
+unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe {
+        let ty = Py_TYPE(object);
+        let known = [
+            &raw mut PyTuple_Type,
+            &raw mut PyList_Type,
+            &raw mut PyDict_Type,
+            &raw mut PySet_Type,
+            &raw mut PyFrozenSet_Type,
+            &raw mut PySlice_Type,
+            &raw mut PyCell_Type,
+            &raw mut PyMethod_Type,
+            &raw mut PyCFunction_Type,
+            &raw mut PyListIter_Type,
+            &raw mut PyTupleIter_Type,
+            &raw mut PyEnum_Type,
+            &raw mut PyZip_Type,
+        ];
+        let finished = |ty| {
+            (ty == &raw mut PyGen_Type || ty == &raw mut PyCoro_Type)
+                && (*object.cast::<Generator>()).frame_state == frame_state::CLEARED
+        };
+        (known.contains(&ty) || finished(ty) || is_plain_class(ty)) && unobserved(object, ty)
+    }
+}
+
+/// Whether no code but the interpreter's own runs when the object's last reference goes.
+unsafe fn is_quiet(object: *mut PyObject) -> bool {
+    // SAFETY: a live object; `tp_traverse` of these types calls back and does nothing else.
+    unsafe {
+        if is_leaf(Py_TYPE(object)) {
+            return true;
+        }
+        let mut parts = Parts {
+            few: [const { MaybeUninit::uninit() }; LIMIT],
+            count: 0,
+            ending: [const { MaybeUninit::uninit() }; LIMIT + 1],
+            ending_count: 1,
+            full: false,
+        };
+        parts.ending[0].write(object);
+        let mut done = 0;
+        while done < parts.ending_count {
+            let at = parts.ending[done].assume_init();
+            done += 1;
+            let Some(traverse) = (*Py_TYPE(at)).tp_traverse else {
+                return false;
+            };
+            if !is_quiet_container(at) {
+                return false;
+            }
+            traverse(at, visit, (&raw mut parts).cast());
+            if parts.full {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Finds the deallocator of classes that are written in Python.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn initialize() -> crate::ops::reference::PyResult<()> {
+    // SAFETY: ordinary uses of the C API.
+    unsafe {
+        let arguments = c"s(){}".as_ptr();
+        let class = PyObject_CallFunction((&raw mut PyType_Type).cast(), arguments, c"Plain".as_ptr());
+        if class.is_null() {
+            return Err(crate::ops::reference::Raised);
+        }
+        CLASS_DEALLOCATOR = deallocator(class.cast());
+        Py_DECREF(class);
+        Ok(())
+    }
+}
+
+runtime_fns! {
+    /// Ends an object whose reference count has become zero, if that certainly runs no code but the interpreter's own. Else
+    /// 0: nothing was done but that the object has its last reference again.
+    END_QUIETLY = fn end_quietly(thread: *mut Thread, object: *mut PyObject) -> i32 {
+        object.cast::<isize>().write(1);
+        let tstate: *mut ThreadState = (*thread).tstate;
+        // Where an object's parts wait for their end, any ending may bring theirs on.
+        if !(*tstate).delete_later.is_null() || !is_quiet(object) {
+            return 0;
+        }
+        object.cast::<isize>().write(0);
+        deallocate(object);
+        1
+    }
+}

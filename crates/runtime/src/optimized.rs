@@ -1,0 +1,325 @@
+//! What optimized code has the runtime do: entering frames, making what it has only imagined, and arithmetic that is no
+//! machine instruction.
+
+use crate::layout::{Code, Frame};
+use crate::numbers::{self, SMALL_INT_MAX, SMALL_INT_MIN};
+use crate::runtime_fns;
+use crate::safepoint::{self, verdict};
+use crate::thread::Thread;
+use crate::version::{HandOverReason, Version};
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// `PyBytesObject.ob_sval`.
+pub const BYTES_ITEMS: i32 = std::mem::offset_of!(PyBytesObject, ob_sval) as i32;
+/// `PyByteArrayObject.ob_start`.
+pub const BYTEARRAY_START: i32 = std::mem::offset_of!(PyByteArrayObject, ob_start) as i32;
+
+/// An object that the interpreter has made, or the end: these are small, and made where nothing can be raised.
+fn certain(object: *mut PyObject) -> *mut PyObject {
+    if object.is_null() {
+        // SAFETY: the text is one.
+        unsafe { Py_FatalError(c"no memory for an object that optimized code had put off".as_ptr()) }
+    }
+    object
+}
+
+/// Python's `a // b` and `a % b` of floats; `b` is not 0 (`_float_div_mod`, `Objects/floatobject.c`).
+fn float_div_mod(a: f64, b: f64) -> (f64, f64) {
+    let mut rest = a % b;
+    let mut quotient = (a - rest) / b;
+    if rest != 0.0 {
+        if (b < 0.0) != (rest < 0.0) {
+            rest += b;
+            quotient -= 1.0;
+        }
+    } else {
+        rest = 0.0_f64.copysign(b);
+    }
+    let floor = if quotient != 0.0 {
+        let floor = quotient.floor();
+        if quotient - floor > 0.5 { floor + 1.0 } else { floor }
+    } else {
+        0.0_f64.copysign(a / b)
+    };
+    (floor, rest)
+}
+
+macro_rules! math {
+    ($($(#[$meta:meta])* $constant:ident = $name:ident($($arg:ident),+) $body:block)*) => {
+        runtime_fns! {
+            $($(#[$meta])* $constant = pure fn $name($($arg: f64),+) -> f64 $body)*
+        }
+    };
+}
+
+/// The C library's function, which the interpreter calls as well; NaN where it may set an error or the result is not
+/// finite, so that the interpreter decides.
+macro_rules! plain {
+    ($value:expr) => {{
+        let value: f64 = $value;
+        if value.is_finite() { value } else { f64::NAN }
+    }};
+}
+
+math! {
+    /// `a // b` of floats, `b` not 0.
+    FLOAT_FLOOR_DIV = float_floor_div(a, b) { float_div_mod(a, b).0 }
+    /// `a % b` of floats, `b` not 0.
+    FLOAT_MOD = float_mod(a, b) {
+        let mut rest = a % b;
+        if rest != 0.0 {
+            if (b < 0.0) != (rest < 0.0) {
+                rest += b;
+            }
+            rest
+        } else {
+            0.0_f64.copysign(b)
+        }
+    }
+    /// `a ** b` of floats; NaN where it is NaN, infinite, complex, or raises.
+    FLOAT_POWER = float_power(a, b) {
+        let plain = a.is_finite() && b.is_finite() && (a > 0.0 || (b.floor() == b && (a != 0.0 || b >= 0.0)));
+        if plain { plain!(libc_math::pow(a, b)) } else { f64::NAN }
+    }
+    /// `abs(a + b*1j)`; NaN where it is NaN, infinite, or raises.
+    COMPLEX_ABS = complex_abs(a, b) {
+        if a.is_finite() && b.is_finite() { plain!(libc_math::hypot(a, b)) } else { f64::NAN }
+    }
+    /// `math.exp`; NaN where it is not finite. The others likewise.
+    MATH_EXP = math_exp(a) { plain!(libc_math::exp(a)) }
+    MATH_SIN = math_sin(a) { plain!(libc_math::sin(a)) }
+    MATH_COS = math_cos(a) { plain!(libc_math::cos(a)) }
+    MATH_TAN = math_tan(a) { plain!(libc_math::tan(a)) }
+    MATH_ASIN = math_asin(a) { plain!(libc_math::asin(a)) }
+    MATH_ACOS = math_acos(a) { plain!(libc_math::acos(a)) }
+    MATH_ATAN = math_atan(a) { plain!(libc_math::atan(a)) }
+    MATH_SINH = math_sinh(a) { plain!(libc_math::sinh(a)) }
+    MATH_COSH = math_cosh(a) { plain!(libc_math::cosh(a)) }
+    MATH_TANH = math_tanh(a) { plain!(libc_math::tanh(a)) }
+    MATH_EXPM1 = math_expm1(a) { plain!(libc_math::expm1(a)) }
+    MATH_ERF = math_erf(a) { plain!(libc_math::erf(a)) }
+    MATH_ERFC = math_erfc(a) { plain!(libc_math::erfc(a)) }
+    /// `math.log` with one argument, which has a way of its own with numbers below 1.
+    MATH_LOG = math_log(a) {
+        if a > 0.0 && a.is_finite() { plain!(libc_math::log(a)) } else { f64::NAN }
+    }
+    MATH_LOG2 = math_log2(a) {
+        if a > 0.0 && a.is_finite() { plain!(libc_math::log2(a)) } else { f64::NAN }
+    }
+    MATH_LOG10 = math_log10(a) {
+        if a > 0.0 && a.is_finite() { plain!(libc_math::log10(a)) } else { f64::NAN }
+    }
+    /// `math.atan2` of finite numbers that are not both 0.
+    MATH_ATAN2 = math_atan2(a, b) {
+        let plain = a.is_finite() && b.is_finite() && (a != 0.0 || b != 0.0);
+        if plain { libc_math::atan2(a, b) } else { f64::NAN }
+    }
+    /// `math.fmod` of finite numbers, the second not 0.
+    MATH_FMOD = math_fmod(a, b) {
+        if a.is_finite() && b.is_finite() && b != 0.0 { a % b } else { f64::NAN }
+    }
+    /// `math.pow`; NaN where it is not finite or raises.
+    MATH_POW = math_pow(a, b) {
+        let plain = a.is_finite() && b.is_finite() && (a > 0.0 || (b.floor() == b && (a != 0.0 || b >= 0.0)));
+        if plain { plain!(libc_math::pow(a, b)) } else { f64::NAN }
+    }
+    /// `math.copysign`
+    MATH_COPYSIGN = math_copysign(a, b) { if a.is_nan() { f64::NAN } else { a.copysign(b) } }
+}
+
+/// The C library's mathematics.
+mod libc_math {
+    macro_rules! functions {
+        ($($name:ident($($arg:ident),+);)*) => {
+            mod c {
+                unsafe extern "C" {
+                    $(pub fn $name($($arg: f64),+) -> f64;)*
+                }
+            }
+            $(pub fn $name($($arg: f64),+) -> f64 {
+                // SAFETY: a function of numbers.
+                unsafe { c::$name($($arg),+) }
+            })*
+        };
+    }
+
+    functions! {
+        pow(a, b); hypot(a, b); exp(a); sin(a); cos(a); tan(a); asin(a); acos(a); atan(a); sinh(a); cosh(a); tanh(a);
+        expm1(a); erf(a); erfc(a); log(a); log2(a); log10(a); atan2(a, b);
+    }
+}
+
+runtime_fns! {
+    /// The start of an optimized body with the arguments in the frame's first slots: fills in the frame record, links the
+    /// frame, and looks at everything that an entry looks at. 0 to go on, else for [`ENTRY_STOPPED`].
+    ENTER_FRAME = fn enter_frame(thread: *mut Thread, frame: *mut Frame, version: *mut Version) -> i32 {
+        let tstate = (*thread).tstate;
+        let code = (*version).code;
+        (*frame).f_executable = code.cast();
+        (*frame).previous = (*tstate).current_frame;
+        (*frame).f_globals = (*version).globals;
+        (*frame).f_builtins = (*version).builtins;
+        (*frame).f_locals = null_mut();
+        (*frame).frame_obj = null_mut();
+        (*frame).instr_ptr = Code::instructions(code).add((*code).co_firsttraceable as usize);
+        (*frame).stacktop = (*code).co_nlocalsplus;
+        (*frame).return_offset = 0;
+        (*frame).owner = crate::layout::FRAME_OWNED_BY_THREAD;
+        for slot in (*code).parameters()..(*code).co_nlocalsplus as usize {
+            Frame::slot(frame, slot).write(null_mut());
+        }
+        (*tstate).current_frame = frame;
+        (*tstate).datastack_top = frame.cast::<*mut PyObject>().add((*code).co_framesize as usize);
+        (*tstate).py_recursion_remaining -= 1;
+        (*version).calls += 1;
+        let here = 0u8;
+        let stack_pointer = &raw const here as usize;
+        let remaining = (*tstate).py_recursion_remaining;
+        let quiet = (*tstate).eval_breaker == (*thread).expected_breaker
+            && remaining >= 0
+            && stack_pointer >= (*thread).stack_limit
+            && (*code).co_monitoring.is_null();
+        if quiet {
+            return verdict::GO_ON;
+        }
+        safepoint::entry_check(thread, frame, remaining, stack_pointer, version)
+    }
+
+    /// What a body gives whose entry does not go on: after [`ENTER_FRAME`].
+    ENTRY_STOPPED = fn entry_stopped(thread: *mut Thread, frame: *mut Frame, stopped: i32, version: *mut Version) -> *mut PyObject {
+        match stopped {
+            verdict::LEAVE => null_mut(),
+            verdict::RAISE => {
+                crate::frame::unwind_out(thread, frame, 0, 1);
+                null_mut()
+            }
+            _ => {
+                let at = (*frame).instr_ptr;
+                crate::frame::hand_over(thread, frame, at, 0, HandOverReason::Instrumentation as i32, 0, version)
+            }
+        }
+    }
+
+    /// Gives up what a slot had, which runs no Python code; it may be NULL.
+    DROP_QUIET = fn drop_quiet(object: *mut PyObject) {
+        if !object.is_null() {
+            numbers::drop_reference(object);
+        }
+    }
+
+    /// Gives up a reference that may be NULL.
+    DROP_IF_ANY = fn drop_if_any(object: *mut PyObject) {
+        if !object.is_null() {
+            numbers::drop_reference(object);
+        }
+    }
+
+    /// An int object in the place of another object (or NULL), which is taken over: that is written over if nobody else
+    /// has it.
+    REBOX_INT = fn rebox_int(before: *mut PyObject, value: i64) -> *mut PyObject {
+        let small = (SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value);
+        if !small && !before.is_null() && Py_REFCNT(before) == 1 && numbers::overwrite_int(before, value) {
+            return before;
+        }
+        let object = numbers::make_int(value);
+        if !before.is_null() {
+            numbers::drop_reference(before);
+        }
+        object
+    }
+
+    /// A float object in the place of another object (or NULL): as [`REBOX_INT`].
+    REBOX_FLOAT = fn rebox_float(before: *mut PyObject, value: f64) -> *mut PyObject {
+        if !before.is_null() && Py_REFCNT(before) == 1 && PyFloat_CheckExact(before) != 0 {
+            before.cast::<u8>().add(16).cast::<f64>().write(value);
+            return before;
+        }
+        let object = numbers::make_float(value);
+        if !before.is_null() {
+            numbers::drop_reference(before);
+        }
+        object
+    }
+
+    MAKE_COMPLEX = fn make_complex(real: f64, imaginary: f64) -> *mut PyObject {
+        certain(PyComplex_FromDoubles(real, imaginary))
+    }
+
+    /// A tuple of the references at `items`, which it takes over.
+    MAKE_TUPLE = fn make_tuple(items: *mut *mut PyObject, count: isize) -> *mut PyObject {
+        let tuple = certain(PyTuple_New(count));
+        for index in 0..count {
+            PyTuple_SET_ITEM(tuple, index, items.offset(index).read());
+        }
+        tuple
+    }
+
+    MAKE_RANGE = fn make_range(start: i64, stop: i64, step: i64) -> *mut PyObject {
+        let parts = [numbers::make_int(start), numbers::make_int(stop), numbers::make_int(step)];
+        let range = PyObject_Vectorcall((&raw mut PyRange_Type).cast(), parts.as_ptr(), 3, null_mut());
+        parts.into_iter().for_each(|part| Py_DECREF(part));
+        certain(range)
+    }
+
+    MAKE_RANGE_ITERATOR = fn make_range_iterator(next: i64, stop: i64, step: i64) -> *mut PyObject {
+        let range = make_range(next, stop, step);
+        let iterator = certain(PyObject_GetIter(range));
+        Py_DECREF(range);
+        iterator
+    }
+
+    /// An iterator over a list or tuple, which it takes over, from an index on.
+    MAKE_SEQUENCE_ITERATOR = fn make_sequence_iterator(sequence: *mut PyObject, index: i64) -> *mut PyObject {
+        let iterator = certain(PyObject_GetIter(sequence));
+        Py_DECREF(sequence);
+        iterator.cast::<u8>().add(crate::layout::offset::SEQITER_INDEX as usize).cast::<i64>().write(index);
+        iterator
+    }
+
+    /// `enumerate(iterator, count)` of an iterator that it takes over.
+    MAKE_ENUMERATE = fn make_enumerate(iterator: *mut PyObject, count: i64) -> *mut PyObject {
+        let parts = [iterator, numbers::make_int(count)];
+        let made = PyObject_Vectorcall((&raw mut PyEnum_Type).cast(), parts.as_ptr(), 2, null_mut());
+        parts.into_iter().for_each(|part| Py_DECREF(part));
+        certain(made)
+    }
+
+    /// `zip(*iterators)` of iterators that it takes over.
+    MAKE_ZIP = fn make_zip(iterators: *mut *mut PyObject, count: isize) -> *mut PyObject {
+        let made = PyObject_Vectorcall((&raw mut PyZip_Type).cast(), iterators.cast_const(), count as usize, null_mut());
+        for index in 0..count {
+            Py_DECREF(iterators.offset(index).read());
+        }
+        certain(made)
+    }
+
+    /// A slice; the parts are taken over.
+    MAKE_SLICE = fn make_slice(start: *mut PyObject, stop: *mut PyObject, step: *mut PyObject) -> *mut PyObject {
+        let slice = certain(PySlice_New(start, stop, step));
+        [start, stop, step].into_iter().for_each(|part| Py_DECREF(part));
+        slice
+    }
+
+    /// Whether two exact strings are equal.
+    STRING_EQUAL = fn strings_equal(a: *mut PyObject, b: *mut PyObject) -> u8 {
+        u8::from(a == b || numbers::string_equal(a, b))
+    }
+
+    /// The string of the character at an index that is in range.
+    CHARACTER = fn character(string: *mut PyObject, index: i64) -> *mut PyObject {
+        certain(PyUnicode_FromOrdinal(PyUnicode_ReadChar(string, index as Py_ssize_t) as i32))
+    }
+
+    /// The code point of a string of one character.
+    CODE_POINT = fn code_point(string: *mut PyObject) -> i64 {
+        i64::from(PyUnicode_ReadChar(string, 0))
+    }
+
+    /// Appends a value, which is taken over, to a list: 0, or -1 with an exception.
+    APPEND = fn append(list: *mut PyObject, value: *mut PyObject) -> i32 {
+        let status = PyList_Append(list, value);
+        numbers::drop_reference(value);
+        status
+    }
+}
