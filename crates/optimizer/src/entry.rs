@@ -192,12 +192,7 @@ impl Builder<'_> {
     }
 
     /// A loop header: everything is in the frame's memory.
-    unsafe fn enter_loop(
-        &mut self,
-        input: &Input<'_>,
-        index: usize,
-        frame: *mut layout::Frame,
-    ) -> Done {
+    unsafe fn enter_loop(&mut self, input: &Input<'_>, index: usize, frame: *mut layout::Frame) -> Done {
         let count = input.decoded.nlocals_plus as usize;
         let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
         // Where the frame is not such a one, baseline code goes on.
