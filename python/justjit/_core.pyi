@@ -147,7 +147,7 @@ def use_stand_in(
     fails: str | None = None,
     panics: bool = False,
 ) -> None:
-    """For tests: put a stand-in in the optimizing tier's place, or take it away.
+    """For tests: put a stand-in in the optimizing tier's place, or that back.
 
     It gives baseline code, after so many milliseconds, which is left at instructions with these names unless that is
     known to happen often; or it declines at once, fails later, or panics.

@@ -145,7 +145,7 @@ class Profile:
 
 
 def profile(*, interval: float = 0.001) -> Profile:
-    """Sample where time goes, every ``interval`` seconds: by function and loop, the tier of each, and why not a better one.
+    """Sample where time goes, every ``interval`` seconds: by function and loop, with the tier, and why not a better one.
 
     >>> with profile() as result:
     ...     main()
@@ -442,11 +442,11 @@ def _columns(head: tuple[str, ...], rows: list[tuple[tuple[str, ...], list[str]]
     widths = [max(map(len, column)) for column in zip(head, *(row for row, _ in rows), strict=True)]
 
     def line(row: tuple[str, ...]) -> str:
-        cells = [
-            f"{cell:>{width}}" if at < 2 else f"{cell:<{width}}"
+        padded = [
+            cell.rjust(width) if at < 2 else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        return f"  {'  '.join(cells)}".rstrip()
+        return f"  {'  '.join(padded)}".rstrip()
 
     lines = [line(head)]
     indent = " " * (6 + widths[0] + widths[1])

@@ -183,7 +183,8 @@ fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResu
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let state = hook::ensure_state(hook::code_of(pointer).cast());
-        if !state.is_null() {
+        // Versions that are forgotten are kept for ever.
+        if !state.is_null() && (*state).handover_points != offsets {
             (*state).handover_points = offsets;
             hook::forget_versions(pointer);
         }
@@ -197,7 +198,8 @@ fn set_deopt_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let state = hook::ensure_state(hook::code_of(pointer).cast());
-        if !state.is_null() {
+        // Versions that are forgotten are kept for ever.
+        if !state.is_null() && (*state).deopt_points != offsets {
             (*state).deopt_points = offsets;
             hook::forget_versions(pointer);
         }

@@ -11,7 +11,7 @@ use justjit_optimizer::{Entry, Input, build};
 use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Unit, Widened};
+use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Stress, Unit, Widened};
 use justjit_runtime::tiering::{Makers, set_makers};
 use justjit_runtime::version::{Tier, Version, retire};
 use pyo3_ffi::*;
@@ -117,7 +117,7 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
             Py_INCREF(object);
         }
         version.keeps.extend(&built.kept);
-        if built.generic > built.specialized {
+        if built.generic > built.specialized && request.settings.stress == Stress::Off {
             let (generic, all) = (built.generic, built.generic + built.specialized);
             return Err(Decline(format!(
                 "{generic} of its {all} operations would be the runtime's, as in the baseline tier"
@@ -140,6 +140,7 @@ fn options(settings: &Settings) -> Result<Options, Decline> {
         passes_off: settings.passes_off.iter().cloned().collect(),
         verify: settings.verify,
         texts: false,
+        fail_exits: settings.stress == Stress::Deopt,
         unwind_info: config::get().unwind_info,
     })
 }

@@ -18,6 +18,7 @@ pub mod knowledge;
 mod locals;
 mod names;
 pub mod snapshot;
+mod stress;
 mod table;
 pub mod text;
 pub mod unit;

@@ -28,6 +28,8 @@ pub struct Options {
     pub verify: bool,
     /// Keep texts: those of the IR after building, after each pass with that name, after all; the code generator's.
     pub texts: bool,
+    /// For tests: each place where the code can be left is left the first time that it is come to.
+    pub fail_exits: bool,
     /// Unwind information (Cranelift).
     pub unwind_info: bool,
 }
@@ -186,6 +188,7 @@ impl Unit {
         if options.texts {
             texts.push(("ir".into(), self.text(&function)));
         }
+        let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
         let started = Instant::now();
         let exits = Exits::new(&function, self.version, &Places(&self), &DEOPTIMIZE)
             .map_err(|error| Decline(format!("lowering: {error}")))?;
@@ -193,6 +196,10 @@ impl Unit {
         let started = Instant::now();
         let (code, body, code_bytes) = self.generate(&function, &exits, options, &mut texts)?;
         timings.push(("code generation", started.elapsed()));
+        let code = match failures {
+            Some(failures) => Box::new((code, failures)),
+            None => code,
+        };
         Ok(Compiled {
             code,
             body,

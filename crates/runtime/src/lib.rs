@@ -6,6 +6,7 @@
 //! machine code; `deopt` leaves optimized code. `profiler` samples where time goes.
 
 pub mod api;
+pub mod arrays;
 pub mod attributes;
 pub mod bets;
 pub mod binding;
