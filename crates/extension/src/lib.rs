@@ -4,6 +4,7 @@ mod compiler;
 mod config;
 mod optimize;
 mod optimizing_report;
+mod profile;
 mod recovered;
 mod report;
 mod samples;
@@ -219,6 +220,12 @@ fn run_module_code(py: Python<'_>, code: &Bound<'_, PyAny>, globals: &Bound<'_, 
     }
 }
 
+/// The optimizing tier's passes, in order: name, and what each does.
+#[pyfunction]
+fn passes() -> Vec<(&'static str, &'static str)> {
+    justjit_optimizer::passes().map(|pass| (pass.name, pass.text)).collect()
+}
+
 /// Fails with a clear error where the interpreter is not the one that the extension was built for.
 fn check_interpreter(py: Python<'_>) -> PyResult<()> {
     let version = py.version_info();
@@ -256,6 +263,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(function_stats, module)?,
         wrap_pyfunction!(explain, module)?,
         wrap_pyfunction!(dump, module)?,
+        wrap_pyfunction!(passes, module)?,
+        wrap_pyfunction!(profile::loops, module)?,
+        wrap_pyfunction!(profile::start_profile, module)?,
+        wrap_pyfunction!(profile::stop_profile, module)?,
         wrap_pyfunction!(function_samples, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
         wrap_pyfunction!(set_deopt_points, module)?,

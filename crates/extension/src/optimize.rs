@@ -181,7 +181,8 @@ pub unsafe fn texts(function: *mut PyObject, settings: &Settings) -> Result<Text
             widened: &(*state).widened,
         };
         let made = options(settings).and_then(|options| {
-            let unit = build_for(&request, version)?;
+            let mut unit = build_for(&request, version)?;
+            unit.name_codes();
             let options = Options { texts: true, ..options };
             unit.compile(&options).map_err(|decline| Decline(decline.0))
         });

@@ -874,6 +874,11 @@ impl<'a> Builder<'a> {
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
             if !begun && info.merges.contains(&index) {
+                if depth == 1 && info.headers.contains(&index) {
+                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
+                    let offset = info.decoded.instructions[index].offset;
+                    self.effect(Op::Locate, &[], Imm::Offset(offset));
+                }
                 return self.go_to(index);
             }
             begun = false;

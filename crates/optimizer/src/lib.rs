@@ -26,6 +26,11 @@ mod uses;
 
 pub use entry::{Entry, Input, build};
 
+/// The passes that a function goes through, in order.
+pub fn passes() -> impl Iterator<Item = &'static justjit_passes::Pass> {
+    justjit_passes::passes().iter()
+}
+
 use justjit_bytecode::Function as Decoded;
 use justjit_ir as ir;
 use justjit_runtime::attributes::{AttributeSite, Shape};
