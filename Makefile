@@ -20,7 +20,7 @@ ARGS ?=
 help: ## What there is (the default)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: ## Find CPython 3.13 and Rust, make .venv, install what developing takes
+setup: ## Find CPython 3.13, Rust and LLVM 22, make .venv, install what developing takes
 	@scripts/setup.sh all
 
 build: setup ## Build the extension (release) into .venv
@@ -83,7 +83,7 @@ fuzz: build ## Compare COUNT random programs under the interpreter and under jus
 	@$(PYTHON) -m tests.generate --count $(COUNT) $(ARGS)
 
 wheel: setup ## Build a wheel into dist/
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --release --interpreter $(PYTHON) --out dist $(ARGS)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin build --release --interpreter $(PYTHON) --out dist $$(scripts/llvm.sh arguments) $(ARGS)
 
 clean: ## Remove what was built and installed here
 	rm -rf $(VENV) target dist benchmarks/results

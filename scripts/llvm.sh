@@ -9,8 +9,12 @@ found() {
     [ -n "${LLVM_SYS_221_PREFIX:-}" ] && return 0
     local config
     config="$(command -v llvm-config-22)" || return 1
-    # The static libraries are a package of their own in some distributions.
-    "$config" --link-static --libs core orcjit passes native >/dev/null 2>&1
+    # The static libraries, and those that they need, are packages of their own in some distributions: link something with them.
+    "$config" --link-static --libs core orcjit passes native >/dev/null 2>&1 || return 1
+    # shellcheck disable=SC2046
+    echo 'int main(void) { return 0; }' |
+        cc -o /dev/null -x c - -x none -L"$("$config" --libdir)" -lPolly -lPollyISL \
+            $("$config" --link-static --system-libs) -lstdc++ >/dev/null 2>&1
 }
 
 explain() {

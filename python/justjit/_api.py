@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from justjit import _core
-from justjit._config import MAX_CALLS, check_choice, check_integer
+from justjit._config import Backend, Tier, check_choice, check_setting
 from justjit._environment import is_disabled
 from justjit._functions import functions_of, one_function
 from justjit._log import is_logging, log
@@ -23,34 +23,76 @@ DUMPS = ("bytecode", "cfg", "clif", "asm")
 
 
 @overload
-def jit(target: T, /, *, baseline_calls: int | None = None) -> T: ...
+def jit(
+    target: T,
+    /,
+    *,
+    tier: Tier | None = None,
+    baseline_calls: int | None = None,
+    optimize_calls: int | None = None,
+    optimize_loops: int | None = None,
+    opt_level: int | None = None,
+    background: bool | None = None,
+    backend: Backend | None = None,
+) -> T: ...
 
 
 @overload
-def jit(*, baseline_calls: int | None = None) -> Callable[[T], T]: ...
+def jit(
+    *,
+    tier: Tier | None = None,
+    baseline_calls: int | None = None,
+    optimize_calls: int | None = None,
+    optimize_loops: int | None = None,
+    opt_level: int | None = None,
+    background: bool | None = None,
+    backend: Backend | None = None,
+) -> Callable[[T], T]: ...
 
 
-def jit(target: Any = _MISSING, /, *, baseline_calls: int | None = None, **unknown: Any) -> Any:
+def jit(
+    target: Any = _MISSING,
+    /,
+    *,
+    tier: Tier | None = None,
+    baseline_calls: int | None = None,
+    optimize_calls: int | None = None,
+    optimize_loops: int | None = None,
+    opt_level: int | None = None,
+    background: bool | None = None,
+    backend: Backend | None = None,
+    **unknown: Any,
+) -> Any:
     """Have a function compiled once it has been called a few times, and return that same function.
 
     Works on functions, lambdas, closures, bound methods, staticmethod, classmethod and property objects, and on a class
-    (all functions that its own body defines). ``baseline_calls`` says after how many calls (0: before the first one);
-    without it the process-wide setting holds. A function that is not compiled goes on in the interpreter: ``explain``
-    says why.
+    (all functions that its own body defines). The options are those of ``config``, for this function alone; where one
+    is not given, the process-wide setting holds. ``baseline_calls`` says after how many calls the function is compiled
+    (0: before the first one), ``optimize_calls`` and ``optimize_loops`` after how many calls and loop rounds it is
+    optimized, ``tier`` who may run it, and ``opt_level``, ``background`` and ``backend`` how the optimizing tier
+    compiles it. A function that is not compiled goes on in the interpreter: ``explain`` says why.
     """
+    given = {
+        "tier": tier,
+        "baseline_calls": baseline_calls,
+        "optimize_calls": optimize_calls,
+        "optimize_loops": optimize_loops,
+        "opt_level": opt_level,
+        "background": background,
+        "backend": backend,
+    }
     if unknown:
         name = next(iter(unknown))
-        raise TypeError(f"jit() has no option {name!r}; it has baseline_calls")
-    if baseline_calls is not None:
-        baseline_calls = check_integer("baseline_calls", baseline_calls, MAX_CALLS)
+        raise TypeError(f"jit() has no option {name!r}; it has {', '.join(given)}")
+    options = {name: check_setting(name, value) for name, value in given.items() if value is not None}
     if target is _MISSING:
-        return lambda target: _hook(target, baseline_calls)
-    return _hook(target, baseline_calls)
+        return lambda target: _hook(target, options)
+    return _hook(target, options)
 
 
-def _hook(target: T, baseline_calls: int | None) -> T:
+def _hook(target: T, options: dict[str, Any]) -> T:
     for function in functions_of(target):
-        hooked = not is_disabled() and _core.hook(function, baseline_calls)
+        hooked = not is_disabled() and _core.hook(function, **options)
         if is_logging():
             log(f"{'hooked' if hooked else 'not hooked'} {function.__module__}.{function.__qualname__}")
     return target

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from justjit import _core
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
 
-Tier = Literal["interpreter", "baseline", "auto"]
+Tier = Literal["interpreter", "baseline", "optimizing", "auto"]
+Backend = Literal["auto", "llvm", "cranelift"]
+Stress = Literal["off", "optimize"]
 
-TIERS: Final[tuple[str, ...]] = ("interpreter", "baseline", "auto")
+TIERS: Final[tuple[str, ...]] = ("interpreter", "baseline", "optimizing", "auto")
+BACKENDS: Final[tuple[str, ...]] = ("auto", "llvm", "cranelift")
+STRESSES: Final[tuple[str, ...]] = ("off", "optimize")
+MAX_OPT_LEVEL: Final = 3
 MAX_CALLS: Final = 2**31 - 1
 MAX_BYTES: Final = 2**63 - 1
 
@@ -42,12 +48,32 @@ def check_bool(name: str, value: object) -> bool:
     return value
 
 
+def check_names(name: str, value: object) -> tuple[str, ...]:
+    """``value`` as a tuple, if it is a list, tuple or set of names."""
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise TypeError(f"{name} must be a list, tuple or set of names, not {value!r} ({type(value).__name__})")
+    for one in value:
+        if not isinstance(one, str):
+            raise TypeError(f"{name} must have names only, not {one!r} ({type(one).__name__})")
+        if not one.replace("-", "_").isidentifier():
+            raise ValueError(f"{name} must have names of passes only, not {one!r}")
+    return tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
+
+
 def check_setting(name: str, value: object) -> object:
     """The value of one setting, checked."""
     match name:
         case "tier":
             return check_choice(name, value, TIERS)
-        case "baseline_calls" | "handover_every" | "deopt_every":
+        case "backend":
+            return check_choice(name, value, BACKENDS)
+        case "stress":
+            return check_choice(name, value, STRESSES)
+        case "opt_level":
+            return check_integer(name, value, MAX_OPT_LEVEL)
+        case "passes_off":
+            return check_names(name, value)
+        case "baseline_calls" | "optimize_calls" | "optimize_loops" | "handover_every" | "deopt_every":
             return check_integer(name, value, MAX_CALLS)
         case "code_memory_limit":
             return check_integer(name, value, MAX_BYTES)
@@ -60,23 +86,43 @@ class Config:
 
     __slots__ = (
         "_replaced",
+        "backend",
+        "background",
         "baseline_calls",
         "code_memory_limit",
         "count_hits",
         "deopt_every",
         "deopt_every",
         "handover_every",
+        "opt_level",
+        "optimize_calls",
+        "optimize_loops",
+        "passes_off",
         "perf_map",
         "sampling_only",
+        "stress",
         "tier",
         "unwind_info",
         "verify",
     )
 
     tier: Tier
-    """Who may run a function: "interpreter", "baseline", or "auto" (the best there is)."""
+    """Who may run a function: "interpreter", "baseline", "auto" (the best there is), or "optimizing" (the same, as soon
+    as possible: at the second call, or after a few rounds of a loop)."""
     baseline_calls: int
     """Calls after which a function is compiled; 0: before the first one."""
+    optimize_calls: int
+    """Calls after which a small function is optimized; large ones take more, since compiling them takes longer."""
+    optimize_loops: int
+    """Rounds of a function's loops after which it is optimized, likewise."""
+    opt_level: int
+    """What the optimizing tier tries for: from 0, quickly compiled, to 3, quick to run."""
+    background: bool
+    """Compile for the optimizing tier in a thread of its own, while the program goes on."""
+    backend: Backend
+    """Who makes optimized machine code: "llvm", "cranelift", or "auto" (the best there is)."""
+    passes_off: tuple[str, ...]
+    """Names of passes that the optimizing tier leaves out."""
     code_memory_limit: int
     """Bytes of machine code above which nothing more is compiled."""
     unwind_info: bool
@@ -89,6 +135,8 @@ class Config:
     """Run the code generator's verifier on everything that is compiled."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
+    stress: Stress
+    """For tests: "optimize" has everything optimized, in place, as soon as it has been run once."""
     sampling_only: bool
     """For tests: all compiled code takes samples for the optimizing tier."""
     deopt_every: int
@@ -123,6 +171,12 @@ class Config:
 _SETTINGS: Final = (
     "tier",
     "baseline_calls",
+    "optimize_calls",
+    "optimize_loops",
+    "opt_level",
+    "background",
+    "backend",
+    "passes_off",
     "code_memory_limit",
     "unwind_info",
     "perf_map",
@@ -131,6 +185,7 @@ _SETTINGS: Final = (
     "handover_every",
     "sampling_only",
     "deopt_every",
+    "stress",
 )
 
 
@@ -148,6 +203,12 @@ def config(
     *,
     tier: Tier = _UNSET,
     baseline_calls: int = _UNSET,
+    optimize_calls: int = _UNSET,
+    optimize_loops: int = _UNSET,
+    opt_level: int = _UNSET,
+    background: bool = _UNSET,
+    backend: Backend = _UNSET,
+    passes_off: Collection[str] = _UNSET,
     code_memory_limit: int = _UNSET,
     unwind_info: bool = _UNSET,
     perf_map: bool = _UNSET,
@@ -155,6 +216,7 @@ def config(
     verify: bool = _UNSET,
     handover_every: int = _UNSET,
     sampling_only: bool = _UNSET,
+    stress: Stress = _UNSET,
     deopt_every: int = _UNSET,
 ) -> Config:
     """Set what is given, process-wide, and return all that is set; with nothing given, only return it.
@@ -169,6 +231,12 @@ def config(
     given = {
         "tier": tier,
         "baseline_calls": baseline_calls,
+        "optimize_calls": optimize_calls,
+        "optimize_loops": optimize_loops,
+        "opt_level": opt_level,
+        "background": background,
+        "backend": backend,
+        "passes_off": passes_off,
         "code_memory_limit": code_memory_limit,
         "unwind_info": unwind_info,
         "perf_map": perf_map,
@@ -176,6 +244,7 @@ def config(
         "verify": verify,
         "handover_every": handover_every,
         "sampling_only": sampling_only,
+        "stress": stress,
         "deopt_every": deopt_every,
     }
     values = {name: check_setting(name, value) for name, value in given.items() if value is not _UNSET}

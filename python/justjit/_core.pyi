@@ -20,6 +20,7 @@ __all__ = [
     "invalidate_version",
     "is_enabled",
     "is_hooked",
+    "pending_compilations",
     "run_module_code",
     "run_recovered",
     "samples",
@@ -28,14 +29,17 @@ __all__ = [
     "set_handover_points",
     "stats",
     "unhook",
+    "use_stand_in",
     "version",
 ]
 
 version: str
 """The package's version, as built."""
 
-def hook(function: types.FunctionType, baseline_calls: int | None = None) -> bool:
+def hook(function: types.FunctionType, baseline_calls: int | None = None, **options: object) -> bool:
     """Have ``function`` compiled after ``baseline_calls`` calls (``None``: the process-wide setting).
+
+    The options are further settings, for this function alone.
 
     False if it is declined; the reason is in the function's statistics.
     """
@@ -106,6 +110,24 @@ def run_recovered(
     A frame is a function, an instruction offset, how it goes on, its locals, and its operand stack. Names are those of
     the runtime's ``Recovery``, ``VirtualObject`` and ``Going``.
     """
+
+def use_stand_in(
+    use_it: bool,
+    *,
+    milliseconds: int = 0,
+    left_at: Sequence[str] = ...,
+    declines: str | None = None,
+    fails: str | None = None,
+    panics: bool = False,
+) -> None:
+    """For tests: put a stand-in in the optimizing tier's place, or take it away.
+
+    It gives baseline code, after so many milliseconds, which is left at instructions with these names unless that is
+    known to happen often; or it declines at once, fails later, or panics.
+    """
+
+def pending_compilations() -> int:
+    """For tests: how many compilations for the optimizing tier are under way. What is done is taken over first."""
 
 def run_module_code(code: types.CodeType, globals: dict[str, Any]) -> None:
     """Run a module's code object compiled, with ``globals`` for its locals too."""

@@ -7,7 +7,16 @@ import sys
 from collections.abc import Callable, Mapping
 
 from justjit import _core
-from justjit._config import MAX_CALLS, TIERS, check_choice, check_integer
+from justjit._config import (
+    BACKENDS,
+    MAX_CALLS,
+    MAX_OPT_LEVEL,
+    STRESSES,
+    TIERS,
+    check_choice,
+    check_integer,
+    check_names,
+)
 from justjit._log import open_log
 
 _disabled = False
@@ -29,15 +38,32 @@ def _switch(variable: str, value: str) -> bool:
     return value == "1"
 
 
-def _tier(variable: str, value: str) -> None:
-    _core.set_config(tier=check_choice(variable, value, TIERS))
+def _choice(setting: str, allowed: tuple[str, ...]) -> Callable[[str, str], None]:
+    def apply(variable: str, value: str) -> None:
+        _core.set_config(**{setting: check_choice(variable, value, allowed)})
+
+    return apply
 
 
-def _baseline_calls(variable: str, value: str) -> None:
-    digits = value.strip()
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
-        raise ValueError(f"it must be an integer from 0 to {MAX_CALLS}")
-    _core.set_config(baseline_calls=check_integer(variable, int(digits), MAX_CALLS))
+def _integer(setting: str, maximum: int) -> Callable[[str, str], None]:
+    def apply(variable: str, value: str) -> None:
+        digits = value.strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+            raise ValueError(f"it must be an integer from 0 to {maximum}")
+        _core.set_config(**{setting: check_integer(variable, int(digits), maximum)})
+
+    return apply
+
+
+def _background(_variable: str, value: str) -> None:
+    if value not in ("0", "1"):
+        raise ValueError("it must be 0 or 1")
+    _core.set_config(background=value == "1")
+
+
+def _passes_off(variable: str, value: str) -> None:
+    names = [name.strip() for name in value.split(",")]
+    _core.set_config(passes_off=check_names(variable, [name for name in names if name]))
 
 
 def _disable(variable: str, value: str) -> None:
@@ -57,8 +83,15 @@ def _log(_variable: str, value: str) -> None:
 
 
 _VARIABLES: dict[str, Callable[[str, str], None]] = {
-    "JUSTJIT_TIER": _tier,
-    "JUSTJIT_BASELINE_CALLS": _baseline_calls,
+    "JUSTJIT_TIER": _choice("tier", TIERS),
+    "JUSTJIT_BASELINE_CALLS": _integer("baseline_calls", MAX_CALLS),
+    "JUSTJIT_OPTIMIZE_CALLS": _integer("optimize_calls", MAX_CALLS),
+    "JUSTJIT_OPTIMIZE_LOOPS": _integer("optimize_loops", MAX_CALLS),
+    "JUSTJIT_OPT_LEVEL": _integer("opt_level", MAX_OPT_LEVEL),
+    "JUSTJIT_BACKGROUND": _background,
+    "JUSTJIT_BACKEND": _choice("backend", BACKENDS),
+    "JUSTJIT_PASSES_OFF": _passes_off,
+    "JUSTJIT_STRESS": _choice("stress", STRESSES),
     "JUSTJIT_PERF": _perf,
     "JUSTJIT_LOG": _log,
     "JUSTJIT_DISABLE": _disable,

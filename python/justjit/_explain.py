@@ -67,6 +67,26 @@ def _headline(function: types.FunctionType, record: FunctionStats) -> list[str]:
     return [f"{head}not hooked: decorate it with @jit, or call justjit.enable()"]
 
 
+def _optimizing(record: FunctionStats) -> list[str]:
+    """What there is to say of the optimizing tier."""
+    lines: list[str] = []
+    optimized = [form for form in record.forms if form.tier == "optimizing"]
+    lines.extend(f"Optimized: {form}" for form in optimized if form.dropped is None)
+    if record.optimize_stage == "sampling":
+        lines.append("Takes samples for the optimizing tier.")
+    elif record.optimize_stage == "compiling":
+        lines.append("Is being compiled by the optimizing tier.")
+    elif record.optimize_resting is not None:
+        again = "no more" if any(form.dropped is None for form in optimized) else "not"
+        lines.append(f"Is {again} optimized: {record.optimize_resting}.")
+    lines.extend(
+        f"Not optimized at the {entry}: {reason}." for entry, reason in record.optimize_declined if entry != "call"
+    )
+    lines.extend(f"An optimized version was dropped: {form.dropped}." for form in optimized if form.dropped is not None)
+    lines.extend(f"Optimized code was left {site.count:,} times: {site}." for site in record.deopt_sites)
+    return lines
+
+
 def _line_note(instructions: list[Instruction]) -> list[str]:
     """What to say of one source line: a word where all is well, else what each other instruction does."""
     notes = []
@@ -99,6 +119,7 @@ def explain(function: types.FunctionType) -> Explanation:
         parts = [f"{counts[status]} {words}" for status, words in _STATUSES.items() if counts[status]]
         parts += [f"{count} {status}" for status, count in counts.items() if status not in _STATUSES]
         lines.append(f"Of {len(instructions)} instructions: {', '.join(parts)}.")
+    lines.extend(_optimizing(record))
     if record.calls and not record.resumes and function.__code__.co_flags & _SUSPENDS and record.versions:
         lines.append(
             "Never resumed by compiled code so far: an interpreted `for` or `await` resumes it in the interpreter. "

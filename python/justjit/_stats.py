@@ -40,6 +40,76 @@ class _Record:
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
 
 
+def _phases(phases: Mapping[str, int]) -> str:
+    return ", ".join(f"{phase} {_time(nanoseconds)}" for phase, nanoseconds in phases.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Form(_Record):
+    """One compiled form of a function."""
+
+    tier: str
+    """"profiling", "baseline", "sampling" (for the optimizing tier) or "optimizing"."""
+    entry: str
+    """Where it is entered: "call", or a loop and its line."""
+    why: str
+    """Why it was made, if it is optimized."""
+    dropped: str | None
+    """Why it is not run any more; None if it is."""
+    calls: int
+    back_edges: int
+    loop_entries: int
+    """Times that a running loop went on in it (on-stack replacement)."""
+    deopts: int
+    """Times that it was left because a bet failed."""
+    code_bytes: int
+    compile_ns: int
+    phases: dict[str, int]
+    """Nanoseconds in each phase of compiling it."""
+
+    def __str__(self) -> str:
+        parts = [f"{self.tier}, entered at {self.entry if self.entry != 'call' else 'the call'}"]
+        if self.why:
+            parts.append(f"after {self.why}" if self.why[0].isdigit() else self.why)
+        counts = [f"{self.calls:,} calls"] if self.calls or not self.loop_entries else []
+        counts += [f"{self.loop_entries:,} loop entries"] if self.loop_entries else []
+        counts += [f"{self.deopts:,} deopts"] if self.deopts else []
+        parts.append(", ".join(counts))
+        parts.append(f"{_size(self.code_bytes)} in {_time(self.compile_ns)}")
+        if self.phases:
+            parts[-1] += f" ({_phases(self.phases)})"
+        if self.dropped is not None:
+            parts.append(f"dropped: {self.dropped}")
+        return "; ".join(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class DeoptSite(_Record):
+    """A place where optimized code was left."""
+
+    line: int | None
+    opname: str
+    reason: str
+    count: int
+    expected: str | None
+    """The type that was bet on, where it was one."""
+    met: dict[str, int]
+    """The types that were met instead, and how often."""
+    inlined: str | None
+    """The name of the inlined callee that the line is in; None: it is the function's own."""
+
+    def __str__(self) -> str:
+        text = f"line {self.line}" if self.line is not None else "no line"
+        if self.inlined is not None:
+            text += f" of {self.inlined}"
+        text += f", {self.opname}: {self.reason}"
+        if self.expected is not None:
+            text += f": expected {self.expected}"
+        if self.met:
+            text += f", met {', '.join(f'{name} ({count:,})' for name, count in self.met.items())}"
+        return text
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Stats(_Record):
     """The process-wide totals."""
@@ -70,6 +140,18 @@ class Stats(_Record):
     cache_misses: int
     cache_hits: int
     """Inline-cache hits; counted only with ``config(count_hits=True)``."""
+    optimize_requests: int
+    """Optimized versions that were asked for, for functions or single loops."""
+    optimize_pending: int
+    """Of these, how many are being compiled."""
+    optimized_versions: int
+    """Of these, how many were made."""
+    dropped_versions: int
+    """Of these, how many were dropped again because their bets failed."""
+    optimize_phases: dict[str, int]
+    """Nanoseconds in each phase of compiling them."""
+    optimize_declined: dict[str, int]
+    """Requests that came to nothing, by reason."""
     limit_reached: bool
     """Whether something was not compiled because ``code_memory_limit`` was reached."""
 
@@ -94,6 +176,13 @@ class Stats(_Record):
             ("deopts", f"{sum(self.deopts.values()):,}"),
             *_reasons(self.deopts),
         ]
+        if self.optimize_requests:
+            asked = f"{self.optimized_versions:,} of {self.optimize_requests:,} asked for"
+            asked += f", {self.optimize_pending:,} under way" if self.optimize_pending else ""
+            asked += f", {self.dropped_versions:,} dropped" if self.dropped_versions else ""
+            rows += [("optimized versions", asked)]
+            rows += [(f"  {phase}", _time(nanoseconds)) for phase, nanoseconds in self.optimize_phases.items()]
+            rows += [("not optimized", f"{sum(self.optimize_declined.values()):,}"), *_reasons(self.optimize_declined)]
         return _table("justjit", rows)
 
 
@@ -120,6 +209,18 @@ class FunctionStats(_Record):
     cache_misses: int
     declined: str | None
     """Why it is not compiled; None if nothing speaks against it."""
+    forms: list[Form]
+    """Its compiled forms, the oldest first."""
+    deopt_sites: list[DeoptSite]
+    """Where its optimized code was left."""
+    optimize_stage: str
+    """What is done for the optimizing tier: "counting", "sampling", "compiling", "resting", or "" (nothing yet)."""
+    optimize_resting: str | None
+    """Why no more optimized code is made; None if it may be."""
+    optimize_declined: list[tuple[str, str]]
+    """Entries for which there is no optimized code, and why."""
+    widened: list[tuple[int, str]]
+    """Bytecode offsets at which a bet failed too often to be made again, and what happened."""
 
     def __repr__(self) -> str:
         rows = [
@@ -135,11 +236,22 @@ class FunctionStats(_Record):
         ]
         if self.deopts:
             rows += [("deopts", f"{sum(self.deopts.values()):,}"), *_reasons(self.deopts)]
+            sites = sorted(self.deopt_sites, key=lambda site: -site.count)
+            rows += [(f"  {site}", f"{site.count:,}") for site in sites]
+        if self.optimize_stage in _STAGES:
+            rows.insert(1, ("optimizing tier", _STAGES[self.optimize_stage]))
+        elif self.optimize_resting is not None:
+            rows.insert(1, ("optimizing tier", f"nothing more: {self.optimize_resting}"))
+        optimized = [form for form in self.forms if form.tier == "optimizing"]
+        rows += [(f"optimized version {number}", str(form)) for number, form in enumerate(optimized, 1)]
         if self.resumes:
             rows.insert(2, ("resumes", f"{self.resumes:,}"))
         if self.declined is not None:
             rows.insert(1, ("declined", self.declined))
         return _table(self.name, rows)
+
+
+_STAGES = {"sampling": "takes samples", "compiling": "is being compiled"}
 
 
 def total_stats() -> Stats:
@@ -153,5 +265,8 @@ def function_stats(function: types.FunctionType) -> FunctionStats:
     if values is None:
         values = {field.name: 0 for field in dataclasses.fields(FunctionStats)}
         values |= {"name": function.__qualname__, "tier": "interpreter", "handovers": {}, "deopts": {}}
-        values["declined"] = None
+        values |= {"declined": None, "forms": [], "deopt_sites": [], "optimize_stage": "", "optimize_resting": None}
+        values |= {"optimize_declined": [], "widened": []}
+    values["forms"] = [Form(**form) for form in values["forms"]]
+    values["deopt_sites"] = [DeoptSite(**site) for site in values["deopt_sites"]]
     return FunctionStats(**values)

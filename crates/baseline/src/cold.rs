@@ -7,7 +7,7 @@
 use crate::emitter::{Emitter, Item, Operand};
 use justjit_builder::{Builder, IntCond, IntOp, RuntimeFn, Type};
 use justjit_bytecode::{Handler, Instruction, Opcode};
-use justjit_runtime::deopt::GO_ON_IN_SUCCESSOR;
+use justjit_runtime::deopt::GO_ON_IN;
 use justjit_runtime::frame::{HAND_OVER, UNWIND_OUT, UNWIND_TO_HANDLER};
 use justjit_runtime::layout::ThreadState;
 use justjit_runtime::numbers::{DEALLOCATE, DROP, DROP_TWO};
@@ -257,16 +257,19 @@ impl<B: Builder> Emitter<'_, B> {
             return self.b.call_value(&SAFEPOINT, &[self.thread]);
         }
         let version = self.object::<Version>(self.input.version);
-        let verdict = self.b.call_value(&BACK_EDGE, &[self.thread, self.frame, version]);
+        let header = self.block_at(instruction.target.expect("a jump"));
+        let entry = self.int(self.entry_number(header));
+        let verdict = self
+            .b
+            .call_value(&BACK_EDGE, &[self.thread, self.frame, version, entry]);
         let enter = self.b.create_block();
         let entering = self.b.compare_const(IntCond::Eq, verdict, verdict::ENTER.into());
         let next = self.b.create_block();
         self.b.branch(entering, (enter, &[]), (next, &[]));
         self.b.switch_to(enter);
-        let header = self.block_at(instruction.target.expect("a jump"));
-        let entry = self.int(self.entry_number(header));
-        let args = [self.thread, self.frame, version, entry];
-        let result = self.b.call_value(&GO_ON_IN_SUCCESSOR, &args);
+        let next_version = self.load(self.thread, offset_of!(Thread, enter) as i32);
+        let args = [self.thread, self.frame, next_version, entry];
+        let result = self.b.call_value(&GO_ON_IN, &args);
         self.b.ret(result);
         self.b.switch_to(next);
         verdict

@@ -212,3 +212,12 @@ impl<B: Builder> Emitter<'_, B> {
         1 + index.expect("a back edge leads to a loop header") as i64
     }
 }
+
+/// The first instruction of the loop header with this entry number.
+pub fn loop_header(function: &Function, entry: i64) -> Option<usize> {
+    let entries = entries(function, false, &[]);
+    match entries.get(usize::try_from(entry).ok()?.checked_sub(1)?)? {
+        Entry::Block(number) => Some(function.blocks[*number as usize].start),
+        Entry::Raise(_) | Entry::Before(_) => None,
+    }
+}

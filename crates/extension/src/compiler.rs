@@ -34,10 +34,7 @@ const RECHECK_EDGES: u64 = 5_000;
 /// Calls and back edges after which code that only collects feedback is compiled again.
 const HOT_CALLS: u64 = 10;
 const HOT_BACK_EDGES: u64 = 200;
-/// Calls and back edges for which a sampling version lasts.
-const SAMPLE_CALLS: u64 = 60;
-const SAMPLE_EDGES: u64 = 300;
-/// The same where there is nothing else (`sampling_only`): soon, so that running loops enter the next one.
+/// The same where there is nothing else than sampling code (`sampling_only`): soon, so that running loops enter the next.
 const SAMPLING_ONLY_CALLS: u64 = 3;
 const SAMPLING_ONLY_EDGES: u64 = 10;
 
@@ -178,13 +175,20 @@ pub unsafe fn text(object: *mut PyObject) -> String {
 pub unsafe fn compile(function: *mut PyObject, state: *mut CodeState) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
     unsafe {
-        let purpose = if config::get().sampling_only {
+        let purpose = if config::get().sampling_only || is_first(function, state) && tiering::begins_with_samples(state)
+        {
             Purpose::Sampling
         } else {
             Purpose::Entry
         };
         make(function.cast(), state, purpose).map(Box::into_raw)
     }
+}
+
+/// Whether there is no version of the function yet that runs well.
+unsafe fn is_first(function: *mut PyObject, state: *mut CodeState) -> bool {
+    // SAFETY: live objects.
+    unsafe { tiering::older_version(function, state).is_null() }
 }
 
 /// Makes a continuation version of a function's code (see [`justjit_runtime::deopt`]).
@@ -229,6 +233,40 @@ pub unsafe fn make(
     // SAFETY: see the contract.
     unsafe {
         let started = Instant::now();
+        let config = config::get();
+        let tier = match purpose {
+            Purpose::Optimized => Tier::Optimizing,
+            Purpose::Sampling if !config.sampling_only => Tier::Sampling,
+            _ => Tier::Baseline,
+        };
+        let mut version = Version::new(function, tier);
+        let made = fill(&mut version, function, state, purpose).and_then(|body| {
+            let parts = MachineParts::of(body);
+            give_entry(&mut version, parts, purpose != Purpose::Text)
+        });
+        if let Err(reason) = made {
+            for cell in std::mem::take(&mut version.cells) {
+                justjit_runtime::globals::release(cell);
+            }
+            return Err(reason);
+        }
+        version.compile_ns = started.elapsed().as_nanos() as u64;
+        Ok(version)
+    }
+}
+
+/// Makes the body of a version of the baseline tier, and fills in all that belongs to it.
+///
+/// # Safety
+/// As for [`compile`]; the version is the function's, and does not move any more.
+pub unsafe fn fill(
+    version: &mut Version,
+    function: *mut Function,
+    state: *mut CodeState,
+    purpose: Purpose<'_>,
+) -> Result<MachineCode, String> {
+    // SAFETY: see the contract.
+    unsafe {
         let compiler = compiler()?;
         let config = config::get();
         if code_bytes() as u64 >= config.code_memory_limit {
@@ -240,16 +278,11 @@ pub unsafe fn make(
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
         }
-        let tier = match purpose {
-            Purpose::Optimized => Tier::Optimizing,
-            _ => Tier::Baseline,
-        };
-        let mut version = Version::new(function, tier);
         version.instructions = decoded.instructions.len() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
         version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
-        let older = tiering::baseline_version(function.cast(), state);
+        let older = tiering::older_version(function.cast(), state);
         let warm = (*state).cold_calls >= WARM_CALLS;
         let mut feedback: Box<[u8]> = match older.as_ref() {
             Some(older) => older.feedback.clone(),
@@ -271,7 +304,8 @@ pub unsafe fn make(
             (version.check_calls, version.check_edges) = if config.sampling_only {
                 (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
             } else {
-                (SAMPLE_CALLS, SAMPLE_EDGES)
+                let limits = tiering::effective(state).sample();
+                (limits.calls, limits.edges)
             };
         } else if !profiling {
             (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
@@ -291,6 +325,7 @@ pub unsafe fn make(
             continues_at.extend(offsets.iter().copied().filter(reachable));
             version.continues_at = continuation_entries(&decoded, &continues_at);
         }
+        (version.recheck_calls, version.recheck_edges) = (version.check_calls, version.check_edges);
         version.profiling = profiling && !sampling;
         version.resume_points = resume_points(&decoded, version.profiling, code, &raw mut *version);
         let every = |every: u32| {
@@ -347,66 +382,70 @@ pub unsafe fn make(
         version.cells = cells;
         version.tables = tables;
         version.add_deopt_points(deopt_points);
-        let machine = body.and_then(|body| Ok((body, make_entry(&mut compiler.quick, &version)?)));
-        let (body, entry) = match machine {
-            Ok(machine) => machine,
-            Err(error) => {
-                for cell in std::mem::take(&mut version.cells) {
-                    justjit_runtime::globals::release(cell);
-                }
-                return Err(error.to_string());
-            }
-        };
-        version.body = body.address().cast();
+        body.map_err(|error| error.to_string())
+    }
+}
+
+/// The machine code of a body, of whatever code generator.
+pub struct MachineParts {
+    pub code: Box<dyn std::any::Any>,
+    pub body: *const (),
+    pub bytes: usize,
+}
+
+impl MachineParts {
+    fn of(code: MachineCode) -> MachineParts {
+        MachineParts {
+            body: code.address().cast(),
+            bytes: code.size(),
+            code: Box::new(code),
+        }
+    }
+}
+
+/// Gives a version its body and a vectorcall entry of its own.
+///
+/// # Safety
+/// The GIL is held; the version's code is live.
+pub unsafe fn give_entry(version: &mut Version, parts: MachineParts, registers: bool) -> Result<(), String> {
+    // SAFETY: see the contract.
+    unsafe {
+        let compiler = compiler()?;
+        let config = config::get();
+        let name = text((*version.code).co_qualname);
+        let target: *const Version = &raw const *version;
+        let entry = compiler.quick.compile(&name, &ENTRY, false, &mut |b| {
+            let mut args: Vec<_> = (0..4).map(|index| b.param(index)).collect();
+            args.push(b.object(target.cast()));
+            let result = b.call_value(&VECTORCALL, &args);
+            b.ret(result);
+        });
+        let entry = entry.map_err(|error| error.to_string())?;
+        version.body = parts.body;
         version.vectorcall = entry.address().cast();
-        version.code_bytes = body.size() + entry.size();
+        version.code_bytes = parts.bytes + entry.size();
         if (code_bytes() + version.code_bytes) as u64 > config.code_memory_limit {
             compiler.limit_reached = true;
-            for cell in std::mem::take(&mut version.cells) {
-                justjit_runtime::globals::release(cell);
-            }
             return Err(LIMIT_REACHED.into());
         }
         if config.perf_map {
-            write_perf_map(&body, &name, (*code).co_filename);
+            write_perf_map(&parts, version.tier, &name, (*version.code).co_filename);
         }
-        version.machine_code = vec![Box::new(body), Box::new(entry)];
-        version.compile_ns = started.elapsed().as_nanos() as u64;
-        if !want_text {
-            register(&version);
+        version.machine_code = vec![parts.code, Box::new(entry)];
+        if registers {
+            register(version);
         }
-        Ok(version)
+        Ok(())
     }
 }
 
-unsafe fn write_perf_map(code: &MachineCode, name: &str, file: *mut PyObject) {
+unsafe fn write_perf_map(code: &MachineParts, tier: Tier, name: &str, file: *mut PyObject) {
     // SAFETY: the code is mapped; the interpreter copies the name.
     unsafe {
-        if let Ok(name) = CString::new(format!("py::{name}:{} [justjit baseline]", text(file))) {
-            api::PyUnstable_WritePerfMapEntry(code.address().cast(), code.size() as u32, name.as_ptr());
+        if let Ok(name) = CString::new(format!("py::{name}:{} [justjit {}]", text(file), tier.name())) {
+            api::PyUnstable_WritePerfMapEntry(code.body.cast(), code.bytes as u32, name.as_ptr());
         }
     }
-}
-
-/// The vectorcall entry of a version.
-fn make_entry(backend: &mut Backend, version: &Version) -> Result<MachineCode, justjit_cranelift::Error> {
-    let target: *const Version = &raw const *version;
-    backend.compile("entry", &ENTRY, false, &mut |b| {
-        let mut args: Vec<_> = (0..4).map(|index| b.param(index)).collect();
-        args.push(b.object(target.cast()));
-        let result = b.call_value(&VECTORCALL, &args);
-        b.ret(result);
-    })
-}
-
-/// The vectorcall entry of an optimized version.
-///
-/// # Safety
-/// The GIL is held.
-pub unsafe fn entry_of(version: &Version) -> Result<MachineCode, String> {
-    // SAFETY: see the contract.
-    let compiler = unsafe { compiler() }?;
-    make_entry(&mut compiler.quick, version).map_err(|error| error.to_string())
 }
 
 /// The machine code of a version's body.

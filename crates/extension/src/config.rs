@@ -1,15 +1,18 @@
 //! The process-wide settings that compiled code and the compiler read.
 
-use justjit_runtime::{hook, safepoint};
+use justjit_runtime::tiering::policy::{Options, Policy, Tiers};
+use justjit_runtime::tiering::request::Backend;
+use justjit_runtime::{hook, safepoint, tiering};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 use std::sync::Mutex;
 
 /// Process-wide settings.
 #[derive(Clone)]
 pub struct Config {
-    pub tier: String,
+    /// Tiers, thresholds, and how the optimizing tier compiles.
+    pub policy: Policy,
     pub baseline_calls: u64,
     /// Bytes of machine code above which nothing more is compiled.
     pub code_memory_limit: u64,
@@ -26,7 +29,7 @@ pub struct Config {
 }
 
 static CONFIG: Mutex<Config> = Mutex::new(Config {
-    tier: String::new(),
+    policy: Policy::new(),
     baseline_calls: DEFAULT_BASELINE_CALLS,
     code_memory_limit: 256 << 20,
     unwind_info: false,
@@ -48,22 +51,31 @@ pub fn get() -> Config {
 
 fn put(config: Config) {
     hook::set_default_calls(config.baseline_calls);
-    safepoint::set_off(config.tier == "interpreter");
+    safepoint::set_off(config.policy.tiers == Tiers::Interpreter);
+    let mut policy = config.policy.clone();
+    policy.settings.verify = config.verify;
+    tiering::set_policy(policy);
     *CONFIG.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = config;
 }
 
 /// Puts the defaults into effect.
 pub fn initialize() {
-    put(Config {
-        tier: "auto".into(),
-        ..get()
-    });
+    put(get());
 }
 
 pub fn to_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let config = get();
     let dict = PyDict::new(py);
-    dict.set_item("tier", config.tier)?;
+    let policy = &config.policy;
+    let settings = &policy.settings;
+    dict.set_item("tier", policy.tiers.name())?;
+    dict.set_item("optimize_calls", policy.optimize_calls)?;
+    dict.set_item("optimize_loops", policy.optimize_loops)?;
+    dict.set_item("opt_level", settings.opt_level)?;
+    dict.set_item("background", policy.background)?;
+    dict.set_item("backend", settings.backend.name())?;
+    dict.set_item("passes_off", PyTuple::new(py, &settings.passes_off)?)?;
+    dict.set_item("stress", if policy.stress { "optimize" } else { "off" })?;
     dict.set_item("baseline_calls", config.baseline_calls)?;
     dict.set_item("code_memory_limit", config.code_memory_limit)?;
     dict.set_item("unwind_info", config.unwind_info)?;
@@ -76,19 +88,44 @@ pub fn to_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(dict)
 }
 
+fn tiers(value: &Bound<'_, PyAny>) -> PyResult<Tiers> {
+    let name: String = value.extract()?;
+    Tiers::named(&name).ok_or_else(|| PyValueError::new_err(format!("no such tier: {name:?}")))
+}
+
+fn backend(value: &Bound<'_, PyAny>) -> PyResult<Backend> {
+    let name: String = value.extract()?;
+    Backend::named(&name).ok_or_else(|| PyValueError::new_err(format!("no such backend: {name:?}")))
+}
+
+/// Sets one of a function's own options.
+pub fn set_option(options: &mut Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    match name {
+        "tier" => options.tiers = Some(tiers(value)?),
+        "optimize_calls" => options.optimize_calls = Some(value.extract()?),
+        "optimize_loops" => options.optimize_loops = Some(value.extract()?),
+        "opt_level" => options.opt_level = Some(value.extract()?),
+        "background" => options.background = Some(value.extract()?),
+        "backend" => options.backend = Some(backend(value)?),
+        _ => return Err(PyKeyError::new_err(format!("no such option: {name:?}"))),
+    }
+    Ok(())
+}
+
 /// Changes the settings that are named, all of them or none.
 pub fn update(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
     let mut config = get();
     for (name, value) in values.into_iter().flat_map(|values| values.iter()) {
         let name: String = name.extract()?;
         match name.as_str() {
-            "tier" => {
-                let tier: String = value.extract()?;
-                if !["interpreter", "baseline", "auto"].contains(&tier.as_str()) {
-                    return Err(PyValueError::new_err(format!("no such tier: {tier:?}")));
-                }
-                config.tier = tier;
-            }
+            "tier" => config.policy.tiers = tiers(&value)?,
+            "optimize_calls" => config.policy.optimize_calls = value.extract()?,
+            "optimize_loops" => config.policy.optimize_loops = value.extract()?,
+            "opt_level" => config.policy.settings.opt_level = value.extract()?,
+            "background" => config.policy.background = value.extract()?,
+            "backend" => config.policy.settings.backend = backend(&value)?,
+            "passes_off" => config.policy.settings.passes_off = value.extract()?,
+            "stress" => config.policy.stress = value.extract::<String>()? == "optimize",
             "baseline_calls" => config.baseline_calls = value.extract()?,
             "code_memory_limit" => config.code_memory_limit = value.extract()?,
             "unwind_info" => config.unwind_info = value.extract()?,

@@ -3,12 +3,16 @@
 mod compiler;
 mod config;
 mod optimize;
+mod optimizing_report;
 mod recovered;
 mod report;
 mod samples;
+mod stand_in;
+mod tiering;
 
-use justjit_runtime::hook;
+use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::tiering::policy::{Options, Tiers};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -27,9 +31,17 @@ fn function_pointer(object: &Bound<'_, PyAny>) -> PyResult<*mut PyObject> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (function, baseline_calls=None))]
-fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> PyResult<bool> {
+#[pyo3(signature = (function, baseline_calls=None, **options))]
+fn hook_function(
+    function: &Bound<'_, PyAny>,
+    baseline_calls: Option<u64>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<bool> {
     let pointer = function_pointer(function)?;
+    let mut chosen = Options::default();
+    for (name, value) in options.into_iter().flat_map(|options| options.iter()) {
+        config::set_option(&mut chosen, &name.extract::<String>()?, &value)?;
+    }
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let code = hook::code_of(pointer);
@@ -38,6 +50,7 @@ fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> Py
             if baseline_calls.is_some() {
                 (*state).baseline_calls = baseline_calls;
             }
+            set_options(pointer, state, chosen);
             if (*state).versions.is_empty()
                 && (*state).declined.is_none()
                 && let Err(reason) = compiler::decode_code(code)
@@ -48,6 +61,28 @@ fn hook_function(function: &Bound<'_, PyAny>, baseline_calls: Option<u64>) -> Py
         }
         hook::hook(pointer);
         Ok(hook::is_hooked(pointer))
+    }
+}
+
+/// What a function is declined for that the user wants to be interpreted.
+const INTERPRETER_WANTED: &str = "tier=\"interpreter\" was asked for";
+
+/// Has a code object's options be these from now on.
+unsafe fn set_options(function: *mut PyObject, state: *mut CodeState, options: Options) {
+    // SAFETY: a live function and its code's state; the GIL is held.
+    unsafe {
+        let interpreted = options.tiers == Some(Tiers::Interpreter);
+        if interpreted {
+            hook::unhook(function);
+            if (*state).declined.is_none() {
+                hook::decline(state, INTERPRETER_WANTED.to_owned());
+            }
+        } else if (*state).declined.as_deref() == Some(INTERPRETER_WANTED) && options.tiers.is_some() {
+            (*state).declined = None;
+        }
+        if options != (*state).options && options != Options::default() {
+            justjit_runtime::tiering::set_options(state, options);
+        }
     }
 }
 
@@ -102,14 +137,6 @@ fn compile_now(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     let pointer = function_pointer(function)?;
     // SAFETY: a live function; the GIL is held.
     Ok(unsafe { !hook::compile(pointer).is_null() })
-}
-
-#[pyfunction]
-#[pyo3(signature = (function, install=true, level=3, llvm=true))]
-fn optimize_now(function: &Bound<'_, PyAny>, install: bool, level: u8, llvm: bool) -> PyResult<Vec<(String, String)>> {
-    let pointer = function_pointer(function)?;
-    // SAFETY: a live function; the GIL is held.
-    unsafe { optimize::optimize(pointer, install, level, llvm) }.map_err(pyo3::exceptions::PyRuntimeError::new_err)
 }
 
 #[pyfunction]
@@ -211,6 +238,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     justjit_runtime::deopt::set_continuation_compiler(compiler::compile_continuation);
     config::initialize();
+    optimize::initialize();
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
     for function in [
@@ -220,7 +248,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(disable, module)?,
         wrap_pyfunction!(is_enabled, module)?,
         wrap_pyfunction!(compile_now, module)?,
-        wrap_pyfunction!(optimize_now, module)?,
         wrap_pyfunction!(get_config, module)?,
         wrap_pyfunction!(set_config, module)?,
         wrap_pyfunction!(stats, module)?,
@@ -234,9 +261,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(recovered::compile_as_optimized, module)?,
         wrap_pyfunction!(recovered::invalidate_version, module)?,
         wrap_pyfunction!(run_module_code, module)?,
+        wrap_pyfunction!(stand_in::use_stand_in, module)?,
+        wrap_pyfunction!(tiering::pending_compilations, module)?,
     ] {
         module.add_function(function)?;
     }
+    let stop = wrap_pyfunction!(tiering::stop_compiling, module)?;
+    py.import("atexit")?.call_method1("register", (stop,))?;
     Ok(())
 }
 

@@ -1,82 +1,186 @@
-//! The optimizing tier on request: for tests, and to look at what it makes.
+//! The optimizing tier in the compiler's driver: from a request to a unit that any thread can compile, and the texts of
+//! what it makes.
 
 use crate::compiler::{decode_code, text};
-use justjit_optimizer::snapshot::{Snapshot, Widened};
-use justjit_optimizer::unit::{Options, Texts, Unit};
+use crate::config;
+use crate::tiering::{baseline, finish};
+use justjit_ir::Reason;
+use justjit_optimizer::snapshot::{Snapshot, Widened as Lost};
+use justjit_optimizer::unit::{self, Options, Texts};
 use justjit_optimizer::{Entry, Input, build};
+use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
-use justjit_runtime::layout::Function;
-use justjit_runtime::version::{Tier, Version, register};
+use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Unit, Widened};
+use justjit_runtime::tiering::{Makers, set_makers};
+use justjit_runtime::version::{Tier, Version, retire};
 use pyo3_ffi::*;
-use std::collections::BTreeSet;
+use std::ptr::null_mut;
 
-/// Makes an optimized version of a function from its start, from what its sampling version has seen, in place; with
-/// `install` it becomes the function's entry. Gives the texts of the compilation.
-///
-/// # Safety
-/// The GIL is held; a live function.
-pub unsafe fn optimize(function: *mut PyObject, install: bool, level: u8, llvm: bool) -> Result<Texts, String> {
-    // SAFETY: see the contract.
+/// Whether LLVM is built in.
+pub const HAS_LLVM: bool = cfg!(feature = "llvm");
+
+/// Puts the tier into the runtime's hands.
+pub fn initialize() {
+    set_makers(Some(Makers {
+        baseline,
+        snapshot,
+        finish,
+    }));
+}
+
+struct Job {
+    unit: unit::Unit,
+    options: Options,
+}
+
+impl Unit for Job {
+    fn compile(self: Box<Self>) -> Result<Compiled, Decline> {
+        let made = self.unit.compile(&self.options).map_err(|decline| Decline(decline.0))?;
+        Ok(Compiled {
+            code: made.code,
+            body: made.body,
+            code_bytes: made.code_bytes,
+            exits: made.exits,
+            keep: Vec::new(),
+            cells: Vec::new(),
+            timings: made.timings,
+        })
+    }
+}
+
+/// The bets that are not to be made again.
+unsafe fn lost(widened: &[Widened]) -> Lost {
+    let reason = |reason| match reason {
+        DeoptReason::Type | DeoptReason::Value => Some(Reason::Type),
+        DeoptReason::Overflow => Some(Reason::Overflow),
+        DeoptReason::Bounds => Some(Reason::Bounds),
+        DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
+        DeoptReason::Domain => Some(Reason::Domain),
+        DeoptReason::Unbound => Some(Reason::Unbound),
+        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class | DeoptReason::Callee => Some(Reason::Changed),
+        DeoptReason::Unreached => Some(Reason::Unreached),
+        DeoptReason::Unsupported => Some(Reason::Unsupported),
+        _ => None,
+    };
+    let known = widened.iter().filter_map(|one| {
+        // SAFETY: the GIL is held.
+        let code = unsafe { one.code() }?;
+        Some((code as usize, one.offset, reason(one.reason)?))
+    });
+    known.collect()
+}
+
+/// The instruction at the loop header that is entered by this number.
+unsafe fn header(decoded: &justjit_bytecode::Function, entry: i64) -> Option<usize> {
+    justjit_baseline::loop_header(decoded, entry)
+}
+
+/// Builds the IR of a function for a version, which gets everything that its code refers to.
+unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit::Unit, Decline> {
+    // SAFETY: the request's objects are live, and the GIL is held.
     unsafe {
-        let code = hook::code_of(function);
-        let state = hook::ensure_state(code.cast());
-        if state.is_null() {
-            return Err("no memory".into());
-        }
-        let decoded = decode_code(code)?;
-        let plain = function.cast::<Function>();
-        let (globals, builtins) = ((*plain).func_globals, (*plain).func_builtins);
-        let mut version = Version::new(plain, Tier::Optimizing);
-        version.instructions = decoded.instructions.len() as u32;
-        let widened = Widened::default();
-        let mut snapshot = Snapshot::new(&raw mut *version, decode_code, &widened);
-        let knowledge = snapshot.knowledge(function, code, &decoded);
-        let name = text((*code).co_qualname);
-        let target: *const Version = &raw const *version;
+        let decoded = decode_code(request.code)?;
+        let widened = lost(request.widened);
+        let mut snapshot = Snapshot::new(version, decode_code, &widened);
+        let knowledge = snapshot.knowledge(request.function, request.code, &decoded);
+        let function = request.function.cast::<Function>();
+        let entry = if request.entry == 0 {
+            Entry::Start
+        } else {
+            Entry::Loop {
+                number: request.entry,
+                index: header(&decoded, request.entry).ok_or("no loop header has this number")?,
+                frame: request.frame,
+            }
+        };
+        let name = text((*request.code).co_qualname);
         let input = Input {
             name: &name,
-            code,
+            code: request.code,
             decoded,
             knowledge,
-            globals,
-            builtins,
-            entries: vec![Entry::Start],
-            version: target.cast(),
+            globals: (*function).func_globals,
+            builtins: (*function).func_builtins,
+            entries: vec![entry],
+            version: version.cast_const().cast(),
         };
-        let built = build(&input, &mut snapshot).map_err(|decline| decline.0)?;
+        let built = build(&input, &mut snapshot);
+        let version = &mut *version;
+        version.keeps.append(&mut snapshot.made);
+        version.cells.append(&mut snapshot.cells);
+        version.call_sites.append(&mut snapshot.calls);
+        version.attribute_sites.append(&mut snapshot.attributes);
+        version.tables.push(std::mem::take(&mut snapshot.scratch));
+        let built = built.map_err(|decline| Decline(decline.0))?;
         for &object in &built.kept {
             Py_INCREF(object);
         }
         version.keeps.extend(&built.kept);
-        version.keeps.append(&mut snapshot.made);
-        version.cells.append(&mut snapshot.cells);
-        version.call_sites = std::mem::take(&mut snapshot.calls);
-        version.attribute_sites = std::mem::take(&mut snapshot.attributes);
-        version.tables.push(std::mem::take(&mut snapshot.scratch));
-        let options = Options {
-            level,
-            llvm,
-            passes_off: BTreeSet::new(),
-            verify: true,
-            texts: true,
-            unwind_info: false,
-        };
-        let unit = Unit::new(name, built, &raw mut *version);
-        let compiled = unit.compile(&options).map_err(|decline| decline.0)?;
-        version.body = compiled.body;
-        version.code_bytes = compiled.code_bytes;
-        version.add_deopt_points(compiled.exits);
-        let entry = crate::compiler::entry_of(&version)?;
-        version.vectorcall = entry.address().cast();
-        version.machine_code = vec![compiled.code, Box::new(entry)];
-        register(&version);
-        let made = Box::into_raw(version);
-        if install {
-            hook::add_version(state, made);
-            justjit_runtime::api::PyFunction_SetVectorcall(function, (*made).vectorcall);
-        } else {
-            crate::compiler::discard(Box::from_raw(made));
+        if built.generic > built.specialized {
+            let (generic, all) = (built.generic, built.generic + built.specialized);
+            return Err(Decline(format!(
+                "{generic} of its {all} operations would be the runtime's, as in the baseline tier"
+            )));
         }
-        Ok(compiled.texts)
+        Ok(unit::Unit::new(name, built, version))
+    }
+}
+
+fn options(settings: &Settings) -> Result<Options, Decline> {
+    let llvm = match settings.backend {
+        Backend::Auto => HAS_LLVM,
+        Backend::Cranelift => false,
+        Backend::Llvm if HAS_LLVM => true,
+        Backend::Llvm => return Err(Decline("LLVM is not built in".into())),
+    };
+    Ok(Options {
+        level: settings.opt_level,
+        llvm,
+        passes_off: settings.passes_off.iter().cloned().collect(),
+        verify: settings.verify,
+        texts: false,
+        unwind_info: config::get().unwind_info,
+    })
+}
+
+unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<dyn Unit>, Decline> {
+    let options = options(request.settings)?;
+    // SAFETY: see `build_for`.
+    let unit = unsafe { build_for(request, version) }?;
+    Ok(Box::new(Job { unit, options }))
+}
+
+/// The texts of an optimized version of a function, entered at its start, which is made for them only.
+///
+/// # Safety
+/// The GIL is held; a live function.
+pub unsafe fn texts(function: *mut PyObject, settings: &Settings) -> Result<Texts, String> {
+    // SAFETY: see the contract.
+    unsafe {
+        let code: *mut Code = hook::code_of(function);
+        let state = hook::ensure_state(code.cast());
+        if state.is_null() {
+            return Err("no memory".into());
+        }
+        let version = Box::into_raw(Version::new(function.cast(), Tier::Optimizing));
+        let request = Request {
+            function,
+            code,
+            sampling: null_mut(),
+            baseline: null_mut(),
+            frame: null_mut(),
+            entry: 0,
+            settings,
+            widened: &(*state).widened,
+        };
+        let made = options(settings).and_then(|options| {
+            let unit = build_for(&request, version)?;
+            let options = Options { texts: true, ..options };
+            unit.compile(&options).map_err(|decline| Decline(decline.0))
+        });
+        let texts = made.map(|made| made.texts).map_err(|decline| decline.0);
+        retire(version);
+        texts
     }
 }

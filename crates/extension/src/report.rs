@@ -1,6 +1,7 @@
 //! What people see of compiled code: counters, explanations, dumps.
 
 use crate::compiler::{self, Purpose};
+use crate::optimizing_report;
 use justjit_baseline::decline_reason;
 use justjit_baseline::table::{Kind, describe};
 use justjit_bytecode::Function as Decoded;
@@ -62,6 +63,7 @@ pub fn totals_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("cache_misses", totals.cache_misses)?;
     dict.set_item("cache_hits", totals.cache_hits)?;
     dict.set_item("limit_reached", compiler::limit_reached())?;
+    optimizing_report::add_totals(py, &dict)?;
     Ok(dict)
 }
 
@@ -89,10 +91,11 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
             versions = entries.len();
             if versions > 0 {
                 // Where the code was compiled for other globals only, by whatever those have.
-                tier = hook::matching_version(function, state)
-                    .as_ref()
-                    .map_or(Tier::Baseline, |newest| newest.tier)
-                    .name();
+                let newest = hook::present_version(function, state).as_ref();
+                tier = match newest.map(|newest| newest.tier) {
+                    Some(Tier::Optimizing) => "optimizing",
+                    _ => "baseline",
+                };
             }
             // What the code goes on in when it is left counts as well.
             let continuations = entries.iter().flat_map(|&version| &(*version).continuations);
@@ -139,6 +142,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         dict.set_item("cache_hits", hits)?;
         dict.set_item("cache_misses", misses)?;
         dict.set_item("declined", declined)?;
+        optimizing_report::add_function(py, &dict, function, state)?;
         Ok(Some(dict))
     }
 }

@@ -248,3 +248,64 @@ extern "C" fn on_diagnostic(info: LLVMDiagnosticInfoRef, errors: *mut c_void) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use justjit_builder::{Builder, IntOp, Type};
+
+    use super::*;
+    use crate::builder::LlvmValue;
+
+    const I64_TO_I64: Signature = Signature {
+        params: &[Type::I64],
+        result: Some(Type::I64),
+    };
+
+    fn plus_one(backend: &mut Backend) -> Result<Code, Error> {
+        backend.compile("f", &I64_TO_I64, false, &mut |b| {
+            let x = b.param(0);
+            let result = b.int_op_const(IntOp::Add, x, 1);
+            b.ret(result);
+        })
+    }
+
+    // The only test here: LLVM cannot be used in this process afterwards.
+    #[test]
+    fn errors_that_would_end_the_process_are_errors_here() {
+        let mut backend = Backend::new(Options::default()).unwrap();
+        let code = plus_one(&mut backend).unwrap();
+        let reported = backend.compile("f", &I64_TO_I64, false, &mut |b| {
+            let register = b.annotations.string_argument("no such register");
+            let value = b.intrinsic("llvm.read_register", &mut [b.types.i64], &mut [register]);
+            b.ret(LlvmValue(value));
+        });
+        assert!(
+            matches!(&reported, Err(Error::Codegen(why)) if why.contains("no such register")),
+            "{reported:?}"
+        );
+        plus_one(&mut backend).unwrap();
+
+        // An instruction that this machine does not have.
+        let foreign = if cfg!(target_arch = "x86_64") {
+            "llvm.aarch64.crc32w"
+        } else {
+            "llvm.x86.sse42.crc32.32.32"
+        };
+        let fatal = backend.compile("f", &I64_TO_I64, false, &mut |b| {
+            let x = b.param(0);
+            let x = b.truncate(Type::I32, x);
+            let sum = b.intrinsic(foreign, &mut [], &mut [x.0, x.0]);
+            let result = b.zero_extend(Type::I64, LlvmValue(sum));
+            b.ret(result);
+        });
+        assert!(
+            matches!(&fatal, Err(Error::Fatal(why)) if why.contains("annot select")),
+            "{fatal:?}"
+        );
+        assert!(matches!(plus_one(&mut backend), Err(Error::Fatal(_))));
+        assert!(matches!(Backend::new(Options::default()), Err(Error::Fatal(_))));
+        // SAFETY: compiled with this signature.
+        let function: extern "C" fn(i64) -> i64 = unsafe { std::mem::transmute(code.address()) };
+        assert_eq!(function(1), 2);
+    }
+}

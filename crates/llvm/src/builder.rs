@@ -27,7 +27,7 @@ pub(crate) const UNNAMED: *const std::ffi::c_char = c"".as_ptr();
 /// An address is an integer here, but LLVM analyses pointers. What is loaded from or stored to `base + index`, an
 /// [`IntOp::Add`](justjit_builder::IntOp) right before or long ago, becomes a pointer made of `base` with `index` added
 /// to it: so loops over arrays can be vectorized when the address is computed from a base that the loop does not
-/// change, rather than counted up.
+/// change, rather than counted up. What is added to the address of a stack slot must stay in the slot.
 pub struct LlvmBuilder<'a> {
     pub(crate) module: &'a Module,
     pub(crate) types: Types,

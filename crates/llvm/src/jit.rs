@@ -2,20 +2,24 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use llvm_sys::core::{LLVMCreateMemoryBufferWithMemoryRangeCopy, LLVMGetBufferSize, LLVMGetBufferStart};
 use llvm_sys::error::{LLVMConsumeError, LLVMErrorRef};
 use llvm_sys::object::{
-    LLVMBinaryRef, LLVMCreateBinary, LLVMDisposeBinary, LLVMDisposeSymbolIterator, LLVMGetSymbolName,
-    LLVMGetSymbolSize, LLVMMoveToNextSymbol, LLVMObjectFileCopySymbolIterator, LLVMObjectFileIsSymbolIteratorAtEnd,
+    LLVMBinaryRef, LLVMCreateBinary, LLVMDisposeBinary, LLVMDisposeSectionIterator, LLVMDisposeSymbolIterator,
+    LLVMGetSectionSize, LLVMGetSymbolName, LLVMMoveToContainingSection, LLVMMoveToNextSymbol,
+    LLVMObjectFileCopySectionIterator, LLVMObjectFileCopySymbolIterator, LLVMObjectFileIsSectionIteratorAtEnd,
+    LLVMObjectFileIsSymbolIteratorAtEnd,
 };
 use llvm_sys::orc2::lljit::{
     LLVMOrcCreateLLJIT, LLVMOrcDisposeLLJIT, LLVMOrcLLJITAddObjectFileWithRT, LLVMOrcLLJITGetExecutionSession,
     LLVMOrcLLJITGetMainJITDylib, LLVMOrcLLJITLookup, LLVMOrcLLJITRef,
 };
 use llvm_sys::orc2::{
-    LLVMOrcExecutionSessionSetErrorReporter, LLVMOrcJITDylibCreateResourceTracker, LLVMOrcReleaseResourceTracker,
-    LLVMOrcResourceTrackerRef, LLVMOrcResourceTrackerRemove,
+    LLVMOrcExecutionSessionGetSymbolStringPool, LLVMOrcExecutionSessionSetErrorReporter,
+    LLVMOrcJITDylibCreateResourceTracker, LLVMOrcReleaseResourceTracker, LLVMOrcResourceTrackerRef,
+    LLVMOrcResourceTrackerRemove, LLVMOrcSymbolStringPoolClearDeadEntries,
 };
 
 use crate::Error;
@@ -25,6 +29,8 @@ use crate::process::{self, Inside};
 /// A linker and the functions it has linked. Any thread may use it.
 pub(crate) struct Jit {
     handle: LLVMOrcLLJITRef,
+    /// Functions freed, to clean up after some.
+    freed: AtomicUsize,
     /// The process it was made in. In a forked child its locks may be held for good.
     process: u32,
 }
@@ -53,6 +59,7 @@ impl Jit {
         }
         Ok(Jit {
             handle,
+            freed: AtomicUsize::new(0),
             process: std::process::id(),
         })
     }
@@ -64,7 +71,7 @@ impl Jit {
 
     /// Links the only function of an object file, which has this name.
     pub fn link(&self, _: &Inside, object: &MemoryBuffer, name: &CStr) -> Result<Linked, Error> {
-        let size = symbol_size(object, name)?;
+        let size = code_size(object, name)?;
         // SAFETY: the LLJIT is alive. The copy of the object goes over to it.
         unsafe {
             let tracker = LLVMOrcJITDylibCreateResourceTracker(LLVMOrcLLJITGetMainJITDylib(self.handle));
@@ -105,6 +112,11 @@ impl Jit {
         unsafe {
             let _ = check(LLVMOrcResourceTrackerRemove(tracker));
             LLVMOrcReleaseResourceTracker(tracker);
+            // Names of functions that are gone stay in a table until somebody asks for it.
+            if self.freed.fetch_add(1, Ordering::Relaxed) % 64 == 63 {
+                let session = LLVMOrcLLJITGetExecutionSession(self.handle);
+                LLVMOrcSymbolStringPoolClearDeadEntries(LLVMOrcExecutionSessionGetSymbolStringPool(session));
+            }
         }
     }
 }
@@ -126,8 +138,9 @@ extern "C" fn drop_error(_: *mut c_void, error: LLVMErrorRef) {
     unsafe { LLVMConsumeError(error) };
 }
 
-/// The object file's symbol table knows how long the code is; the linker does not tell.
-fn symbol_size(object: &MemoryBuffer, name: &CStr) -> Result<usize, Error> {
+/// The linker does not tell how long the code is, but the object file does: the function is all that its section holds.
+/// (The size that LLVM gives for a symbol is none outside ELF.)
+fn code_size(object: &MemoryBuffer, name: &CStr) -> Result<usize, Error> {
     struct Binary(LLVMBinaryRef);
     impl Drop for Binary {
         fn drop(&mut self) {
@@ -144,19 +157,24 @@ fn symbol_size(object: &MemoryBuffer, name: &CStr) -> Result<usize, Error> {
         let why = unsafe { crate::handles::take_message(message) };
         return Err(Error::Link(why.to_string_lossy().into_owned()));
     }
-    // SAFETY: the iterator is of this binary, and is looked at only before its end.
+    // SAFETY: the iterators are of this binary, and are looked at only before their ends.
     unsafe {
         let symbol = LLVMObjectFileCopySymbolIterator(binary.0);
+        let section = LLVMObjectFileCopySectionIterator(binary.0);
         let mut size = None;
         while LLVMObjectFileIsSymbolIteratorAtEnd(binary.0, symbol) == 0 {
             let found = CStr::from_ptr(LLVMGetSymbolName(symbol));
             // Mach-O puts an underscore before every name.
             if found == name || found.to_bytes().strip_prefix(b"_") == Some(name.to_bytes()) {
-                size = Some(LLVMGetSymbolSize(symbol) as usize);
+                LLVMMoveToContainingSection(section, symbol);
+                if LLVMObjectFileIsSectionIteratorAtEnd(binary.0, section) == 0 {
+                    size = Some(LLVMGetSectionSize(section) as usize);
+                }
                 break;
             }
             LLVMMoveToNextSymbol(symbol);
         }
+        LLVMDisposeSectionIterator(section);
         LLVMDisposeSymbolIterator(symbol);
         size.ok_or_else(|| Error::Link(format!("the object file has no symbol {}", name.to_string_lossy())))
     }

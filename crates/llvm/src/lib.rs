@@ -4,6 +4,11 @@
 //! [`Builder`](justjit_builder::Builder) trait, which [`LlvmBuilder`] implements, and gets a [`Code`] back, which owns
 //! the function's executable memory: dropping it frees that memory.
 //!
+//! Runtime functions are called at constant addresses, as by Cranelift's back end: that needs no relocation, and no stub
+//! where the function is further away than a call instruction reaches. Functions keep frame pointers and have no unwind
+//! information: nothing can unwind through them. Each takes at least a page of executable memory, and another if it has
+//! constants.
+//!
 //! # Threads
 //!
 //! A [`Backend`] can be moved to another thread, and any number of them compile at once, each on its own thread; a
@@ -15,8 +20,8 @@
 //! A process may fork at any time, also while another of its threads compiles. In the child:
 //!
 //! * Code that was finished before runs on; dropping it does nothing, its memory stays the child's until it ends.
-//! * A backend made before the fork is not to be used, and its thread is gone; a backend that this thread owns refuses
-//!   ([`Error::Forked`]) and frees nothing when dropped.
+//! * A backend made before the fork is never used again: that of another thread cannot be, since the thread is gone, and
+//!   one that this thread owns refuses ([`Error::Forked`]).
 //! * New backends can be made, unless some thread was inside LLVM at the fork: that thread may have held a lock of
 //!   LLVM's, which nobody would ever release. [`Backend::new`] says [`Error::Forked`] then, rather than hang.
 //!

@@ -152,13 +152,13 @@ fn a_pure_call_whose_result_is_unused_goes_away() {
         b.ret(x);
     });
     let text = code.optimized_llvm_ir().unwrap();
-    assert!(!text.contains("call"), "{text}");
+    assert!(!text.contains("call double"), "{text}");
 }
 
 #[test]
 fn classes_of_memory_do_not_alias() {
-    // A load after a store elsewhere is the same load again, if that cannot have been the same place.
-    for (region, loads) in [(Region::Header, 1), (Region::Items, 2), (Region::Any, 2)] {
+    // The second load gives what the first did, and their difference is 0, unless the store may be to the same place.
+    for (region, loads) in [(Region::Header, 0), (Region::Items, 2), (Region::Any, 2)] {
         let code = compile(&mut backend(2), &I64X3_TO_I64, |b| {
             let (p, q, value) = (b.param(0), b.param(1), b.param(2));
             let first = b.load_in(Region::Items, Type::I64, p, 0);

@@ -3,7 +3,9 @@
 
 mod generate;
 
-use generate::{FLOATS, INTS, SCRATCH_WORDS, SIGNATURE, emit};
+use std::cell::RefCell;
+
+use generate::{FLOATS, INTS, SCRATCH_WORDS, SIGNATURE, emit, emit_array_loop};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -117,55 +119,84 @@ fn llvm() -> Vec<justjit_llvm::Backend> {
         .collect()
 }
 
+/// Compares a function in all its forms, for each of the arguments. `emit` stands for one of the generators, which are
+/// generic over the builder.
+macro_rules! compare {
+    ($emit:ident, $tape_length:expr) => {{
+        let cases = std::env::var("PROPTEST_CASES")
+            .ok()
+            .and_then(|cases| cases.parse().ok());
+        let config = Config {
+            cases: cases.unwrap_or(200),
+            failure_persistence: None,
+            max_shrink_iters: 2000,
+            ..Config::default()
+        };
+        let (cranelift, llvm) = (RefCell::new(cranelift()), RefCell::new(llvm()));
+        let strategy = (vec(any::<u32>(), $tape_length), vec(arguments(), 3));
+        let outcome = TestRunner::new(config).run(&strategy, |(tape, arguments)| {
+            let program = justjit_reference::record(&SIGNATURE, &mut |b| $emit(b, &tape))
+                .map_err(|mistake| TestCaseError::fail(format!("the generator broke a rule: {mistake}")))?;
+            let mut expected = Vec::new();
+            for &arguments in &arguments {
+                let outcome = interpret(&program, arguments)
+                    .map_err(|trap| TestCaseError::fail(format!("the generator broke a rule: {trap}")))?;
+                expected.push((arguments, outcome));
+            }
+            for backend in cranelift.borrow_mut().iter_mut() {
+                let code = backend.compile("random", &SIGNATURE, false, &mut |b| $emit(b, &tape));
+                let code = code.map_err(|error| TestCaseError::fail(error.to_string()))?;
+                for (arguments, expected) in &expected {
+                    prop_assert_eq!(
+                        &call(code.address(), *arguments),
+                        expected,
+                        "Cranelift, {:?}",
+                        backend.options()
+                    );
+                }
+            }
+            for backend in llvm.borrow_mut().iter_mut() {
+                let code = backend.compile("random", &SIGNATURE, false, &mut |b| $emit(b, &tape));
+                let code = code.map_err(|error| TestCaseError::fail(error.to_string()))?;
+                for (arguments, expected) in &expected {
+                    prop_assert_eq!(
+                        &call(code.address(), *arguments),
+                        expected,
+                        "LLVM, {:?}",
+                        backend.options()
+                    );
+                }
+            }
+            Ok(())
+        });
+        if let Err(failure) = outcome {
+            panic!("{failure}");
+        }
+    }};
+}
+
 #[test]
 fn every_code_generator_agrees_with_the_reference() {
-    let cases = std::env::var("PROPTEST_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok());
-    let config = Config {
-        cases: cases.unwrap_or(300),
-        failure_persistence: None,
-        max_shrink_iters: 2000,
-        ..Config::default()
-    };
-    let (cranelift, llvm) = (std::cell::RefCell::new(cranelift()), std::cell::RefCell::new(llvm()));
-    let strategy = (vec(any::<u32>(), 0..400), vec(arguments(), 3));
-    let outcome = TestRunner::new(config).run(&strategy, |(tape, arguments)| {
-        let program = justjit_reference::record(&SIGNATURE, &mut |b| emit(b, &tape))
-            .map_err(|mistake| TestCaseError::fail(format!("the generator broke a rule: {mistake}")))?;
-        let mut expected = Vec::new();
-        for &arguments in &arguments {
-            let outcome = interpret(&program, arguments)
-                .map_err(|trap| TestCaseError::fail(format!("the generator broke a rule: {trap}")))?;
-            expected.push((arguments, outcome));
-        }
-        for backend in cranelift.borrow_mut().iter_mut() {
-            let code = backend.compile("random", &SIGNATURE, false, &mut |b| emit(b, &tape));
-            let code = code.map_err(|error| TestCaseError::fail(error.to_string()))?;
-            for (arguments, expected) in &expected {
-                prop_assert_eq!(
-                    &call(code.address(), *arguments),
-                    expected,
-                    "Cranelift, {:?}",
-                    backend.options()
-                );
-            }
-        }
-        for backend in llvm.borrow_mut().iter_mut() {
-            let code = backend.compile("random", &SIGNATURE, false, &mut |b| emit(b, &tape));
-            let code = code.map_err(|error| TestCaseError::fail(error.to_string()))?;
-            for (arguments, expected) in &expected {
-                prop_assert_eq!(
-                    &call(code.address(), *arguments),
-                    expected,
-                    "LLVM, {:?}",
-                    backend.options()
-                );
-            }
-        }
-        Ok(())
-    });
-    if let Err(failure) = outcome {
-        panic!("{failure}");
+    compare!(emit, 0..400);
+}
+
+#[test]
+fn loops_over_arrays_agree_with_the_reference() {
+    compare!(emit_array_loop, 8..60);
+}
+
+/// Otherwise the test before this one would not show what it is meant to.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn some_random_loops_are_vectorized() {
+    let mut backend = llvm().pop().unwrap();
+    let mut vectorized = 0;
+    for seed in 1..60u64 {
+        let tape: Vec<u32> = scratch(seed << 32).into_iter().map(|word| word as u32).collect();
+        let code = backend
+            .compile("random", &SIGNATURE, true, &mut |b| emit_array_loop(b, &tape))
+            .unwrap();
+        vectorized += usize::from(code.optimized_llvm_ir().unwrap().contains("vector.body"));
     }
+    assert!(vectorized >= 10, "{vectorized} of 59");
 }

@@ -19,21 +19,21 @@ impl<B: Builder> Lowering<'_, B> {
         let mut args = Vec::with_capacity(inst.args.len());
         for (&arg, (&ty, &wanted)) in inst.args.iter().zip(call.params.iter().zip(signature.params)) {
             let value = self.value(arg);
-            args.push(self.to_abi(value, ty, wanted));
+            args.push(self.as_passed(value, ty, wanted));
         }
         let result = self.b.call(callee, &args);
         match (call.result, signature.result) {
             (None, _) => None,
             (Some(ty), Some(given)) => {
                 let value = result.expect("the signature has a result");
-                Some(self.from_abi(value, ty, given))
+                Some(self.as_taken(value, ty, given))
             }
             (Some(_), None) => panic!("{} has no result", callee.name),
         }
     }
 
     /// A value as the callee wants it.
-    fn to_abi(&mut self, value: B::Value, ty: Type, wanted: Width) -> B::Value {
+    fn as_passed(&mut self, value: B::Value, ty: Type, wanted: Width) -> B::Value {
         match (ty, wanted) {
             _ if width(ty) == wanted => value,
             (Type::Int, Width::I8 | Width::I16 | Width::I32) => self.b.truncate(wanted, value),
@@ -43,7 +43,7 @@ impl<B: Builder> Lowering<'_, B> {
     }
 
     /// A value as the callee gives it: narrow ints are signed, what is not 0 is true.
-    fn from_abi(&mut self, value: B::Value, ty: Type, given: Width) -> B::Value {
+    fn as_taken(&mut self, value: B::Value, ty: Type, given: Width) -> B::Value {
         match (ty, given) {
             (Type::Bool, Width::I8 | Width::I16 | Width::I32 | Width::I64) => {
                 self.b.compare_const(IntCond::Ne, value, 0)

@@ -298,9 +298,12 @@ impl<'a> Translation<'a> {
                 iterator: self.recovery(iterator)?,
                 count: self.recovery(count)?,
             },
-            ir::VirtualObject::Range { .. } | ir::VirtualObject::Zip(_) => {
-                return Err(Error::Unsupported(self.which.0));
-            }
+            ir::VirtualObject::Range { start, stop, step } => VirtualObject::Range {
+                start: self.recovery(start)?,
+                stop: self.recovery(stop)?,
+                step: self.recovery(step)?,
+            },
+            ir::VirtualObject::Zip(items) => VirtualObject::Zip(self.recoveries(items)?),
             ir::VirtualObject::ListIterator { list, index } => VirtualObject::SequenceIterator {
                 of: IteratorOf::List,
                 sequence: self.recovery(list)?,

@@ -225,6 +225,7 @@ fn references_are_counted() {
 fn what_runs_no_python_code_ends_here_and_the_rest_leaves() {
     let gil = Gil::take();
     let classes = "
+import sys
 import weakref
 class Plain:
     def __init__(self, *values): self.first, self.rest = 1, values
@@ -250,7 +251,7 @@ def suspended():
 def closure(x):
     def f(): return x
     return f.__closure__[0]
-refs = []
+refs = sys.references_kept_by_this_test = []
 def observed(x):
     refs.append(weakref.ref(x))
     return x
@@ -272,6 +273,7 @@ def deep(count):
         "Plain()",
         "Below(Plain(), [Plain()], Slots(2**70))",
         "Slots([])",
+        "type('New', (), {})()",
         "pair([])",
         "pair(pair(Plain()))",
         "iter(range(2**40, 2**41))",
@@ -309,7 +311,6 @@ def deep(count):
         "[both, (both, both)]",
         "closure",
         "type('New', (), {})",
-        "type('New', (), {})()",
         "deep(100)",
         "map(str, [])",
         "weakref.ref(Plain)",

@@ -7,7 +7,7 @@
 //!
 //! Frames of inlined callees are abstract frames on top of the function's own.
 
-use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, shape_of, values_of};
+use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
 use crate::uses::Uses;
 use crate::{Decline, Known};
@@ -20,8 +20,12 @@ use justjit_runtime::layout::{Code, offset};
 use pyo3_ffi::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// How often a branch must have gone the other way for this way to be left out.
+const OCCASIONS: u32 = 4;
 /// Versions of one place, beyond which shapes are given up.
 const VERSION_LIMIT: usize = 5;
+/// Versions of a loop header that are made as long as anything differs.
+const HEADER_VERSIONS: usize = 3;
 /// Instructions of IR, beyond which the function is too large.
 const SIZE_LIMIT: usize = 60_000;
 
@@ -52,6 +56,8 @@ pub struct CodeInfo {
     /// Instructions that are reached in more than one way.
     merges: FxHashSet<usize>,
     headers: FxHashSet<usize>,
+    /// Blocks that nobody went to while somebody looked, though there were occasions: by their first instructions.
+    avoided: FxHashSet<usize>,
 }
 
 struct BlockVersion {
@@ -113,6 +119,33 @@ fn merges(decoded: &Decoded) -> (FxHashSet<usize>, FxHashSet<usize>) {
         merges.map(|(block, _)| block.start).collect(),
         headers.map(|block| block.start).collect(),
     )
+}
+
+/// Blocks that were not reached although what leads there was: not those behind loops, which may have gone on for as long
+/// as somebody looked.
+fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
+    let blocks = &decoded.blocks;
+    let mut behind_loop = vec![false; blocks.len()];
+    let mut occasions = vec![false; blocks.len()];
+    for (last, block) in blocks.iter().enumerate().filter(|(_, block)| block.entry_depth.is_some()) {
+        for &first in block.successors.iter().filter(|&&first| first as usize <= last) {
+            let inside = first as usize..=last;
+            let leaving = blocks[inside.clone()].iter().flat_map(|block| &block.successors);
+            for &next in leaving.filter(|&&next| !inside.contains(&(next as usize))) {
+                behind_loop[next as usize] = true;
+            }
+        }
+        if knowledge.count(block.end - 1) >= OCCASIONS {
+            for &next in &block.successors {
+                occasions[next as usize] = true;
+            }
+        }
+    }
+    let blocks = blocks.iter().enumerate();
+    let avoided = blocks.filter(|(at, block)| {
+        occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start)
+    });
+    avoided.map(|(_, block)| block.start).collect()
 }
 
 impl<'a> Builder<'a> {
@@ -180,7 +213,9 @@ impl<'a> Builder<'a> {
             self.keep(code.cast());
         }
         let uses = Uses::of(&decoded);
+        let avoided = avoided(&decoded, &knowledge);
         self.codes.push(CodeInfo {
+            avoided,
             code,
             decoded,
             uses,
@@ -422,11 +457,11 @@ impl<'a> Builder<'a> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Iterator(crate::item::Iterator::Range { next, stop, step }) => {
-                let step = self.int_symbol(*step);
+                let step = self.step_recovery(*step);
                 virtuals.push(VirtualObject::RangeIterator {
                     next: Recovery::Number(*next),
                     stop: Recovery::Number(*stop),
-                    step: Recovery::Constant(step),
+                    step,
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
@@ -455,11 +490,11 @@ impl<'a> Builder<'a> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Range { start, stop, step } => {
-                let step = self.int_symbol(*step);
+                let step = self.step_recovery(*step);
                 virtuals.push(VirtualObject::Range {
                     start: Recovery::Number(*start),
                     stop: Recovery::Number(*stop),
-                    step: Recovery::Constant(step),
+                    step,
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
@@ -468,6 +503,13 @@ impl<'a> Builder<'a> {
                 virtuals.push(VirtualObject::Slice(parts));
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
+        }
+    }
+
+    fn step_recovery(&mut self, step: Step) -> Recovery {
+        match step {
+            Step::Known(step) => Recovery::Constant(self.int_symbol(step)),
+            Step::Up(step) => Recovery::Number(step),
         }
     }
 
@@ -559,15 +601,21 @@ impl<'a> Builder<'a> {
         let place: Vec<_> = self.frames.iter().map(|frame| (frame.code, frame.index)).collect();
         self.generalize();
         let shape = shape_of(&self.frames);
+        let known = self.versions.get(&place).map_or(0, Vec::len);
+        let is_header = self.info().headers.contains(&index);
         let mut found = self.find(&place, &shape);
-        if found.is_none() {
-            let known = self.versions.get(&place).map_or(0, Vec::len);
-            if known >= VERSION_LIMIT {
+        // A loop is worth another version, where more is known than the first time; elsewhere what is more is forgotten.
+        if found.is_none() && known >= if is_header { HEADER_VERSIONS } else { 1 } {
+            found = self.fit(&place, false)?;
+        }
+        if found.is_none() && known >= VERSION_LIMIT {
+            found = self.fit(&place, true)?;
+            if found.is_none() {
                 // The last one takes everything.
                 self.forget_all()?;
                 let shape = shape_of(&self.frames);
                 found = self.find(&place, &shape);
-                if found.is_none() && known > 2 * VERSION_LIMIT {
+                if found.is_none() && known > 3 * VERSION_LIMIT {
                     return decline("too many shapes of one place");
                 }
             }
@@ -589,6 +637,84 @@ impl<'a> Builder<'a> {
             .iter()
             .find(|version| version.shape == shape)
             .map(|version| version.block)
+    }
+
+    /// Finds a version that the present frames can be made to fit, by forgetting what is known of them, or (if `boxing`) by
+    /// boxing numbers too; and makes them fit.
+    fn fit(&mut self, place: &[(usize, usize)], boxing: bool) -> Done<Option<Block>> {
+        let versions = self.versions.get(place).map_or(&[][..], Vec::as_slice);
+        let fitting = versions
+            .iter()
+            .find(|version| crate::item::fits(&self.frames, &version.shape, boxing))
+            .map(|version| (version.block, version.shape.clone()));
+        let Some((block, shape)) = fitting else {
+            return Ok(None);
+        };
+        for (depth, wanted) in shape.into_iter().enumerate() {
+            for (at, wanted) in wanted.locals.into_iter().enumerate() {
+                self.fit_local(depth, at, &wanted)?;
+            }
+            for (at, wanted) in wanted.stack.into_iter().enumerate() {
+                let item = self.frames[depth].stack[at].clone();
+                self.frames[depth].stack[at] = self.fit_item(item, &wanted)?;
+            }
+        }
+        Ok(Some(block))
+    }
+
+    fn fit_local(&mut self, depth: usize, at: usize, wanted: &Local) -> Done {
+        if depth > 0 {
+            let item = self.frames[depth].locals[at].item.clone();
+            self.frames[depth].locals[at].item = self.fit_item(item, &wanted.item)?;
+            return Ok(());
+        }
+        let local = self.frames[0].locals[at].clone();
+        match (&local.item, &wanted.item) {
+            (Item::Object(_), Item::Object(object)) => {
+                let kind = object.kind;
+                if let Item::Object(mine) = &mut self.frames[0].locals[at].item {
+                    mine.kind = kind;
+                }
+            }
+            (_, Item::Object(object)) if local.item != Item::Null => {
+                self.bring_home(at)?;
+                let offset = crate::convert::slot_offset(at);
+                let value = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+                self.frames[0].locals[at].item = Item::Object(Object {
+                    value,
+                    kind: object.kind,
+                    owner: Owner::Slot(at as u32),
+                });
+            }
+            _ => {}
+        }
+        self.frames[0].locals[at].home = wanted.home;
+        Ok(())
+    }
+
+    fn fit_item(&mut self, item: Item, wanted: &Item) -> Done<Item> {
+        let Item::Object(object) = wanted else {
+            return Ok(item);
+        };
+        Ok(match item {
+            Item::Object(mut mine) => {
+                if mine.owner != Owner::Item && object.owner == Owner::Item {
+                    self.effect(Op::Incref, &[mine.value], Imm::None);
+                }
+                mine.owner = object.owner;
+                mine.kind = object.kind;
+                Item::Object(mine)
+            }
+            Item::Null => item,
+            item => {
+                let value = self.owned_object(item)?;
+                Item::Object(Object {
+                    value,
+                    kind: object.kind,
+                    owner: Owner::Item,
+                })
+            }
+        })
     }
 
     /// A version of the present place for the present shape.
@@ -753,8 +879,7 @@ impl<'a> Builder<'a> {
             };
             self.before.clone_from(&self.frames);
             self.before_states.clear();
-            let starts = info.decoded.blocks[self.at.block as usize].start == index;
-            if starts && info.knowledge.is_unreached(index) {
+            if info.avoided.contains(&index) {
                 self.deopt(Reason::Unreached);
                 break;
             }
@@ -917,10 +1042,6 @@ impl<'a> Builder<'a> {
                 }
             });
         }
-    }
-
-    pub fn local_mut(&mut self, local: usize) -> &mut Local {
-        &mut self.frame().locals[local]
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::Builtin;
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Iterator, Kind};
+use crate::item::{Item, Iterator, Kind, Step};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Effect, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
@@ -169,10 +169,11 @@ impl Builder<'_> {
             return None;
         }
         let step = match args.get(2) {
-            None => 1,
+            None => Step::Known(1),
             Some(step) => match constant_int(step) {
-                Some(step) if step != 0 && step.unsigned_abs() < 1 << 32 => step,
-                _ => return None,
+                Some(step) if step != 0 && step.unsigned_abs() < 1 << 32 => Step::Known(step),
+                Some(_) => return None,
+                None => Step::Up(self.as_int(step)),
             },
         };
         let (start, stop) = match args {

@@ -124,6 +124,9 @@ impl Builder<'_> {
             self.release_known(container, kinds.0);
             return Ok(());
         }
+        if self.is_unseen() {
+            return Ok(());
+        }
         let site = self.pointer(self.known.scratch(), "scratch");
         let (container, container_item) = self.borrow_object(container)?;
         let (key, key_item) = self.borrow_object(key)?;
@@ -285,6 +288,9 @@ impl Builder<'_> {
             }
             self.specialized += 1;
             self.release(Item::Object(object));
+            return Ok(());
+        }
+        if self.is_unseen() {
             return Ok(());
         }
         let (value, operand) = self.borrow_object(item)?;

@@ -260,11 +260,11 @@ impl Builder<'_> {
                 self.make(&optimized::MAKE_TUPLE, &[array, count])?
             }
             Item::Range { start, stop, step } => {
-                let step = self.int(step);
+                let step = self.step(step);
                 self.make(&optimized::MAKE_RANGE, &[start, stop, step])?
             }
             Item::Iterator(Iterator::Range { next, stop, step }) => {
-                let step = self.int(step);
+                let step = self.step(step);
                 self.make(&optimized::MAKE_RANGE_ITERATOR, &[next, stop, step])?
             }
             Item::Iterator(Iterator::Sequence { sequence, index }) => {

@@ -87,6 +87,14 @@ pub struct Constant {
     pub number: Option<Number>,
 }
 
+/// What a range goes on by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Step {
+    Known(i64),
+    /// A value that is known to be greater than 0.
+    Up(Value),
+}
+
 /// An iterator that has not been made.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Iterator {
@@ -94,7 +102,7 @@ pub enum Iterator {
     Range {
         next: Value,
         stop: Value,
-        step: i64,
+        step: Step,
     },
     /// Over a list or tuple, which the item owns like any other.
     Sequence {
@@ -142,7 +150,7 @@ pub enum Item {
     Range {
         start: Value,
         stop: Value,
-        step: i64,
+        step: Step,
     },
     Iterator(Iterator),
     /// A slice of three items.
@@ -193,8 +201,14 @@ impl Item {
             Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
             Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
-            Item::Range { start, stop, .. } => all(&mut [start, stop]),
-            Item::Iterator(Iterator::Range { next, stop, .. }) => all(&mut [next, stop]),
+            Item::Range { start, stop, step } => match step {
+                Step::Known(_) => all(&mut [start, stop]),
+                Step::Up(step) => all(&mut [start, stop, step]),
+            },
+            Item::Iterator(Iterator::Range { next, stop, step }) => match step {
+                Step::Known(_) => all(&mut [next, stop]),
+                Step::Up(step) => all(&mut [next, stop, step]),
+            },
             Item::Iterator(Iterator::Sequence { sequence, index }) => {
                 *index = map(*index);
                 sequence.map(map);
@@ -278,4 +292,65 @@ pub fn values_of(frames: &[Frame]) -> Vec<Value> {
         });
     }
     values
+}
+
+/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted.
+pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
+    let mut depth = 0;
+    frames.iter().zip(shape).all(|(frame, wanted)| {
+        let outermost = depth == 0;
+        depth += 1;
+        let locals = frame.locals.iter().zip(&wanted.locals);
+        let mut locals = locals.map(|(local, wanted)| {
+            if outermost {
+                local_fits(local, wanted, boxing)
+            } else {
+                item_fits(&local.item, &wanted.item, boxing)
+            }
+        });
+        let stack = frame.stack.iter().zip(&wanted.stack);
+        let mut stack = stack.map(|(item, wanted)| item_fits(item, wanted, boxing));
+        same(&frame.function, &wanted.function) && locals.all(|fine| fine) && stack.all(|fine| fine)
+    })
+}
+
+/// Whether two items are of one shape.
+fn same(item: &Item, wanted: &Item) -> bool {
+    let mut item = item.clone();
+    item.map(&mut |_| Value(0));
+    item == *wanted
+}
+
+fn kind_fits(kind: Kind, wanted: Kind) -> bool {
+    kind == wanted || wanted == Kind::Unknown
+}
+
+fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
+    match (&local.item, &wanted.item) {
+        (Item::Object(object), Item::Object(other)) => {
+            kind_fits(object.kind, other.kind) && local.home && wanted.home
+        }
+        (Item::Null, other) => *other == Item::Null,
+        (_, Item::Null) => false,
+        // A slot that holds the number's object may as well hold something else that ends quietly.
+        (item, other) if same(item, other) => wanted.home == local.home || (local.home && item.is_unboxed()),
+        (item, Item::Object(other)) => kind_fits(item.kind(), other.kind) && wanted.home && (local.home || boxing),
+        _ => false,
+    }
+}
+
+fn item_fits(item: &Item, wanted: &Item, boxing: bool) -> bool {
+    match (item, wanted) {
+        (Item::Object(object), Item::Object(other)) => {
+            kind_fits(object.kind, other.kind) && (object.owner == other.owner || other.owner == Owner::Item)
+        }
+        (Item::Null, other) => *other == Item::Null,
+        (_, Item::Null) => false,
+        (item, other) if same(item, other) => true,
+        (item, Item::Object(other)) => {
+            let cheap = matches!(item, Item::Constant(_) | Item::Bool(_));
+            kind_fits(item.kind(), other.kind) && other.owner == Owner::Item && (boxing || cheap)
+        }
+        _ => false,
+    }
 }

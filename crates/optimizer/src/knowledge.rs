@@ -83,6 +83,11 @@ impl Knowledge {
         self.seen.get(index).cloned().unwrap_or_default()
     }
 
+    /// How often the instruction ran, while somebody looked.
+    pub fn count(&self, index: usize) -> u32 {
+        self.seen.get(index).map_or(0, |seen| seen.count)
+    }
+
     /// Whether nobody has been here while somebody looked.
     pub fn is_unreached(&self, index: usize) -> bool {
         self.sampled && self.seen[index].count == 0 && !self.is_widened(index, Reason::Unreached)

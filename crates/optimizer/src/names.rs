@@ -242,6 +242,9 @@ impl Builder<'_> {
     }
 
     fn generic_load_attr(&mut self, arg: usize, receiver: Item) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let name = self.name(arg >> 1);
         let site = self.known.attribute_site(name, self.index);
         let (value, operand) = self.borrow_object(receiver)?;
@@ -308,6 +311,9 @@ impl Builder<'_> {
             self.store(new, object.value, offset as i32, ir_region::ITEMS);
             self.release_known(receiver, kind);
             self.decref(old, if quiet { value_kind } else { Kind::Unknown });
+            return Ok(());
+        }
+        if self.is_unseen() {
             return Ok(());
         }
         let name = self.name(index);

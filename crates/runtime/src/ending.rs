@@ -12,6 +12,7 @@ use crate::runtime_fns;
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 
 /// Objects looked at for one ending, besides those without parts.
 const LIMIT: usize = 32;
@@ -25,10 +26,10 @@ struct Part {
 
 /// The parts met so far.
 struct Parts {
-    few: [Part; LIMIT],
+    few: [MaybeUninit<Part>; LIMIT],
     count: usize,
     /// Those that end as well, what they are parts of among them.
-    ending: [*mut PyObject; LIMIT + 1],
+    ending: [MaybeUninit<*mut PyObject>; LIMIT + 1],
     ending_count: usize,
     /// There are too many to say.
     full: bool,
@@ -45,27 +46,29 @@ unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
 }
 
 extern "C" fn visit(object: *mut PyObject, parts: *mut c_void) -> c_int {
-    // SAFETY: called by `tp_traverse` with a live object and what `is_quiet` passes.
+    // SAFETY: called by `tp_traverse` with a live object and what `is_quiet` passes; what is counted is filled in.
     unsafe {
         let parts = &mut *parts.cast::<Parts>();
         // Immortal objects do not end.
         if (*object.cast::<i32>()) < 0 || is_leaf(Py_TYPE(object)) {
             return 0;
         }
-        let known = parts.few[..parts.count].iter().position(|part| part.object == object);
+        let known = parts.few[..parts.count]
+            .iter()
+            .position(|part| part.assume_init_ref().object == object);
         let index = known.unwrap_or(parts.count);
         if index == LIMIT {
             parts.full = true;
             return 1;
         }
         if known.is_none() {
-            parts.few[index] = Part { object, references: 0 };
+            parts.few[index].write(Part { object, references: 0 });
             parts.count += 1;
         }
-        let part = &mut parts.few[index];
+        let part = parts.few[index].assume_init_mut();
         part.references += 1;
         if part.references == Py_REFCNT(object) {
-            parts.ending[parts.ending_count] = object;
+            parts.ending[parts.ending_count].write(object);
             parts.ending_count += 1;
         }
         0
@@ -147,17 +150,17 @@ unsafe fn is_quiet(object: *mut PyObject) -> bool {
         if is_leaf(Py_TYPE(object)) {
             return true;
         }
-        let nothing = Part { object, references: 0 };
         let mut parts = Parts {
-            few: [nothing; LIMIT],
+            few: [const { MaybeUninit::uninit() }; LIMIT],
             count: 0,
-            ending: [object; LIMIT + 1],
+            ending: [const { MaybeUninit::uninit() }; LIMIT + 1],
             ending_count: 1,
             full: false,
         };
+        parts.ending[0].write(object);
         let mut done = 0;
         while done < parts.ending_count {
-            let at = parts.ending[done];
+            let at = parts.ending[done].assume_init();
             done += 1;
             let Some(traverse) = (*Py_TYPE(at)).tp_traverse else {
                 return false;

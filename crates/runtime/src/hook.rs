@@ -3,12 +3,12 @@
 
 use crate::api::{self, function_event};
 use crate::call::VECTORCALL;
-use crate::layout::{Code, Function};
+use crate::layout::{Code, Frame, Function};
 use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
-use crate::tiering::{add_version, baseline_count, newest_of, replace_entry, supersede};
-use crate::version::{Version, retire};
+use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, supersede};
+use crate::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
 use std::ffi::c_void;
@@ -25,6 +25,12 @@ pub struct CodeState {
     /// Calls to wait for, where the user set it for this function.
     pub baseline_calls: Option<u64>,
     pub has_loop: bool,
+    /// What the user set for this function.
+    pub options: tiering::policy::Options,
+    /// How far it is on its way to the optimizing tier: for each namespace.
+    pub tiering: Vec<Box<tiering::Tiering>>,
+    /// Bets of the optimizing tier that have failed too often.
+    pub widened: Vec<tiering::request::Widened>,
     pub versions: Vec<*mut Version>,
     /// Why it is not compiled.
     pub declined: Option<String>,
@@ -153,6 +159,9 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             cold_calls: 0,
             baseline_calls: None,
             has_loop: crate::code_has_loop(code.cast()),
+            options: tiering::policy::Options::default(),
+            tiering: Vec::new(),
+            widened: Vec::new(),
             versions: Vec::new(),
             declined: None,
             handover_points: Vec::new(),
@@ -225,7 +234,8 @@ pub unsafe fn version_of(function: *mut PyObject) -> *mut Version {
     }
 }
 
-/// The newest version for the function's code and globals, whatever its entry is at present.
+/// The newest version for the function's code and globals that can be entered anywhere, whatever the function's entry is at
+/// present. (None that takes samples: it lasts for a while only.)
 ///
 /// # Safety
 /// The GIL is held; live objects.
@@ -233,7 +243,32 @@ pub unsafe fn matching_version(function: *mut PyObject, state: *mut CodeState) -
     // SAFETY: live objects.
     unsafe {
         let function = function.cast::<Function>();
-        newest_of(state, (*function).func_globals, (*function).func_builtins, |_| true)
+        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
+            version.enters.is_none() && version.tier != Tier::Sampling
+        })
+    }
+}
+
+/// The version that the function is to enter: an optimized one, or the newest, or what takes samples where there is nothing
+/// else; NULL if there is none.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn present_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
+    // SAFETY: live objects.
+    unsafe {
+        let optimized = tiering::entry_version(function, state);
+        if !optimized.is_null() {
+            return optimized;
+        }
+        let newest = matching_version(function, state);
+        if !newest.is_null() {
+            return newest;
+        }
+        let function = function.cast::<Function>();
+        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
+            version.tier == Tier::Sampling
+        })
     }
 }
 
@@ -348,6 +383,7 @@ const NAMESPACE_LIMIT: usize = 16;
 unsafe fn drop_orphans(state: *mut CodeState) {
     // SAFETY: a running frame's function would keep the globals alive.
     unsafe {
+        tiering::drop_orphans(state);
         (*state).versions.retain(|&version| {
             let orphan = (*version).globals.is_null();
             if orphan {
@@ -369,7 +405,7 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
         if state.is_null() {
             return null_mut();
         }
-        let mut version = matching_version(function, state);
+        let mut version = present_version(function, state);
         if version.is_null() {
             drop_orphans(state);
             if (*state).declined.is_none() {
@@ -379,6 +415,7 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
                     Some(Ok(made)) => {
                         hooks().compiled += 1;
                         add_version(state, made);
+                        tiering::begin(state, made);
                         version = made;
                     }
                     Some(Err(reason)) => {
@@ -398,45 +435,82 @@ pub unsafe fn compile(function: *mut PyObject) -> *mut Version {
     }
 }
 
+/// Calls and back edges between looks of a version that was superseded.
+const SUPERSEDED_CALLS: u64 = 100;
+const SUPERSEDED_EDGES: u64 = 1_000;
+
 /// Versions of one code object, beyond which it rests in the newest.
 const VERSION_LIMIT: usize = 5;
 
-/// It is time to look whether a function's `version` has seen more than it was compiled for; then the function is
-/// compiled again, and its calls go to the new version. A version that collects feedback only was compiled for nothing.
+/// It is time to look whether there is something better than a function's `version`, which is entered, or at a back edge
+/// (to the loop header with number `entry`). If the version has seen more than it was compiled for, the function is compiled
+/// again, and its calls go to the new version; a version that collects feedback only was compiled for nothing. Gives the
+/// version that the loop goes on in, or NULL.
 ///
 /// # Safety
-/// The GIL is held; a live function and its version.
+/// The GIL is held; a live function and its version, and at a back edge its complete frame.
 #[cold]
-pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version) {
+pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version, frame: *mut Frame, entry: i64) -> *mut Version {
     // SAFETY: see the contract.
     unsafe {
-        // Look again later, and then less and less often.
-        (*version).check_calls = (*version).check_calls.max((*version).calls) * 16;
-        (*version).check_edges = (*version).check_edges.max((*version).back_edges) * 16;
+        let next = better(function, version, frame, entry);
+        if next.is_null() && !(*version).successor.is_null() {
+            // It cannot go on there: its function has other code by now.
+            (*version).check_calls = (*version).calls + SUPERSEDED_CALLS;
+            (*version).check_edges = (*version).back_edges + SUPERSEDED_EDGES;
+        } else if next.is_null() {
+            // Look again later, and for feedback then less and less often.
+            if is_due(version) {
+                (*version).recheck_calls = (*version).recheck_calls.max((*version).calls).saturating_mul(16);
+                (*version).recheck_edges = (*version).recheck_edges.max((*version).back_edges).saturating_mul(16);
+            }
+            let (calls, edges) = tiering::next_look(version);
+            (*version).check_calls = calls.min((*version).recheck_calls);
+            (*version).check_edges = edges.min((*version).recheck_edges);
+        }
+        next
+    }
+}
+
+/// Whether it is time to look at a version's feedback.
+unsafe fn is_due(version: *mut Version) -> bool {
+    // SAFETY: a live version.
+    unsafe { (*version).calls >= (*version).recheck_calls || (*version).back_edges >= (*version).recheck_edges }
+}
+
+unsafe fn better(function: *mut PyObject, version: *mut Version, frame: *mut Frame, entry: i64) -> *mut Version {
+    // SAFETY: see `upgrade`.
+    unsafe {
         let state = ensure_state((*function.cast::<Function>()).func_code);
         if state.is_null() || (*function.cast::<Function>()).func_code != (*version).code.cast() {
             // The code was replaced while it ran.
-            return;
+            return null_mut();
+        }
+        if (*version).tier == Tier::Sampling {
+            return tiering::look(function, version, frame, entry);
         }
         let mut newest = matching_version(function, state);
         // A continuation may come here before there is anything but code that collects feedback.
         if newest == version || !newest.is_null() && (*newest).profiling {
-            if (*newest).feedback == (*newest).compiled_with || baseline_count(state) >= VERSION_LIMIT {
-                return;
+            let learned = is_due(version) && (*newest).feedback != (*newest).compiled_with;
+            if learned && baseline_count(state) < VERSION_LIMIT {
+                let raised = api::PyErr_GetRaisedException();
+                let made = hooks().compiler.map(|compiler| compiler(function, state));
+                api::PyErr_SetRaisedException(raised);
+                // If that fails, what there is stays.
+                if let Some(Ok(made)) = made {
+                    add_version(state, made);
+                    newest = made;
+                }
+            } else if newest != version {
+                return null_mut();
             }
-            let raised = api::PyErr_GetRaisedException();
-            let made = hooks().compiler.map(|compiler| compiler(function, state));
-            api::PyErr_SetRaisedException(raised);
-            let Some(Ok(made)) = made else {
-                // What there is stays.
-                return;
-            };
-            add_version(state, made);
-            newest = made;
         }
-        if !newest.is_null() {
+        if !newest.is_null() && newest != version {
             supersede(function, version, newest);
+            return newest;
         }
+        tiering::look(function, version, frame, entry)
     }
 }
 
@@ -465,6 +539,7 @@ pub unsafe fn forget_versions(function: *mut PyObject) {
         (*state).declined = None;
         // Another function may share the code and still have the old entry: its versions are kept for ever.
         std::mem::forget(std::mem::take(&mut (*state).versions));
+        (*state).tiering.clear();
     }
 }
 
@@ -492,7 +567,7 @@ pub unsafe fn hook(function: *mut PyObject) {
             if (*state).declined.is_some() {
                 return;
             }
-            let version = matching_version(function, state);
+            let version = present_version(function, state);
             if !version.is_null() && has_fast_locals(function) {
                 api::PyFunction_SetVectorcall(function, (*version).vectorcall);
                 return;

@@ -28,7 +28,7 @@ pub mod verdict {
     pub const RAISE: i32 = 2;
     /// Hand the frame to the interpreter at the next instruction.
     pub const HAND_OVER: i32 = 3;
-    /// Go on in the version's successor.
+    /// Go on in the version that the thread's `enter` is.
     pub const ENTER: i32 = 4;
 }
 
@@ -213,8 +213,9 @@ runtime_fns! {
         if check_version(thread) { verdict::GO_ON } else { verdict::HAND_OVER }
     }
 
-    /// A back edge found the breaker set, or it is time to look whether better code is to be had.
-    BACK_EDGE = fn back_edge(thread: *mut Thread, frame: *mut Frame, version: *mut Version) -> i32 {
+    /// A back edge found the breaker set, or it is time to look whether better code is to be had. `entry` is the number by
+    /// which bodies are entered at the loop header.
+    BACK_EDGE = fn back_edge(thread: *mut Thread, frame: *mut Frame, version: *mut Version, entry: i64) -> i32 {
         if (*(*thread).tstate).eval_breaker != (*thread).expected_breaker {
             let verdict = safepoint(thread);
             if verdict != verdict::GO_ON {
@@ -222,9 +223,9 @@ runtime_fns! {
             }
         }
         if (*version).back_edges >= (*version).check_edges {
-            crate::hook::upgrade((*frame).f_funcobj, version);
-            let successor = (*version).successor;
-            if !successor.is_null() && (*successor).valid {
+            let next = crate::hook::upgrade((*frame).f_funcobj, version, frame, entry);
+            if !next.is_null() {
+                (*thread).enter = next;
                 return verdict::ENTER;
             }
         }
@@ -242,7 +243,7 @@ runtime_fns! {
             return verdict::LEAVE;
         }
         if (*version).calls >= (*version).check_calls {
-            crate::hook::upgrade((*frame).f_funcobj, version);
+            crate::hook::upgrade((*frame).f_funcobj, version, std::ptr::null_mut(), 0);
         }
         if is_monitored(thread, (*version).code) {
             return verdict::HAND_OVER;

@@ -90,7 +90,7 @@ impl Tracked {
 
     /// # Safety
     /// The GIL is held; a live object.
-    unsafe fn new(object: *mut PyObject) -> Tracked {
+    pub(crate) unsafe fn new(object: *mut PyObject) -> Tracked {
         // SAFETY: see the contract.
         unsafe {
             let ty = Py_TYPE(object);

@@ -24,6 +24,8 @@ pub struct Thread {
     /// The body that the current frame goes on in next, and by which number it is entered; see `deopt`.
     pub next_body: *const (),
     pub next_entry: i64,
+    /// The version that a back edge goes on in, where [`crate::safepoint::verdict::ENTER`] says that it does.
+    pub enter: *mut crate::version::Version,
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
 }
@@ -159,6 +161,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 linked_bytes: 0,
                 next_body: std::ptr::null(),
                 next_entry: 0,
+                enter: std::ptr::null_mut(),
                 spare_chunk: std::ptr::null_mut(),
             })
         });

@@ -54,6 +54,8 @@ pub enum Tier {
     Baseline = 0,
     /// What fails leaves the code (see [`crate::deopt`]).
     Optimizing = 1,
+    /// Nothing, and it takes samples for the optimizing tier (see [`crate::sampling`]).
+    Sampling = 2,
 }
 
 impl Tier {
@@ -61,6 +63,7 @@ impl Tier {
         match self {
             Tier::Baseline => "baseline",
             Tier::Optimizing => "optimizing",
+            Tier::Sampling => "sampling",
         }
     }
 }
@@ -145,6 +148,18 @@ pub struct Version {
     /// Numbers of calls and of back edges at which that is looked at.
     pub check_calls: u64,
     pub check_edges: u64,
+    /// Likewise, for the feedback alone; the others may come earlier (see [`crate::tiering`]).
+    pub recheck_calls: u64,
+    pub recheck_edges: u64,
+    /// Of an optimized version: the one entry that it was made for, 0 or a loop header's number. `None`: it knows all.
+    pub enters: Option<i64>,
+    /// Times that it was entered at a loop header, from a back edge in other code.
+    pub entered: u64,
+    /// Why it was made, and why it is not entered any more.
+    pub why: Box<str>,
+    pub dropped: Option<Box<str>>,
+    /// Nanoseconds in each phase of compiling.
+    pub phases: Vec<(&'static str, u64)>,
     /// What each instruction was seen to do, by its index, if this is a sampling version (see [`crate::sampling`]).
     pub records: Box<[Record]>,
     /// The version that replaced this one.
@@ -216,6 +231,13 @@ impl Version {
                 compiled_with: Box::default(),
                 check_calls: u64::MAX,
                 check_edges: u64::MAX,
+                recheck_calls: u64::MAX,
+                recheck_edges: u64::MAX,
+                enters: None,
+                entered: 0,
+                why: Box::default(),
+                dropped: None,
+                phases: Vec::new(),
                 records: Box::default(),
                 successor: null_mut(),
                 resume_points: Box::default(),
@@ -344,6 +366,14 @@ pub fn register(version: &Version) {
     let registry = registry();
     registry.live.insert(&raw const *version);
     registry.code_bytes += version.code_bytes;
+}
+
+/// Does something with each version that is live; `action` frees none.
+pub fn for_each_live(mut action: impl FnMut(*mut Version)) {
+    let live: Vec<_> = registry().live.iter().copied().collect();
+    for version in live {
+        action(version.cast_mut());
+    }
 }
 
 /// Bytes of machine code of the live versions.

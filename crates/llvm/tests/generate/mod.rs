@@ -1,12 +1,21 @@
 //! Random well-formed functions over all operations of [`Builder`]. A tape of numbers decides what comes, so that the
 //! same tape gives the same function to each builder, and a shorter or smaller tape gives a simpler function.
 
+mod array_loop;
+mod choices;
 mod runtime;
 
-use justjit_builder::{Builder, FloatCond, FloatOp, FloatUnary, IntCond, IntOp, OverflowOp, Region, Signature, Type};
+pub use array_loop::emit_array_loop;
+use choices::*;
+pub use choices::{FLOATS, INTS};
 
-/// Memory that the functions work on, in words of eight bytes; [`WORDS`] for each class.
-pub const SCRATCH_WORDS: usize = WORDS * REGIONS.len();
+use justjit_builder::{Builder, FloatCond, FloatOp, IntCond, IntOp, OverflowOp, Region, Signature, Type};
+
+/// Memory that the functions work on, in words of eight bytes. [`emit`] uses [`WORDS`] for each class, one after the
+/// other, [`emit_array_loop`] all of it as [`ARRAYS`] arrays.
+pub const SCRATCH_WORDS: usize = ARRAYS * ITEMS;
+const ARRAYS: usize = 4;
+const ITEMS: usize = 80;
 const WORDS: usize = 8;
 const REGIONS: [Region; 6] = [
     Region::Frame,
@@ -31,88 +40,6 @@ pub const SIGNATURE: Signature = Signature {
     ],
     result: Some(Type::I64),
 };
-
-const INT_TYPES: [Type; 4] = [Type::I64, Type::I32, Type::I16, Type::I8];
-const VALUE_TYPES: [Type; 5] = [Type::I64, Type::F64, Type::I32, Type::I16, Type::I8];
-const INT_OPS: [IntOp; 11] = [
-    IntOp::Add,
-    IntOp::Sub,
-    IntOp::Mul,
-    IntOp::And,
-    IntOp::Or,
-    IntOp::Xor,
-    IntOp::Shl,
-    IntOp::ShrUnsigned,
-    IntOp::ShrSigned,
-    IntOp::DivSigned,
-    IntOp::RemSigned,
-];
-const INT_CONDS: [IntCond; 10] = [
-    IntCond::Eq,
-    IntCond::Ne,
-    IntCond::SignedLt,
-    IntCond::SignedLe,
-    IntCond::SignedGt,
-    IntCond::SignedGe,
-    IntCond::UnsignedLt,
-    IntCond::UnsignedLe,
-    IntCond::UnsignedGt,
-    IntCond::UnsignedGe,
-];
-const FLOAT_CONDS: [FloatCond; 6] = [
-    FloatCond::Eq,
-    FloatCond::Ne,
-    FloatCond::Lt,
-    FloatCond::Le,
-    FloatCond::Gt,
-    FloatCond::Ge,
-];
-const FLOAT_UNARIES: [FloatUnary; 7] = [
-    FloatUnary::Neg,
-    FloatUnary::Abs,
-    FloatUnary::Sqrt,
-    FloatUnary::Floor,
-    FloatUnary::Ceil,
-    FloatUnary::Trunc,
-    FloatUnary::NearestEven,
-];
-/// Integers around which arithmetic goes wrong.
-pub const INTS: [i64; 16] = [
-    0,
-    1,
-    -1,
-    2,
-    7,
-    31,
-    64,
-    -128,
-    255,
-    32767,
-    i32::MAX as i64,
-    i32::MIN as i64,
-    1 << 53,
-    0x0123_4567_89ab_cdef,
-    i64::MAX,
-    i64::MIN,
-];
-pub const FLOATS: [f64; 16] = [
-    0.0,
-    1.0,
-    -0.0,
-    -1.5,
-    0.5,
-    2.5,
-    0.1,
-    5e-324,
-    1e-310,
-    f64::MAX,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
-    f64::NAN,
-    9007199254740993.0,
-    -9223372036854775808.0,
-    3.4028236e38,
-];
 
 struct Tape<'a> {
     words: &'a [u32],

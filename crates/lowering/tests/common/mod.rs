@@ -93,10 +93,12 @@ pub enum End {
 /// Compiled code: `(thread, frame, entry) -> result`.
 pub type Run = Box<dyn Fn(u64, u64, i64) -> u64>;
 
+pub type Compile = dyn FnMut(&Function, &Exits) -> Run;
+
 /// A code generator.
 pub struct Engine {
     pub name: String,
-    pub compile: Box<dyn FnMut(&Function, &Exits) -> Run>,
+    pub compile: Box<Compile>,
 }
 
 /// What symbols mean to a test.

@@ -65,8 +65,8 @@ pub(super) unsafe fn go_on_in(
 }
 
 runtime_fns! {
-    /// A back edge goes on in the version's successor, at the loop header with this number; the body returns the result.
-    GO_ON_IN_SUCCESSOR = fn go_on_in_successor(thread: *mut Thread, frame: *mut Frame, version: *mut Version, entry: i64) -> *mut PyObject {
-        go_on_in(thread, frame, (*version).successor, entry)
+    /// A back edge goes on in another version, at the loop header with this number; the body returns the result.
+    GO_ON_IN = fn go_on_in_version(thread: *mut Thread, frame: *mut Frame, version: *mut Version, entry: i64) -> *mut PyObject {
+        go_on_in(thread, frame, version, entry)
     }
 }

@@ -16,7 +16,7 @@ mod recover;
 mod requested;
 mod unwind;
 
-pub use again::GO_ON_IN_SUCCESSOR;
+pub use again::GO_ON_IN;
 pub(crate) use again::unmark;
 pub use continuation::{Continuation, ContinuationCompiler, set_continuation_compiler};
 pub use leave::{DEOPTIMIZE, DeoptPolicy, deoptimize, set_policy};
@@ -114,10 +114,17 @@ pub unsafe fn invalidate(version: *mut Version) -> bool {
 }
 
 runtime_fns! {
-    /// The body of an invalid version was entered: the version that has taken its place goes on, and is the function's
-    /// entry from now on. Arguments are the body's own.
+    /// The body of an invalid version was entered, or one at an entry that it does not know: the version that has taken its
+    /// place goes on (and is the function's entry from now on), or baseline code. Arguments are the body's own.
     ENTER_SUCCESSOR = fn enter_successor(thread: *mut Thread, frame: *mut Frame, entry: i64, version: *mut Version) -> *mut PyObject {
-        let newest = tiering::replace_entry((*frame).f_funcobj, version);
+        let newest = if (*version).valid {
+            let state = hook::state_of((*version).code.cast());
+            tiering::newest_of(state, (*version).globals, (*version).builtins, |one| {
+                one.tier == crate::version::Tier::Baseline && !(one.profiling && entry != 0)
+            })
+        } else {
+            tiering::replace_entry((*frame).f_funcobj, version)
+        };
         let mut entry = entry;
         if entry != 0 && (*newest).profiling != (*version).profiling {
             // Only one of the two has entries at loop headers, which come first; back edges lead to valid versions.

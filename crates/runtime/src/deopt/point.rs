@@ -61,6 +61,14 @@ pub enum VirtualObject {
         iterator: Recovery,
         count: Recovery,
     },
+    /// `range(start, stop, step)`; all three are ints.
+    Range {
+        start: Recovery,
+        stop: Recovery,
+        step: Recovery,
+    },
+    /// `zip(*iterators)`, which calls `iter` on each: they should be iterators of builtin types.
+    Zip(Box<[Recovery]>),
     BoundMethod {
         function: Recovery,
         receiver: Recovery,
@@ -91,7 +99,10 @@ impl VirtualObject {
     /// What it is made of.
     pub fn parts(&self) -> Vec<Recovery> {
         match *self {
-            VirtualObject::Tuple(ref items) | VirtualObject::List(ref items) => items.to_vec(),
+            VirtualObject::Tuple(ref items) | VirtualObject::List(ref items) | VirtualObject::Zip(ref items) => {
+                items.to_vec()
+            }
+            VirtualObject::Range { start, stop, step } => vec![start, stop, step],
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::SequenceIterator { sequence, index, .. } => vec![sequence, index],
             VirtualObject::Enumerate { iterator, count } => vec![iterator, count],

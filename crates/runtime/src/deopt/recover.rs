@@ -143,6 +143,8 @@ impl<'a> Recovering<'a> {
                     iterator
                 }
                 VirtualObject::Enumerate { .. } => call_type(&raw mut PyEnum_Type, parts),
+                VirtualObject::Range { .. } => call_type(&raw mut PyRange_Type, parts),
+                VirtualObject::Zip(_) => call_type(&raw mut PyZip_Type, parts),
                 VirtualObject::BoundMethod { .. } => crate::api::PyMethod_New(parts[0], parts[1]),
                 VirtualObject::Slice { .. } => PySlice_New(parts[0], parts[1], parts[2]),
                 VirtualObject::NumpyScalar { ty, value } => {

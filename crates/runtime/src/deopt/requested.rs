@@ -286,7 +286,8 @@ runtime_fns! {
             ..here
         }];
         frames.extend(inner);
-        let mut point = DeoptPoint::new(version, frames, DeoptReason::Requested);
+        let mut point = DeoptPoint::new(version, frames, (*named).reason);
+        point.count = (*named).count;
         point.virtuals = taking.virtuals.into();
         point.release = taking.release.into();
         (*named).count += 1;

@@ -23,7 +23,7 @@ runtime_fns! {
         let function = (*frame).f_funcobj;
         (*version).calls += 1;
         if (*version).calls >= (*version).check_calls {
-            hook::upgrade(function, version);
+            hook::upgrade(function, version, std::ptr::null_mut(), 0);
         }
         let version = super::newest(version);
         let generator = if too_deep(thread) { null_mut() } else { allocate(version) };

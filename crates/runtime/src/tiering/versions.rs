@@ -42,6 +42,25 @@ pub unsafe fn baseline_version(function: *mut PyObject, state: *mut CodeState) -
     }
 }
 
+/// The version whose feedback the next baseline version is to start from: the newest of that tier, or of those that took
+/// samples before there was one.
+///
+/// # Safety
+/// The GIL is held; live objects.
+pub unsafe fn older_version(function: *mut PyObject, state: *mut CodeState) -> *mut Version {
+    // SAFETY: live objects.
+    unsafe {
+        let baseline = baseline_version(function, state);
+        if !baseline.is_null() {
+            return baseline;
+        }
+        let function = function.cast::<Function>();
+        newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
+            version.tier == Tier::Sampling
+        })
+    }
+}
+
 /// The version that has taken an invalid one's place; it becomes the function's entry.
 ///
 /// # Safety

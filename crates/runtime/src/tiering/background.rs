@@ -1,0 +1,235 @@
+//! The one thread on which units are compiled.
+//!
+//! It never has the GIL and knows no Python objects but by address. After a `fork` the child has no such thread: it forgets
+//! the queue, and starts a thread of its own when it needs one. A fork waits for the unit that is being compiled, but not
+//! long; if that was not enough, a lock inside a code generator may be held for ever in the child, which then does not
+//! optimize. At exit the queue is emptied, and the thread waited for likewise.
+
+use super::request::{Compiled, Decline, Unit};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+const STACK_BYTES: usize = 8 << 20;
+/// How long a fork waits for the unit that is being compiled.
+#[cfg(unix)]
+const FORK_WAIT: Duration = Duration::from_millis(500);
+/// The same for the end of the program.
+const EXIT_WAIT: Duration = Duration::from_secs(5);
+
+/// The outcome of compiling one unit.
+pub type Outcome = Result<Compiled, Decline>;
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<(u64, Box<dyn Unit>)>,
+    done: Vec<(u64, Outcome)>,
+    /// A unit is being compiled.
+    busy: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// There is work.
+    work: Condvar,
+    /// A unit has been compiled.
+    idle: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // The queue is consistent wherever a panic could leave it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock, once nothing is being compiled or `limit` is over.
+    fn lock_idle(&self, limit: Duration) -> MutexGuard<'_, Queue> {
+        let waited = self.idle.wait_timeout_while(self.lock(), limit, |queue| queue.busy);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// What this process shares with its thread; NULL before there is one. Never freed.
+static SHARED: AtomicPtr<Shared> = AtomicPtr::new(null_mut());
+/// Results of jobs with numbers below this were lost in a fork.
+static FIRST_OF_PROCESS: AtomicU64 = AtomicU64::new(0);
+static NEXT: AtomicU64 = AtomicU64::new(1);
+/// The program ends: nothing more is compiled.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+/// Something was being compiled when this process was forked off.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+fn shared() -> Option<&'static Shared> {
+    // SAFETY: what is stored there is never freed.
+    unsafe { SHARED.load(Ordering::Acquire).as_ref() }
+}
+
+/// Whether a unit that is being compiled is not wanted any more: the program ends.
+pub fn is_cancelled() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
+
+/// Why nothing can be compiled in this process any more, if so.
+pub fn obstacle() -> Option<&'static str> {
+    if is_cancelled() {
+        Some("the program is ending")
+    } else if BROKEN.load(Ordering::Relaxed) {
+        Some("this process was forked while the optimizing tier was at work")
+    } else {
+        None
+    }
+}
+
+/// Whether a job's outcome will never come: it was given to another process.
+pub fn is_lost(job: u64) -> bool {
+    job < FIRST_OF_PROCESS.load(Ordering::Relaxed)
+}
+
+/// Compiles a unit in place.
+pub fn compile(unit: Box<dyn Unit>) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| unit.compile())).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("the compiler failed: {}", text.unwrap_or("no reason given")).into())
+    })
+}
+
+fn serve(shared: &Shared) {
+    loop {
+        let mut queue = shared.lock();
+        let (job, unit) = loop {
+            if let Some(next) = queue.jobs.pop_front() {
+                break next;
+            }
+            queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        };
+        queue.busy = true;
+        drop(queue);
+        let outcome = compile(unit);
+        let mut queue = shared.lock();
+        queue.done.push((job, outcome));
+        queue.busy = false;
+        shared.idle.notify_all();
+    }
+}
+
+/// Starts the thread, which gets no signals: they are the program's.
+fn start(shared: &'static Shared) -> std::io::Result<()> {
+    let builder = std::thread::Builder::new()
+        .name("justjit".to_owned())
+        .stack_size(STACK_BYTES);
+    #[cfg(unix)]
+    // SAFETY: both sets are initialised by the first two calls; the mask of this thread is put back.
+    let before = unsafe {
+        let mut all = std::mem::zeroed();
+        let mut before = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        before
+    };
+    let started = builder.spawn(move || serve(shared));
+    #[cfg(unix)]
+    // SAFETY: the mask that this thread had.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, null_mut());
+    }
+    started.map(drop)
+}
+
+/// The present process's thread, started now if it is not yet.
+fn worker() -> std::io::Result<&'static Shared> {
+    if let Some(shared) = shared() {
+        return Ok(shared);
+    }
+    #[cfg(unix)]
+    {
+        static WATCHING: std::sync::Once = std::sync::Once::new();
+        // SAFETY: the three functions may be called at any fork.
+        WATCHING.call_once(|| unsafe {
+            libc::pthread_atfork(
+                Some(fork::prepare),
+                Some(fork::go_on_in_parent),
+                Some(fork::begin_in_child),
+            );
+        });
+    }
+    let shared: &'static Shared = Box::leak(Box::default());
+    start(shared)?;
+    SHARED.store((&raw const *shared).cast_mut(), Ordering::Release);
+    Ok(shared)
+}
+
+/// Has a unit compiled; its outcome is among those that [`take`] gives, with this number. The unit comes back if there is
+/// no thread to be had.
+///
+/// # Errors
+/// The unit, which was not taken.
+pub fn submit(unit: Box<dyn Unit>) -> Result<u64, Box<dyn Unit>> {
+    let Ok(shared) = worker() else {
+        return Err(unit);
+    };
+    let job = NEXT.fetch_add(1, Ordering::Relaxed);
+    shared.lock().jobs.push_back((job, unit));
+    shared.work.notify_one();
+    Ok(job)
+}
+
+/// The outcomes that have come since the last time.
+pub fn take() -> Vec<(u64, Outcome)> {
+    shared().map_or_else(Vec::new, |shared| std::mem::take(&mut shared.lock().done))
+}
+
+/// Units that wait or are being compiled.
+pub fn waiting() -> usize {
+    shared().map_or(0, |shared| {
+        let queue = shared.lock();
+        queue.jobs.len() + usize::from(queue.busy)
+    })
+}
+
+/// The program ends: drops what waits, and waits a while for what is being compiled. Without the GIL.
+pub fn stop() {
+    STOPPED.store(true, Ordering::Relaxed);
+    if let Some(shared) = shared() {
+        let jobs = std::mem::take(&mut shared.lock().jobs);
+        drop(jobs);
+        drop(shared.lock_idle(EXIT_WAIT));
+    }
+}
+
+#[cfg(unix)]
+mod fork {
+    use super::*;
+
+    /// The queue's lock, which the forking thread has from before a fork until after it.
+    static mut HELD: Option<MutexGuard<'static, Queue>> = None;
+
+    pub extern "C" fn prepare() {
+        if let Some(shared) = shared() {
+            // SAFETY: only the thread that has the lock touches this.
+            unsafe { HELD = Some(shared.lock_idle(FORK_WAIT)) };
+        }
+    }
+
+    pub extern "C" fn go_on_in_parent() {
+        // SAFETY: this thread has the lock.
+        drop(unsafe { (*(&raw mut HELD)).take() });
+    }
+
+    pub extern "C" fn begin_in_child() {
+        // SAFETY: this thread, the only one, has the lock.
+        if let Some(queue) = unsafe { (*(&raw mut HELD)).take() } {
+            if queue.busy {
+                BROKEN.store(true, Ordering::Relaxed);
+            }
+            // Lock and queue are left as they are: nobody uses them again.
+            std::mem::forget(queue);
+            SHARED.store(null_mut(), Ordering::Release);
+            FIRST_OF_PROCESS.store(NEXT.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What the user has asked for, process-wide and for single functions, and what follows for one code object.
+
+use super::request::{Backend, Settings};
+
+/// Who may run a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Tiers {
+    Interpreter,
+    Baseline,
+    /// All, and the optimizing tier as soon as possible.
+    Optimizing,
+    #[default]
+    Auto,
+}
+
+impl Tiers {
+    pub const ALL: [Tiers; 4] = [Tiers::Interpreter, Tiers::Baseline, Tiers::Optimizing, Tiers::Auto];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Tiers::Interpreter => "interpreter",
+            Tiers::Baseline => "baseline",
+            Tiers::Optimizing => "optimizing",
+            Tiers::Auto => "auto",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Tiers> {
+        Tiers::ALL.into_iter().find(|tiers| tiers.name() == name)
+    }
+}
+
+/// What the user may set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    pub tiers: Tiers,
+    /// Calls and back edges of baseline code after which a small function is optimized.
+    pub optimize_calls: u64,
+    pub optimize_loops: u64,
+    /// Compiling for the optimizing tier does not hold the program up.
+    pub background: bool,
+    pub settings: Settings,
+    /// For tests: everything is optimized as soon as it has been run once.
+    pub stress: bool,
+}
+
+/// Measured on the benchmarks: a function that is not called more often is not worth a tenth of a second.
+pub const OPTIMIZE_CALLS: u64 = 2_000;
+pub const OPTIMIZE_LOOPS: u64 = 20_000;
+
+impl Policy {
+    pub const fn new() -> Policy {
+        Policy {
+            tiers: Tiers::Auto,
+            optimize_calls: OPTIMIZE_CALLS,
+            optimize_loops: OPTIMIZE_LOOPS,
+            background: true,
+            settings: Settings {
+                opt_level: 2,
+                backend: Backend::Auto,
+                passes_off: Vec::new(),
+                verify: false,
+            },
+            stress: false,
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy::new()
+    }
+}
+
+/// What the user has set for one function.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    pub tiers: Option<Tiers>,
+    pub optimize_calls: Option<u64>,
+    pub optimize_loops: Option<u64>,
+    pub opt_level: Option<u8>,
+    pub background: Option<bool>,
+    pub backend: Option<Backend>,
+}
+
+/// Calls and back edges after which a sampling version has seen enough.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    pub calls: u64,
+    pub edges: u64,
+}
+
+const SAMPLE: Limits = Limits { calls: 60, edges: 300 };
+/// Where everything is to be optimized soon: the second call ends it.
+const SAMPLE_SHORTLY: Limits = Limits { calls: 2, edges: 20 };
+const SAMPLE_UNDER_STRESS: Limits = Limits { calls: 2, edges: 5 };
+
+/// Instructions that make a function take twice as many calls as a small one: compiling takes longer, the more there is.
+const WEIGHT: u64 = 400;
+/// A version that was dropped doubles what it takes to make another one, this many times at most.
+const DOUBLINGS: u32 = 10;
+
+/// What holds for one code object.
+pub struct Effective<'a> {
+    policy: &'a Policy,
+    options: &'a Options,
+}
+
+impl Effective<'_> {
+    pub fn new<'a>(policy: &'a Policy, options: &'a Options) -> Effective<'a> {
+        Effective { policy, options }
+    }
+
+    pub fn tiers(&self) -> Tiers {
+        self.options.tiers.unwrap_or(self.policy.tiers)
+    }
+
+    /// Whether it may be optimized at all.
+    pub fn optimizes(&self) -> bool {
+        self.policy.tiers != Tiers::Interpreter && matches!(self.tiers(), Tiers::Auto | Tiers::Optimizing)
+    }
+
+    /// Whether its first version is to take samples.
+    pub fn begins_with_samples(&self) -> bool {
+        self.optimizes() && self.is_eager()
+    }
+
+    /// Whether it is to be optimized as soon as possible.
+    pub fn is_eager(&self) -> bool {
+        self.policy.stress || self.tiers() == Tiers::Optimizing
+    }
+
+    pub fn sample(&self) -> Limits {
+        if self.policy.stress {
+            SAMPLE_UNDER_STRESS
+        } else if self.is_eager() {
+            SAMPLE_SHORTLY
+        } else {
+            SAMPLE
+        }
+    }
+
+    /// What a function of so many instructions takes to be optimized, when so many versions of it were dropped.
+    pub fn limits(&self, instructions: u32, dropped: u32) -> Limits {
+        let (calls, edges, weight) = if self.is_eager() {
+            (1, SAMPLE_SHORTLY.edges, 1)
+        } else {
+            (
+                self.options.optimize_calls.unwrap_or(self.policy.optimize_calls),
+                self.options.optimize_loops.unwrap_or(self.policy.optimize_loops),
+                1 + u64::from(instructions) / WEIGHT,
+            )
+        };
+        let factor = weight << dropped.min(DOUBLINGS);
+        Limits {
+            calls: calls.saturating_mul(factor),
+            edges: edges.saturating_mul(factor),
+        }
+    }
+
+    pub fn in_background(&self) -> bool {
+        !self.policy.stress && self.options.background.unwrap_or(self.policy.background)
+    }
+
+    pub fn settings(&self) -> Settings {
+        let mut settings = self.policy.settings.clone();
+        settings.opt_level = self.options.opt_level.unwrap_or(settings.opt_level);
+        settings.backend = self.options.backend.unwrap_or(settings.backend);
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_a_function_come_before_the_settings() {
+        let policy = Policy::new();
+        let options = Options {
+            tiers: Some(Tiers::Baseline),
+            opt_level: Some(0),
+            background: Some(false),
+            ..Options::default()
+        };
+        let effective = Effective::new(&policy, &options);
+        assert!(!effective.optimizes() && !effective.in_background());
+        assert_eq!(effective.settings().opt_level, 0);
+        assert!(Effective::new(&policy, &Options::default()).optimizes());
+        let off = Policy {
+            tiers: Tiers::Interpreter,
+            ..Policy::new()
+        };
+        let options = Options {
+            tiers: Some(Tiers::Optimizing),
+            ..Options::default()
+        };
+        assert!(!Effective::new(&off, &options).optimizes());
+    }
+
+    #[test]
+    fn large_functions_and_dropped_versions_take_more() {
+        let policy = Policy::new();
+        let options = Options {
+            optimize_calls: Some(100),
+            ..Options::default()
+        };
+        let effective = Effective::new(&policy, &options);
+        let calls = |instructions, dropped| effective.limits(instructions, dropped).calls;
+        assert_eq!(calls(10, 0), 100);
+        assert_eq!(calls(400, 0), 200);
+        assert_eq!(calls(10, 3), 800);
+        assert_eq!(calls(10, 60), 100 << DOUBLINGS);
+        assert_eq!(effective.limits(10, 0).edges, OPTIMIZE_LOOPS);
+    }
+
+    #[test]
+    fn stress_is_eager_and_in_place() {
+        let policy = Policy {
+            stress: true,
+            ..Policy::new()
+        };
+        let effective = Effective::new(
+            &policy,
+            &Options {
+                background: Some(true),
+                ..Options::default()
+            },
+        );
+        assert!(effective.begins_with_samples() && !effective.in_background());
+        assert_eq!(effective.sample(), SAMPLE_UNDER_STRESS);
+    }
+}

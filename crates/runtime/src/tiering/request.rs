@@ -1,0 +1,141 @@
+//! What the optimizing tier is asked for, and what it answers.
+
+use crate::deopt::{DeoptPoint, DeoptReason};
+use crate::globals::GlobalCell;
+use crate::layout::{Code, Frame};
+use crate::sampling::Tracked;
+use crate::version::Version;
+use pyo3_ffi::PyObject;
+use std::any::Any;
+use std::time::Duration;
+
+/// Which code generator makes optimized code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Backend {
+    /// The best that is there.
+    #[default]
+    Auto,
+    Llvm,
+    Cranelift,
+}
+
+impl Backend {
+    pub const ALL: [Backend; 3] = [Backend::Auto, Backend::Llvm, Backend::Cranelift];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Auto => "auto",
+            Backend::Llvm => "llvm",
+            Backend::Cranelift => "cranelift",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Backend> {
+        Backend::ALL.into_iter().find(|backend| backend.name() == name)
+    }
+}
+
+/// How a function is to be optimized.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// From 0, quickly made, to 3, quick to run.
+    pub opt_level: u8,
+    pub backend: Backend,
+    /// Names of passes that are left out.
+    pub passes_off: Vec<String>,
+    /// The code generators check what they are given.
+    pub verify: bool,
+}
+
+/// A bet that has failed too often at one place, and is not to be made there again.
+pub struct Widened {
+    code: Tracked,
+    /// The instruction, by the byte offset of its opcode.
+    pub offset: u32,
+    pub reason: DeoptReason,
+    /// In words, with the types that were met.
+    pub text: String,
+}
+
+impl Widened {
+    /// # Safety
+    /// The GIL is held; a live code object.
+    pub(super) unsafe fn new(code: *mut PyObject, offset: u32, reason: DeoptReason, text: String) -> Widened {
+        // SAFETY: see the contract.
+        let code = unsafe { Tracked::new(code) };
+        Widened {
+            code,
+            offset,
+            reason,
+            text,
+        }
+    }
+
+    /// The code object that the instruction belongs to: the function's own, or that of a callee that was inlined. `None`
+    /// when it is gone.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn code(&self) -> Option<*mut PyObject> {
+        // SAFETY: see the contract.
+        unsafe { self.code.live() }
+    }
+}
+
+/// A function that is to be optimized. All pointers are live for as long as the snapshot is taken, with the GIL held;
+/// function and code, and with them the versions, for as long as the unit is compiled.
+pub struct Request<'a> {
+    pub function: *mut PyObject,
+    pub code: *mut Code,
+    /// What the code does, see [`crate::sampling`].
+    pub sampling: *const Version,
+    /// Where the code goes on at entries that the optimized version does not know.
+    pub baseline: *mut Version,
+    /// The frame whose loop is hot, complete at the loop header; NULL where the function itself is.
+    pub frame: *mut Frame,
+    /// The number by which that loop header is entered, or 0.
+    pub entry: i64,
+    pub settings: &'a Settings,
+    /// Bets that have failed too often in this code.
+    pub widened: &'a [Widened],
+}
+
+/// Why a function is not optimized.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decline(pub String);
+
+impl<T: Into<String>> From<T> for Decline {
+    fn from(reason: T) -> Decline {
+        Decline(reason.into())
+    }
+}
+
+/// A function as the optimizing tier has taken it from Python's objects. It is compiled on any thread, without the GIL.
+pub trait Unit: Send {
+    /// Makes the machine code; the error is the reason why not. Looks at [`super::background::is_cancelled`] now and then.
+    ///
+    /// # Errors
+    /// The reason why there is no code.
+    fn compile(self: Box<Self>) -> Result<Compiled, Decline>;
+}
+
+/// What compiling a unit gives.
+pub struct Compiled {
+    /// The machine code, given back when this is dropped.
+    pub code: Box<dyn Any + Send>,
+    /// A [`crate::version::Body`].
+    pub body: *const (),
+    pub code_bytes: usize,
+    /// Where the code can be left. What they name is kept by the version from now on.
+    pub exits: Vec<Box<DeoptPoint>>,
+    /// Owned references, which become the version's. (Those that a snapshot takes go into `Version::keeps` at once, since
+    /// a unit may be dropped without being compiled.)
+    pub keep: Vec<*mut PyObject>,
+    /// Likewise for cells.
+    pub cells: Vec<*mut GlobalCell>,
+    /// The phases of compiling, in their order.
+    pub timings: Vec<(&'static str, Duration)>,
+}
+
+// SAFETY: the pointers are not followed before the GIL is held again; they are addresses until then.
+unsafe impl Send for Compiled {}

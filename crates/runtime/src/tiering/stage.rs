@@ -1,0 +1,174 @@
+//! Where one code object is, for one namespace, on its way to the optimizing tier.
+
+use super::VERSION_LIMIT;
+use super::policy::{Effective, Limits};
+use crate::hook::CodeState;
+use crate::version::{Tier, Version};
+use pyo3_ffi::PyObject;
+use std::ptr::null_mut;
+
+/// What is being done with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Calls and back edges are counted.
+    Counting,
+    /// A sampling version is being run.
+    Sampling,
+    /// An optimized version is being made: the job's number.
+    Pending(u64),
+    /// Nothing more, for this reason.
+    Resting(String),
+}
+
+/// How far a code object with one dictionary of globals and one of builtins has come.
+pub struct Tiering {
+    pub globals: *mut PyObject,
+    pub builtins: *mut PyObject,
+    /// A version for them, which tells whether the globals are still alive.
+    pub(super) anchor: *mut Version,
+    pub stage: Stage,
+    /// The last sampling version, or NULL.
+    pub sampling: *mut Version,
+    /// Why that was made.
+    pub(super) why: String,
+    /// Optimized versions that were asked for.
+    pub requests: u32,
+    /// Times that a loop was entered in optimized code.
+    pub loop_entries: u64,
+    /// Entries for which no code could be made, and why.
+    pub declines: Vec<(i64, String)>,
+    /// Calls and back edges at which counting began.
+    from: Limits,
+}
+
+/// Optimized code that loops for longer than this part of what it takes to be optimized is entered in the loop.
+const LONG_LOOP: u64 = 8;
+
+impl Tiering {
+    /// # Safety
+    /// A live version.
+    pub(super) unsafe fn new(version: *mut Version) -> Tiering {
+        // SAFETY: see the contract.
+        unsafe {
+            Tiering {
+                globals: (*version).globals,
+                builtins: (*version).builtins,
+                anchor: version,
+                stage: Stage::Counting,
+                sampling: null_mut(),
+                why: String::new(),
+                requests: 0,
+                loop_entries: 0,
+                declines: Vec::new(),
+                from: Limits { calls: 0, edges: 0 },
+            }
+        }
+    }
+
+    pub fn is_of(&self, globals: *mut PyObject, builtins: *mut PyObject) -> bool {
+        self.globals == globals && self.builtins == builtins
+    }
+
+    pub(super) fn rest(&mut self, reason: String) {
+        self.stage = Stage::Resting(reason);
+    }
+
+    pub(super) fn has_declined(&self, entry: i64) -> bool {
+        self.declines.iter().any(|&(declined, _)| declined == entry)
+    }
+
+    /// Its versions.
+    unsafe fn versions(&self, state: *const CodeState) -> impl Iterator<Item = &Version> {
+        // SAFETY: versions are live as long as the state has them.
+        unsafe {
+            let versions = (&(*state).versions).iter().map(|&version| &*version);
+            versions.filter(|version| self.is_of(version.globals, version.builtins))
+        }
+    }
+
+    /// Calls and back edges of code that is not optimized.
+    unsafe fn totals(&self, state: *const CodeState) -> Limits {
+        // SAFETY: a live state.
+        let versions = unsafe { self.versions(state) };
+        let mut totals = Limits { calls: 0, edges: 0 };
+        for version in versions.filter(|version| version.tier != Tier::Optimizing) {
+            totals.calls += version.calls;
+            totals.edges += version.back_edges;
+        }
+        totals
+    }
+
+    /// What has to be met, counted from `from`.
+    unsafe fn needed(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
+        let (mut instructions, mut dropped) = (0, 0);
+        // SAFETY: a live state.
+        for version in unsafe { self.versions(state) } {
+            instructions = version.instructions;
+            dropped += u32::from(version.tier == Tier::Optimizing && !version.valid);
+        }
+        effective.limits(instructions, dropped)
+    }
+
+    /// Counts from here on.
+    ///
+    /// # Safety
+    /// A live state.
+    pub(super) unsafe fn count_anew(&mut self, state: *const CodeState) {
+        // SAFETY: see the contract.
+        self.from = unsafe { self.totals(state) };
+        self.stage = Stage::Counting;
+    }
+
+    /// Calls and back edges that are left until it is time; at least one.
+    ///
+    /// # Safety
+    /// A live state.
+    pub(super) unsafe fn left(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
+        // SAFETY: see the contract.
+        let (needed, totals) = unsafe { (self.needed(state, effective), self.totals(state)) };
+        let left = |needed: u64, total: u64, from: u64| needed.saturating_sub(total - from).max(1);
+        Limits {
+            calls: left(needed.calls, totals.calls, self.from.calls),
+            edges: left(needed.edges, totals.edges, self.from.edges),
+        }
+    }
+
+    /// Why it is time to optimize, if it is.
+    ///
+    /// # Safety
+    /// A live state.
+    pub(super) unsafe fn is_due(&self, state: *const CodeState, effective: &Effective<'_>) -> Option<String> {
+        // SAFETY: see the contract.
+        let (needed, totals) = unsafe { (self.needed(state, effective), self.totals(state)) };
+        let (calls, edges) = (totals.calls - self.from.calls, totals.edges - self.from.edges);
+        if calls >= needed.calls {
+            Some(format!("{calls} calls"))
+        } else if edges >= needed.edges {
+            Some(format!("{edges} rounds of its loops"))
+        } else {
+            None
+        }
+    }
+
+    /// Whether the function is to be optimized from its start on.
+    ///
+    /// # Safety
+    /// A live state.
+    pub(super) unsafe fn wants_start(&self, state: *const CodeState) -> bool {
+        // SAFETY: see the contract.
+        let mut versions = unsafe { self.versions(state) };
+        let has_start = versions.any(|version| version.valid && version.enters == Some(0));
+        let busy = !matches!(self.stage, Stage::Counting);
+        !(has_start || busy || self.has_declined(0)) && self.requests < VERSION_LIMIT
+    }
+
+    /// Whether one call's loops go on for so long that the next call is not to be waited for.
+    ///
+    /// # Safety
+    /// A live state.
+    pub(super) unsafe fn loops_long(&self, state: *const CodeState, effective: &Effective<'_>) -> bool {
+        // SAFETY: see the contract.
+        let (needed, totals) = unsafe { (self.needed(state, effective), self.totals(state)) };
+        effective.is_eager() || totals.edges / totals.calls.max(1) > needed.edges / LONG_LOOP
+    }
+}
