@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import json
 import linecache
@@ -111,7 +112,8 @@ class Profile:
         self.stop()
 
     def start(self) -> None:
-        """Begin to sample. Only one profile can be made at a time."""
+        """Begin to sample. Only one profile can be made at a time, and none of a child that is forked meanwhile."""
+        _mind_forks()
         _core.start_profile(self.interval, list(_existing_code()))
 
     def stop(self) -> None:
@@ -145,7 +147,7 @@ class Profile:
 
 
 def profile(*, interval: float = 0.001) -> Profile:
-    """Sample where time goes, every ``interval`` seconds: by function and loop, with the tier, and why not a better one.
+    """Sample where time goes, each ``interval`` seconds: by function and loop, with the tier, and why not a better one.
 
     >>> with profile() as result:
     ...     main()
@@ -168,6 +170,16 @@ def profile(*, interval: float = 0.001) -> Profile:
     - Code objects that are made meanwhile are kept until the end.
     """
     return Profile(interval)
+
+
+@functools.cache
+def _mind_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_core.pause_profile,
+            after_in_parent=_core.resume_profile,
+            after_in_child=_core.forget_profile,
+        )
 
 
 def _main_tier(tiers: dict[str, float]) -> str:
@@ -216,7 +228,7 @@ class _Loop:
     first_line: int | None
     last_line: int | None
     parent: int | None
-    entry: int | None
+    entries: set[int]
     ranges: list[tuple[int, int]]
     depth: int = 1
     own: float = 0.0
@@ -228,6 +240,24 @@ class _Loop:
         return self.first_line <= line <= self.last_line
 
 
+def _loops(code: types.CodeType) -> list[_Loop]:
+    """The loops of a code object as its source has them: a `continue` can have made two of one."""
+    loops: list[_Loop] = []
+    numbers: list[int] = []
+    for values in _core.loops(code):
+        parent = None if values["parent"] is None else numbers[values["parent"]]
+        lines = (values["first_line"], values["last_line"])
+        entries = set() if values["entry"] is None else {values["entry"]}
+        if parent is not None and (loops[parent].first_line, loops[parent].last_line) == lines:
+            loops[parent].entries |= entries
+            numbers.append(parent)
+            continue
+        numbers.append(len(loops))
+        depth = 1 if parent is None else loops[parent].depth + 1
+        loops.append(_Loop(*lines, parent, entries, values["ranges"], depth))
+    return loops
+
+
 class _Code:
     """What the samples say of one code object."""
 
@@ -237,10 +267,7 @@ class _Code:
         self.samples = 0
         self.tiers = dict.fromkeys(_TIERS, 0.0)
         self.lines: dict[int, float] = defaultdict(float)
-        self.loops = [_Loop(**values) for values in _core.loops(code)]
-        for loop in self.loops:
-            if loop.parent is not None:
-                loop.depth = self.loops[loop.parent].depth + 1
+        self.loops = _loops(code)
         self.line_at = {
             offset: line for start, end, line in code.co_lines() if line is not None for offset in range(start, end, 2)
         }
@@ -267,7 +294,7 @@ class _Code:
         while number is not None:
             chain.append(self.loops[number])
             number = self.loops[number].parent
-        if any(loop.entry is not None and optimized_loops >> (loop.entry & 63) & 1 for loop in chain):
+        if any(optimized_loops >> (entry & 63) & 1 for loop in chain for entry in loop.entries):
             tier = "optimizing"
         self.seconds += seconds
         self.samples += samples
