@@ -100,6 +100,8 @@ pub struct Builder<'a> {
     /// Instructions that are translated to calls of the runtime, and all.
     pub generic: usize,
     pub specialized: usize,
+    /// How often the former ran, while somebody looked.
+    pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
 }
 
@@ -189,6 +191,7 @@ impl<'a> Builder<'a> {
             kept: Vec::new(),
             generic: 0,
             specialized: 0,
+            generic_weight: 0,
             constants: FxHashMap::default(),
         }
     }

@@ -145,6 +145,9 @@ pub struct Built {
     /// Instructions that are translated for known types, and those that the runtime does.
     pub specialized: usize,
     pub generic: usize,
+    /// How often the latter ran, and how often all instructions of the function did, while somebody looked.
+    pub generic_weight: u64,
+    pub weight: u64,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
     pub codes: Vec<(*mut Code, Decoded)>,
 }
