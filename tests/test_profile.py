@@ -169,7 +169,7 @@ class TestProfile:
     def test_idle_and_threads(self) -> None:
         def busy() -> None:
             for _ in until(0.2):
-                pass
+                sum(range(5000))
 
         with profile() as result:
             time.sleep(0.2)
@@ -177,8 +177,7 @@ class TestProfile:
             thread.start()
             thread.join()
         assert result.idle_seconds > 0.1
-        busy_one = named(result, busy.__qualname__)
-        assert busy_one.loops or any(one.name == "until" for one in result.functions)
+        assert named(result, busy.__qualname__).loops[0].seconds > 0.05
 
     def test_code_that_is_made_and_dies_meanwhile(self) -> None:
         with profile() as result:
@@ -244,14 +243,15 @@ class TestProfile:
             pass
 
     def test_code_objects_are_given_back(self) -> None:
+        gc.collect()
         before = sys.getrefcount(two_loops.__code__)
         for _ in range(3):
             with profile() as result:
                 for _ in until(0.02):
                     two_loops(100)
             del result
-        gc.collect()
-        assert sys.getrefcount(two_loops.__code__) == before
+        after = sys.getrefcount(two_loops.__code__)
+        assert after == before
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
     def test_fork(self, run_python: Run) -> None:

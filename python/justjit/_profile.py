@@ -194,6 +194,18 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
         waiting.extend(constant for constant in one.co_consts if isinstance(constant, types.CodeType))
 
 
+def _running_code() -> list[types.CodeType]:
+    """The code of all frames that run or wait for a call."""
+    found = []
+    frame: types.FrameType | None
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            found.append(frame.f_code)
+            frame = frame.f_back
+    frame = None  # not a reference to this very frame
+    return found
+
+
 def _existing_code() -> Iterator[types.CodeType]:
     """The code objects that there are: those of functions, of suspended and of running frames, and those in them."""
     found: list[types.CodeType] = []
@@ -208,11 +220,7 @@ def _existing_code() -> Iterator[types.CodeType]:
             found.append(value.cr_code)
         elif kind is types.AsyncGeneratorType:
             found.append(value.ag_code)
-    for top in sys._current_frames().values():
-        frame: types.FrameType | None = top
-        while frame is not None:
-            found.append(frame.f_code)
-            frame = frame.f_back
+    found.extend(_running_code())
     seen: set[int] = set()
     for outer in found:
         if id(outer) not in seen:
