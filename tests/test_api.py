@@ -578,7 +578,7 @@ class TestExplainAndDump:
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         exec(compile(source, filename, "exec"), names)
         f = jit(names["f"], tier="optimizing", background=False, backend=backend)
-        with pytest.raises(RuntimeError, match=r"has not been sampled .* tier=\"optimizing\""):
+        with pytest.raises(RuntimeError, match="has not been sampled for the optimizing tier"):
             justjit.dump(f, "ir")
         for _ in range(10):
             f(100)
