@@ -275,7 +275,10 @@ impl Builder<'_> {
                 let useful = matches!(
                     wanted,
                     Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
-                ) || matches!(wanted, Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                ) || matches!(
+                    wanted,
+                    Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict
+                );
                 if !useful {
                     continue;
                 }

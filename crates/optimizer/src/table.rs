@@ -1,4 +1,4 @@
-//! What the optimizing tier makes of each opcode.
+//! What the optimizing tier makes of each opcode; `opcodes` says the same in words.
 
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
