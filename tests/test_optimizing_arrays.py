@@ -10,7 +10,6 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from justjit import _core
 
 if TYPE_CHECKING:
