@@ -127,7 +127,11 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
     let blocks = &decoded.blocks;
     let mut behind_loop = vec![false; blocks.len()];
     let mut occasions = vec![false; blocks.len()];
-    for (last, block) in blocks.iter().enumerate().filter(|(_, block)| block.entry_depth.is_some()) {
+    for (last, block) in blocks
+        .iter()
+        .enumerate()
+        .filter(|(_, block)| block.entry_depth.is_some())
+    {
         for &first in block.successors.iter().filter(|&&first| first as usize <= last) {
             let inside = first as usize..=last;
             let leaving = blocks[inside.clone()].iter().flat_map(|block| &block.successors);
@@ -142,9 +146,8 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
         }
     }
     let blocks = blocks.iter().enumerate();
-    let avoided = blocks.filter(|(at, block)| {
-        occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start)
-    });
+    let avoided =
+        blocks.filter(|(at, block)| occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start));
     avoided.map(|(_, block)| block.start).collect()
 }
 

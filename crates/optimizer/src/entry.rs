@@ -10,7 +10,7 @@ use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
-use justjit_runtime::layout::{self, Code, offset};
+use justjit_runtime::layout::{self, Code, array_iterator, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
@@ -193,12 +193,7 @@ impl Builder<'_> {
     }
 
     /// A loop header: everything is in the frame's memory.
-    unsafe fn enter_loop(
-        &mut self,
-        input: &Input<'_>,
-        index: usize,
-        frame: *mut layout::Frame,
-    ) -> Done {
+    unsafe fn enter_loop(&mut self, input: &Input<'_>, index: usize, frame: *mut layout::Frame) -> Done {
         let count = input.decoded.nlocals_plus as usize;
         let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
         // Where the frame is not such a one, baseline code goes on.
@@ -277,7 +272,10 @@ impl Builder<'_> {
                 let useful = matches!(
                     wanted,
                     Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
-                ) || matches!(wanted, Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                ) || matches!(
+                    wanted,
+                    Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict
+                );
                 if !useful {
                     continue;
                 }
@@ -395,8 +393,8 @@ impl Builder<'_> {
     /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
     fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
         self.sole(iterator, kind, otherwise);
-        let index = self.load(Type::Int, iterator, arrays::ITERATOR_INDEX, ir_region::ANY);
-        let array = self.load(Type::Object, iterator, arrays::ITERATOR_SEQUENCE, ir_region::ANY);
+        let index = self.load(Type::Int, iterator, array_iterator::INDEX, ir_region::ANY);
+        let array = self.load(Type::Object, iterator, array_iterator::SEQUENCE, ir_region::ANY);
         let gone = self.op(Op::IsNull, &[array]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.unless(there, otherwise);

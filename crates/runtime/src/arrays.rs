@@ -6,6 +6,8 @@
 //! Neither module is ever imported: a type that was met says that it is there.
 
 use crate::api;
+use crate::layout::array_iterator::{INDEX as ITERATOR_INDEX, SEQUENCE as ITERATOR_SEQUENCE};
+use crate::layout::array_object;
 use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ffi::{CStr, c_char, c_int};
@@ -181,12 +183,6 @@ impl Layouts {
 /// Dimensions of NumPy arrays that are read in place, at most.
 pub const MOST_DIMENSIONS: u8 = 8;
 
-/// `arrayobject` (`Modules/arraymodule.c`), by offset.
-pub mod array_object {
-    pub const ITEMS: i32 = 24;
-    pub const DESCRIPTION: i32 = 40;
-}
-
 /// `PyMemoryViewObject` (`cpython/memoryobject.h`), by offset.
 pub mod memory_view {
     pub const MANAGED_BUFFER: i32 = 24;
@@ -224,10 +220,6 @@ pub mod ndarray {
 
 /// Where a NumPy scalar's value lies (`numpy/arrayscalars.h`).
 pub const SCALAR_VALUE: i32 = 16;
-/// Where the iterators of all of these have the index of the next item, and what they go over.
-pub const ITERATOR_INDEX: i32 = 16;
-pub const ITERATOR_SEQUENCE: i32 = 24;
-
 /// What is known of `array.array`.
 struct Arrays {
     ty: *mut PyTypeObject,
@@ -504,7 +496,10 @@ fn memory_iterator() -> Option<*mut PyTypeObject> {
         unsafe {
             let bytes = made.take(PyBytes_FromStringAndSize(c"abc".as_ptr(), 3))?;
             let view = made.take(PyMemoryView_FromObject(bytes))?;
-            let buffer = view.cast::<u8>().offset(memory_view::BUFFER as isize).cast::<Py_buffer>();
+            let buffer = view
+                .cast::<u8>()
+                .offset(memory_view::BUFFER as isize)
+                .cast::<Py_buffer>();
             let managed: *mut PyObject = field(view, memory_view::MANAGED_BUFFER);
             let flags = field::<c_int>(view, memory_view::FLAGS) | field::<c_int>(managed, memory_view::MANAGED_FLAGS);
             let fine = (*buffer).obj == bytes
