@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import struct
 import types
 import warnings
@@ -419,6 +420,31 @@ def test_numpy_operators(operator: str) -> None:
                 ),
                 stays=False,
             )
+
+
+def some(generator: random.Random, name: str, count: int) -> Any:
+    """Numbers of all magnitudes."""
+    if name == "bool":
+        return vector(name, [generator.random() < 0.5 for _ in range(count)])
+    if "float" in name:
+        scale = 8 if name == "float32" else 60
+        return vector(name, [generator.uniform(-1, 1) * 2.0 ** generator.randint(-scale, scale) for _ in range(count)])
+    limits = np.iinfo(name)
+    numbers = [generator.getrandbits(generator.randint(1, limits.bits // 2)) for _ in range(count)]
+    return vector(name, [number if limits.min == 0 or generator.random() < 0.5 else -number for number in numbers])
+
+
+@needs_numpy
+@both
+@pytest.mark.parametrize("operator", ARITHMETIC)
+def test_numpy_operators_on_random_numbers(operator: str) -> None:
+    function = binary(operator)
+    generator = random.Random(operator)
+    for first in SCALARS:
+        for second in SCALARS[2::3]:
+            sides = [(first, second), (second, first)][generator.random() < 0.5]
+            numbers = tuple(some(generator, name, 12) for name in sides)
+            check(function, lambda: numbers, stays=False)
 
 
 @needs_numpy

@@ -346,7 +346,7 @@ unsafe fn find_arrays(made: &mut Made) -> Option<Arrays> {
             }
             let description: *const u8 = field(array, array_object::DESCRIPTION);
             // A pointer to static data of the module, which begins with the typecode.
-            if description.is_null() || (description as usize) % 8 != 0 || *description != code {
+            if description.is_null() || !(description as usize).is_multiple_of(8) || *description != code {
                 return None;
             }
             iterator = prove_iterator(made, array)?;
@@ -405,10 +405,10 @@ unsafe fn find_numpy(made: &mut Made) -> Option<Numpy> {
             if data.is_null() || PyLong_AsVoidPtr(PyTuple_GetItem(data, 0)) != field(example, ndarray::DATA) {
                 return None;
             }
-            for value in 0..2 {
-                let number = made.take(PyLong_FromLong(value))?;
+            for value in 0..2_i32 {
+                let number = made.take(PyLong_FromLong(value.into()))?;
                 let object = made.call(ty, &[number])?;
-                let wanted = scalar_bits(scalar, value.into(), value as f64);
+                let wanted = scalar_bits(scalar, value.into(), value.into());
                 if Py_TYPE(object) != ty.cast() || read_scalar(object, scalar) != wanted {
                     return None;
                 }
