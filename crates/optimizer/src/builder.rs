@@ -80,8 +80,10 @@ pub struct Builder<'a> {
     /// Abstract frames, the outermost first, at the present instruction.
     pub frames: Vec<Frame>,
     /// As they were when the present instruction began.
-    before: Vec<Frame>,
-    before_states: FxHashMap<Reason, State>,
+    pub before: Vec<Frame>,
+    pub before_states: FxHashMap<Reason, State>,
+    /// References to elements that are taken once all of the instruction's bets have held.
+    pub deferred: Option<Vec<Value>>,
     pub block: Block,
     pub terminated: bool,
     /// Code that we do not know has run: what was bet on may have changed.
@@ -100,6 +102,8 @@ pub struct Builder<'a> {
     /// Instructions that are translated to calls of the runtime, and all.
     pub generic: usize,
     pub specialized: usize,
+    /// How often the former ran, while somebody looked.
+    pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
 }
 
@@ -165,6 +169,7 @@ impl<'a> Builder<'a> {
             frames: Vec::new(),
             before: Vec::new(),
             before_states: FxHashMap::default(),
+            deferred: None,
             block,
             terminated: false,
             unsure: false,
@@ -189,6 +194,7 @@ impl<'a> Builder<'a> {
             kept: Vec::new(),
             generic: 0,
             specialized: 0,
+            generic_weight: 0,
             constants: FxHashMap::default(),
         }
     }
@@ -871,6 +877,11 @@ impl<'a> Builder<'a> {
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
             if !begun && info.merges.contains(&index) {
+                if depth == 1 && info.headers.contains(&index) {
+                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
+                    let offset = info.decoded.instructions[index].offset;
+                    self.effect(Op::Locate, &[], Imm::Offset(offset));
+                }
                 return self.go_to(index);
             }
             begun = false;
