@@ -73,7 +73,11 @@ impl Builder<'_> {
         let strides = self.load(Type::Pointer, object, strides, ir_region::HEADER);
         let places = (0..i32::from(layout.dimensions)).map(|dimension| 8 * dimension);
         places
-            .map(|at| (self.header_int(shape, at), self.header_int(strides, at)))
+            .map(|at| {
+                // A size is not negative.
+                let size = self.load_width(Type::Int, Width::I64, false, shape, at, ir_region::HEADER);
+                (size, self.header_int(strides, at))
+            })
             .unzip()
     }
 
