@@ -10,7 +10,7 @@ use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
-use justjit_runtime::layout::{self, Code, offset};
+use justjit_runtime::layout::{self, Code, array_iterator, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
@@ -401,8 +401,8 @@ impl Builder<'_> {
     /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
     fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
         self.sole(iterator, kind, otherwise);
-        let index = self.load(Type::Int, iterator, arrays::ITERATOR_INDEX, ir_region::ANY);
-        let array = self.load(Type::Object, iterator, arrays::ITERATOR_SEQUENCE, ir_region::ANY);
+        let index = self.load(Type::Int, iterator, array_iterator::INDEX, ir_region::ANY);
+        let array = self.load(Type::Object, iterator, array_iterator::SEQUENCE, ir_region::ANY);
         let gone = self.op(Op::IsNull, &[array]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.unless(there, otherwise);
