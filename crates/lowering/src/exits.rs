@@ -26,6 +26,9 @@ pub trait Resolver {
     /// The instruction at a byte offset of a code object.
     fn place(&self, code: &SymbolData, offset: u32) -> Place;
 
+    /// The byte offset of the instruction before that at an offset of a code object.
+    fn before(&self, code: &SymbolData, offset: u32) -> u32;
+
     /// The first code unit of the bytecode that the interpreter runs, of the outermost code object.
     fn instructions(&self) -> *const u16;
 }
@@ -122,7 +125,11 @@ impl Exits {
                     if !exits.indices.contains_key(&which) {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
-                        exits.all.push(translation.exit(owner)?);
+                        let mut exit = translation.exit(owner)?;
+                        if inst.op == Op::Decref {
+                            exit.point.finishing = finishing(function, inst, resolver);
+                        }
+                        exits.all.push(exit);
                     }
                     exits.note_subject(function, which, inst);
                 }
@@ -183,6 +190,21 @@ impl Exits {
     pub(crate) fn instruction(&self, offset: u32) -> *const () {
         self.instructions.wrapping_byte_add(offset as usize).cast()
     }
+}
+
+/// The instruction that a frame is at when an object ends in it: a call that is over, where the object was the callee's.
+fn finishing(function: &Function, inst: &ir::InstData, resolver: &dyn Resolver) -> Option<u32> {
+    let frame = function.states[inst.state?.0 as usize].frames.last()?;
+    let code = &function.symbols[frame.code.index()];
+    let own = match inst.position.code {
+        0 => frame.code == function.states[inst.state?.0 as usize].frames[0].code,
+        inlined => function.inlined[inlined as usize - 1] == frame.code,
+    };
+    Some(if own {
+        inst.position.offset
+    } else {
+        resolver.before(code, frame.offset)
+    })
 }
 
 /// The exit that an instruction may take.
@@ -249,7 +271,7 @@ impl<'a> Translation<'a> {
             });
         }
         let given_up = self.which.1;
-        let release = self.state.release.iter().copied().chain(given_up);
+        let release = given_up.into_iter().chain(self.state.release.iter().copied());
         let release = release.map(|value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
