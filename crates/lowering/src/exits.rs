@@ -6,6 +6,7 @@ use justjit_runtime::deopt::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject,
 };
 use justjit_runtime::layout::Code;
+use justjit_runtime::thread::DEOPT_WORDS;
 use justjit_runtime::version::Version;
 use pyo3_ffi::PyObject;
 use std::collections::HashMap;
@@ -336,6 +337,19 @@ impl<'a> Translation<'a> {
                 sequence: self.recovery(tuple)?,
                 index: self.recovery(index)?,
             },
+            ir::VirtualObject::ArrayIterator { array, index } => VirtualObject::SequenceIterator {
+                of: IteratorOf::Array,
+                sequence: self.recovery(array)?,
+                index: self.recovery(index)?,
+            },
+            ir::VirtualObject::NumpyScalar { ty, value } => VirtualObject::NumpyScalar {
+                ty: self.recovery(ty)?,
+                value: self.recovery(value)?,
+            },
+            ir::VirtualObject::Row { array, index } => VirtualObject::Row {
+                array: self.recovery(array)?,
+                index: self.recovery(index)?,
+            },
             ir::VirtualObject::BoundMethod { function, receiver } => VirtualObject::BoundMethod {
                 function: self.recovery(function)?,
                 receiver: self.recovery(receiver)?,
@@ -386,7 +400,10 @@ impl<'a> Translation<'a> {
         if let Some(&index) = self.indices.get(&value) {
             return Ok(index);
         }
-        let index = u16::try_from(self.words.len()).map_err(|_| Error::TooManyValues(self.which.0))?;
+        if self.words.len() == DEOPT_WORDS {
+            return Err(Error::TooManyValues(self.which.0));
+        }
+        let index = self.words.len() as u16;
         self.words.push(value);
         self.indices.insert(value, index);
         Ok(index)

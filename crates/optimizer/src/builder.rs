@@ -102,6 +102,8 @@ pub struct Builder<'a> {
     /// Instructions that are translated to calls of the runtime, and all.
     pub generic: usize,
     pub specialized: usize,
+    /// How often the former ran, while somebody looked.
+    pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
 }
 
@@ -129,7 +131,11 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
     let blocks = &decoded.blocks;
     let mut behind_loop = vec![false; blocks.len()];
     let mut occasions = vec![false; blocks.len()];
-    for (last, block) in blocks.iter().enumerate().filter(|(_, block)| block.entry_depth.is_some()) {
+    for (last, block) in blocks
+        .iter()
+        .enumerate()
+        .filter(|(_, block)| block.entry_depth.is_some())
+    {
         for &first in block.successors.iter().filter(|&&first| first as usize <= last) {
             let inside = first as usize..=last;
             let leaving = blocks[inside.clone()].iter().flat_map(|block| &block.successors);
@@ -144,9 +150,8 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
         }
     }
     let blocks = blocks.iter().enumerate();
-    let avoided = blocks.filter(|(at, block)| {
-        occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start)
-    });
+    let avoided =
+        blocks.filter(|(at, block)| occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start));
     avoided.map(|(_, block)| block.start).collect()
 }
 
@@ -189,6 +194,7 @@ impl<'a> Builder<'a> {
             kept: Vec::new(),
             generic: 0,
             specialized: 0,
+            generic_weight: 0,
             constants: FxHashMap::default(),
         }
     }
@@ -417,6 +423,32 @@ impl<'a> Builder<'a> {
             Item::Null => Recovery::Null,
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
+            Item::Numpy(scalar, value) => {
+                let ty = justjit_runtime::arrays::scalar_type(*scalar).expect("a type that was met");
+                let object = VirtualObject::NumpyScalar {
+                    ty: Recovery::Constant(self.object_symbol(ty.cast())),
+                    value: Recovery::Number(*value),
+                };
+                // The same object wherever it occurs.
+                let known = virtuals.iter().position(|one| *one == object);
+                let at = known.unwrap_or_else(|| {
+                    virtuals.push(object);
+                    virtuals.len() - 1
+                });
+                Recovery::Virtual(at as u32)
+            }
+            Item::Row { array, index, .. } => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::Row { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
+            Item::Iterator(crate::item::Iterator::Array { array, index, .. }) => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::ArrayIterator { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {
                     real: Recovery::Number(*real),
@@ -845,6 +877,11 @@ impl<'a> Builder<'a> {
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
             if !begun && info.merges.contains(&index) {
+                if depth == 1 && info.headers.contains(&index) {
+                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
+                    let offset = info.decoded.instructions[index].offset;
+                    self.effect(Op::Locate, &[], Imm::Offset(offset));
+                }
                 return self.go_to(index);
             }
             begun = false;

@@ -8,6 +8,7 @@ use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
+use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
@@ -50,7 +51,10 @@ pub unsafe fn build(input: &Input<'_>, known: &mut dyn Known) -> Result<Built, D
         builder.not_inlined.clone_from(&not_inlined);
         match builder.function(input) {
             Ok(()) => {
+                let weight = builder.codes[0].knowledge.seen.iter().map(|seen| u64::from(seen.count)).sum();
                 return Ok(Built {
+                    generic_weight: builder.generic_weight,
+                    weight,
                     function: builder.f,
                     kept: builder.kept,
                     specialized: builder.specialized,
@@ -192,12 +196,7 @@ impl Builder<'_> {
     }
 
     /// A loop header: everything is in the frame's memory.
-    unsafe fn enter_loop(
-        &mut self,
-        input: &Input<'_>,
-        index: usize,
-        frame: *mut layout::Frame,
-    ) -> Done {
+    unsafe fn enter_loop(&mut self, input: &Input<'_>, index: usize, frame: *mut layout::Frame) -> Done {
         let count = input.decoded.nlocals_plus as usize;
         let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
         // Where the frame is not such a one, baseline code goes on.
@@ -276,7 +275,10 @@ impl Builder<'_> {
                 let useful = matches!(
                     wanted,
                     Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
-                ) || matches!(wanted, Kind::Other(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                ) || matches!(
+                    wanted,
+                    Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict
+                );
                 if !useful {
                     continue;
                 }
@@ -355,7 +357,11 @@ impl Builder<'_> {
                         index: position,
                     })
                 }
-                _ => Item::owned(value, Kind::Unknown),
+                // SAFETY: a live object.
+                _ => match unsafe { arrays::layout_of_iterated(now) } {
+                    Some(layout) => self.array_iterator_at(value, kind, layout, otherwise),
+                    None => Item::owned(value, Kind::Unknown),
+                },
             };
             items.push((item, value));
         }
@@ -363,7 +369,7 @@ impl Builder<'_> {
         let mut stack = Vec::with_capacity(depth);
         for (item, value) in items {
             match &item {
-                Item::Iterator(Iterator::Sequence { sequence, .. }) => {
+                Item::Iterator(Iterator::Sequence { sequence, .. } | Iterator::Array { array: sequence, .. }) => {
                     if let Item::Object(object) = **sequence {
                         self.effect(Op::Incref, &[object.value], Imm::None);
                     }
@@ -385,6 +391,27 @@ impl Builder<'_> {
         }];
         self.terminated = false;
         self.run()
+    }
+
+    /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
+    fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
+        self.sole(iterator, kind, otherwise);
+        let index = self.load(Type::Int, iterator, arrays::ITERATOR_INDEX, ir_region::ANY);
+        let array = self.load(Type::Object, iterator, arrays::ITERATOR_SEQUENCE, ir_region::ANY);
+        let gone = self.op(Op::IsNull, &[array]);
+        let there = self.op(Op::BoolNot, &[gone]);
+        self.unless(there, otherwise);
+        let over = Kind::Array(layout.holder);
+        let test = self.is_of_kind(array, over);
+        self.unless(test, otherwise);
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::SignedGe, index, zero);
+        self.unless(fine, otherwise);
+        Item::Iterator(Iterator::Array {
+            array: Box::new(Item::owned(array, over)),
+            index,
+            layout,
+        })
     }
 
     /// Goes on only if the condition holds.

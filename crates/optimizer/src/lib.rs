@@ -17,6 +17,7 @@ mod iterate;
 pub mod knowledge;
 mod locals;
 mod names;
+pub mod opcodes;
 pub mod snapshot;
 mod stress;
 mod table;
@@ -25,6 +26,11 @@ pub mod unit;
 mod uses;
 
 pub use entry::{Entry, Input, build};
+
+/// The passes that a function goes through, in order.
+pub fn passes() -> impl Iterator<Item = &'static justjit_passes::Pass> {
+    justjit_passes::passes().iter()
+}
 
 use justjit_bytecode::Function as Decoded;
 use justjit_ir as ir;
@@ -139,6 +145,9 @@ pub struct Built {
     /// Instructions that are translated for known types, and those that the runtime does.
     pub specialized: usize,
     pub generic: usize,
+    /// How often the latter ran, and how often all instructions of the function did, while somebody looked.
+    pub generic_weight: u64,
+    pub weight: u64,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
     pub codes: Vec<(*mut Code, Decoded)>,
 }

@@ -1,4 +1,4 @@
-//! What the optimizing tier makes of each opcode.
+//! What the optimizing tier makes of each opcode; `opcodes` says the same in words.
 
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
@@ -323,6 +323,12 @@ impl Builder<'_> {
         let right = self.pop();
         let left = self.pop();
         let negate = self.at.arg != 0;
+        if left == right && left.is_unboxed() {
+            // One object, which has not been made.
+            let flag = self.bool(!negate);
+            self.push(Item::Bool(flag));
+            return Ok(());
+        }
         let simple = |item: &Item| matches!(item, Item::Object(_) | Item::Constant(_) | Item::Bool(_));
         if !simple(&left) || !simple(&right) {
             return self.generic_is(left, right, negate);

@@ -42,7 +42,8 @@ pub struct Policy {
     pub settings: Settings,
 }
 
-/// Measured on the benchmarks: a function that is not called more often is not worth a tenth of a second.
+/// Guesses so far: compiling takes some hundredth of a second, and baseline code of a small function takes about as long for
+/// so many calls.
 pub const OPTIMIZE_CALLS: u64 = 2_000;
 pub const OPTIMIZE_LOOPS: u64 = 20_000;
 
