@@ -58,7 +58,7 @@ unsafe fn lost(widened: &[Widened]) -> Lost {
         DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
         DeoptReason::Domain => Some(Reason::Domain),
         DeoptReason::Unbound => Some(Reason::Unbound),
-        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class | DeoptReason::Callee => Some(Reason::Changed),
+        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
         DeoptReason::Unreached => Some(Reason::Unreached),
         DeoptReason::Unsupported => Some(Reason::Unsupported),
         _ => None,

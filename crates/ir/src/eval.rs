@@ -309,7 +309,9 @@ impl Machine<'_> {
                 Some(number @ Datum::Int(_)) => Some(number),
                 _ => return Err(format!("{} is no int object", data.args[0])),
             },
-            Op::Safepoint | Op::Incref | Op::DecrefNumber | Op::TakeOver | Op::HandOver => return Ok(Next::On),
+            Op::Safepoint | Op::CallCheck | Op::Incref | Op::DecrefNumber | Op::TakeOver | Op::HandOver => {
+                return Ok(Next::On);
+            }
             Op::Deopt => None,
             Op::Jump => return Ok(Next::To(data.targets[0].clone())),
             Op::Branch => {

@@ -29,7 +29,7 @@ impl Builder<'_> {
             }
             // SAFETY: a live object.
             if unsafe { PyFunction_Check(callee) } != 0 {
-                if self.inline(callee, &callable, &all)? {
+                if self.inline(callee, &callable, &all)? || self.call_typed(callee, &all)? {
                     return Ok(());
                 }
             } else if self.call_builtin(callee, &all)? {
@@ -115,6 +115,12 @@ impl Builder<'_> {
         if !plain || size > INLINE_SIZE || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
             return Ok(false);
         }
+        if self.typed.is_some() {
+            let remaining = self.remaining();
+            let zero = self.int(0);
+            let fine = self.int_compare(justjit_builder::IntCond::SignedGt, remaining, zero);
+            self.guard(fine, Reason::Safepoint);
+        }
         self.known.bet_on_function(callee);
         self.keep(callee);
         let number = self.add_code(code, body.decoded, body.knowledge, (body.globals, body.builtins));
@@ -165,7 +171,7 @@ impl Builder<'_> {
 ///
 /// # Safety
 /// A live code object.
-unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
+pub unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let flags = (*code).co_flags;

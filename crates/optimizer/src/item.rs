@@ -283,9 +283,7 @@ fn kind_fits(kind: Kind, wanted: Kind) -> bool {
 
 fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
     match (&local.item, &wanted.item) {
-        (Item::Object(object), Item::Object(other)) => {
-            kind_fits(object.kind, other.kind) && local.home && wanted.home
-        }
+        (Item::Object(object), Item::Object(other)) => kind_fits(object.kind, other.kind) && local.home && wanted.home,
         (Item::Null, other) => *other == Item::Null,
         (_, Item::Null) => false,
         // A slot that holds the number's object may as well hold something else that ends quietly.

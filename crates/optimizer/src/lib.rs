@@ -20,6 +20,7 @@ mod names;
 pub mod snapshot;
 mod table;
 pub mod text;
+pub mod typed;
 pub mod unit;
 mod uses;
 
@@ -138,6 +139,8 @@ pub struct Built {
     /// Instructions that are translated for known types, and those that the runtime does.
     pub specialized: usize,
     pub generic: usize,
+    /// The typed bodies that it calls.
+    pub typed: Vec<typed::TypedBody>,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
     pub codes: Vec<(*mut Code, Decoded)>,
 }

@@ -26,9 +26,18 @@ pub struct Thread {
     pub next_entry: i64,
     /// The version that a back edge goes on in, where [`crate::safepoint::verdict::ENTER`] says that it does.
     pub enter: *mut crate::version::Version,
+    /// Not 0 while typed bodies are being left; see `deopt::typed`.
+    pub leaving: i64,
+    /// The frames of those that have been left, the innermost first.
+    pub left: Vec<crate::deopt::Left>,
+    /// Memory for an array of objects of a body that has no frame.
+    pub scratch: [*mut pyo3_ffi::PyObject; SCRATCH],
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
 }
+
+/// Objects in [`Thread::scratch`].
+pub const SCRATCH: usize = 32;
 
 /// Room that has to be left below the limit for the C code that a compiled function calls.
 const STACK_MARGIN: usize = 96 * 1024;
@@ -162,6 +171,9 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 next_body: std::ptr::null(),
                 next_entry: 0,
                 enter: std::ptr::null_mut(),
+                leaving: 0,
+                left: Vec::new(),
+                scratch: [std::ptr::null_mut(); SCRATCH],
                 spare_chunk: std::ptr::null_mut(),
             })
         });

@@ -77,6 +77,7 @@ impl Generator {
                     effect,
                     owned: false,
                     consumes: vec![false; params.len()],
+                    through: false,
                 }),
             )
         };

@@ -725,7 +725,7 @@ pub unsafe fn next_look(version: *mut Version) -> (u64, u64) {
 fn is_harmless(reason: DeoptReason) -> bool {
     matches!(
         reason,
-        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested
+        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested | DeoptReason::Callee
     )
 }
 
