@@ -49,6 +49,7 @@ pub enum Global {
 
 /// A callee's body.
 pub struct Body {
+    pub function: *mut PyObject,
     pub decoded: Decoded,
     pub knowledge: Knowledge,
     pub globals: *mut PyObject,

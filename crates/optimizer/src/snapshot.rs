@@ -119,11 +119,14 @@ impl<'a> Snapshot<'a> {
                 sum.add(seen(record));
             }
         }
-        Knowledge {
+        let mut knowledge = Knowledge {
             widened: widened.collect(),
             sampled: !sampled.is_empty(),
             seen: all,
-        }
+            ..Knowledge::default()
+        };
+        knowledge.note_untold(decoded);
+        knowledge
     }
 
     /// The versions of a function's code that have taken samples, the newest first.
@@ -311,8 +314,10 @@ impl Known for Snapshot<'_> {
                 self.unseen.push(function);
                 return None;
             }
+            let callee = function;
             let function = function.cast::<Function>();
             Some(Body {
+                function: callee,
                 decoded,
                 knowledge,
                 globals: (*function).func_globals,

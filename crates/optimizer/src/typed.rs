@@ -272,10 +272,55 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What a call is likely to give.
-    fn gives(&mut self) -> Gives {
-        let wide = self.seen().result.wide;
-        match self.predicted_result() {
+    /// The type of what a body's returns give, as far as one can tell.
+    fn returned_kind(&mut self, body: &crate::Body, params: &[Param]) -> Kind {
+        let (decoded, knowledge) = (&body.decoded, &body.knowledge);
+        let mut kinds = Vec::new();
+        for (index, one) in decoded.instructions.iter().enumerate() {
+            let before = index.checked_sub(1).map(|before| &decoded.instructions[before]);
+            let ty = match (one.opcode, before) {
+                (Opcode::ReturnConst, _) => {
+                    let code = justjit_runtime::hook::code_of;
+                    // SAFETY: a live function; decoding has checked the index.
+                    unsafe {
+                        let consts = (*code(body.function)).co_consts;
+                        Some(Py_TYPE(PyTuple_GET_ITEM(consts, one.arg as Py_ssize_t)))
+                    }
+                }
+                (Opcode::ReturnValue, Some(before)) if before.block == one.block => match before.opcode {
+                    Opcode::LoadFast => match params.get(before.arg as usize) {
+                        Some(Param::Int) => Some(&raw mut PyLong_Type),
+                        Some(Param::Float) => Some(&raw mut PyFloat_Type),
+                        Some(Param::Bool) => Some(&raw mut PyBool_Type),
+                        _ => None,
+                    },
+                    _ => knowledge
+                        .at(index - 1)
+                        .result
+                        .only()
+                        .filter(|_| !knowledge.at(index - 1).result.wide),
+                },
+                _ => None,
+            };
+            if let Some(ty) = ty {
+                kinds.push(self.kind_of_type(ty));
+            }
+        }
+        match kinds[..] {
+            [first, ref rest @ ..] if rest.iter().all(|&kind| kind == first) => first,
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// What a call of a typed body is likely to give.
+    fn gives(&mut self, body: &crate::Body, params: &[Param]) -> Gives {
+        let result = self.seen().result;
+        let wide = result.wide;
+        let kind = match result.met.is_empty() {
+            true => self.returned_kind(body, params),
+            false => self.predicted_result(),
+        };
+        match kind {
             Kind::Int if !wide => Gives::Int,
             Kind::Float => Gives::Float,
             Kind::Bool => Gives::Bool,
@@ -316,7 +361,7 @@ impl<'a> Builder<'a> {
         if !suits(&body.decoded, &params) {
             return Ok(false);
         }
-        let gives = self.gives();
+        let gives = self.gives(&body, &params);
         let Some(number) = self.pool.want(callee, &params, gives) else {
             return Ok(false);
         };
