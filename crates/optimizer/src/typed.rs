@@ -380,29 +380,36 @@ impl<'a> Builder<'a> {
     fn emit_typed_call(&mut self, number: usize, params: &[Param], all: &[Item]) -> Done {
         let remaining = self.remaining();
         let mut args = Vec::with_capacity(params.len());
-        let mut given_up = Vec::new();
         for (param, item) in params.iter().zip(all) {
             args.push(match param {
-                Param::Int => self.as_int(item),
-                Param::Float => self.as_float(item),
-                Param::Bool => self.as_bool(item),
-                Param::Object(_) => {
-                    let (value, item) = self.borrow_object(item.clone())?;
-                    given_up.push(item);
-                    args.push(value);
-                    continue;
-                }
+                Param::Int => Some(self.as_int(item)),
+                Param::Float => Some(self.as_float(item)),
+                Param::Bool => Some(self.as_bool(item)),
+                Param::Object(_) => None,
             });
-            given_up.push(item.clone());
         }
         // Where it must not be made, baseline code does what there is to be done, and makes it.
         let state = self.state_before(Reason::Safepoint);
         self.f
             .append(self.block, Op::CallCheck, vec![remaining], Imm::None, Some(state));
+        // From here on nothing leaves: objects can be made of the operands.
         let one = self.int(1);
         let left = self.op(Op::IntSub, &[remaining, one]);
         let mut passed = vec![self.thread, left];
-        passed.append(&mut args);
+        let mut given_up = Vec::with_capacity(params.len());
+        for (number, item) in args.into_iter().zip(all) {
+            match number {
+                Some(number) => {
+                    passed.push(number);
+                    given_up.push(item.clone());
+                }
+                None => {
+                    let (value, item) = self.borrow_object(item.clone())?;
+                    passed.push(value);
+                    given_up.push(item);
+                }
+            }
+        }
 
         let wanted = &self.pool.all[number];
         let gives = wanted.gives;
