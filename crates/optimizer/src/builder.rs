@@ -7,7 +7,7 @@
 //!
 //! Frames of inlined callees are abstract frames on top of the function's own.
 
-use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, shape_of, values_of};
+use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
 use crate::typed::{Pool, Typed};
 use crate::uses::Uses;
@@ -21,6 +21,8 @@ use justjit_runtime::layout::{Code, offset};
 use pyo3_ffi::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// How often a branch must have gone the other way for this way to be left out.
+const OCCASIONS: u32 = 4;
 /// Versions of one place, beyond which shapes are given up.
 const VERSION_LIMIT: usize = 5;
 /// Versions of a loop header that are made as long as anything differs.
@@ -55,6 +57,8 @@ pub struct CodeInfo {
     /// Instructions that are reached in more than one way.
     merges: FxHashSet<usize>,
     headers: FxHashSet<usize>,
+    /// Blocks that nobody went to while somebody looked, though there were occasions: by their first instructions.
+    avoided: FxHashSet<usize>,
 }
 
 struct BlockVersion {
@@ -97,6 +101,8 @@ pub struct Builder<'a> {
     /// Instructions that are translated to calls of the runtime, and all.
     pub generic: usize,
     pub specialized: usize,
+    /// How often the former ran, while somebody looked.
+    pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
     /// The typed bodies that are called.
     pub pool: Pool,
@@ -122,6 +128,36 @@ fn merges(decoded: &Decoded) -> (FxHashSet<usize>, FxHashSet<usize>) {
         merges.map(|(block, _)| block.start).collect(),
         headers.map(|block| block.start).collect(),
     )
+}
+
+/// Blocks that were not reached although what leads there was: not those behind loops, which may have gone on for as long
+/// as somebody looked.
+fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
+    let blocks = &decoded.blocks;
+    let mut behind_loop = vec![false; blocks.len()];
+    let mut occasions = vec![false; blocks.len()];
+    for (last, block) in blocks
+        .iter()
+        .enumerate()
+        .filter(|(_, block)| block.entry_depth.is_some())
+    {
+        for &first in block.successors.iter().filter(|&&first| first as usize <= last) {
+            let inside = first as usize..=last;
+            let leaving = blocks[inside.clone()].iter().flat_map(|block| &block.successors);
+            for &next in leaving.filter(|&&next| !inside.contains(&(next as usize))) {
+                behind_loop[next as usize] = true;
+            }
+        }
+        if knowledge.count(block.end - 1) >= OCCASIONS {
+            for &next in &block.successors {
+                occasions[next as usize] = true;
+            }
+        }
+    }
+    let blocks = blocks.iter().enumerate();
+    let avoided =
+        blocks.filter(|(at, block)| occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start));
+    avoided.map(|(_, block)| block.start).collect()
 }
 
 impl<'a> Builder<'a> {
@@ -167,6 +203,7 @@ impl<'a> Builder<'a> {
             kept: Vec::new(),
             generic: 0,
             specialized: 0,
+            generic_weight: 0,
             constants: FxHashMap::default(),
             pool: Pool::default(),
             typed: None,
@@ -198,7 +235,9 @@ impl<'a> Builder<'a> {
             self.keep(code.cast());
         }
         let uses = Uses::of(&decoded);
+        let avoided = avoided(&decoded, &knowledge);
         self.codes.push(CodeInfo {
+            avoided,
             code,
             decoded,
             uses,
@@ -398,6 +437,32 @@ impl<'a> Builder<'a> {
             Item::Null => Recovery::Null,
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
+            Item::Numpy(scalar, value) => {
+                let ty = justjit_runtime::arrays::scalar_type(*scalar).expect("a type that was met");
+                let object = VirtualObject::NumpyScalar {
+                    ty: Recovery::Constant(self.object_symbol(ty.cast())),
+                    value: Recovery::Number(*value),
+                };
+                // The same object wherever it occurs.
+                let known = virtuals.iter().position(|one| *one == object);
+                let at = known.unwrap_or_else(|| {
+                    virtuals.push(object);
+                    virtuals.len() - 1
+                });
+                Recovery::Virtual(at as u32)
+            }
+            Item::Row { array, index, .. } => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::Row { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
+            Item::Iterator(crate::item::Iterator::Array { array, index, .. }) => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::ArrayIterator { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {
                     real: Recovery::Number(*real),
@@ -415,11 +480,11 @@ impl<'a> Builder<'a> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Iterator(crate::item::Iterator::Range { next, stop, step }) => {
-                let step = self.int_symbol(*step);
+                let step = self.step_recovery(*step);
                 virtuals.push(VirtualObject::RangeIterator {
                     next: Recovery::Number(*next),
                     stop: Recovery::Number(*stop),
-                    step: Recovery::Constant(step),
+                    step,
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
@@ -448,11 +513,11 @@ impl<'a> Builder<'a> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Range { start, stop, step } => {
-                let step = self.int_symbol(*step);
+                let step = self.step_recovery(*step);
                 virtuals.push(VirtualObject::Range {
                     start: Recovery::Number(*start),
                     stop: Recovery::Number(*stop),
-                    step: Recovery::Constant(step),
+                    step,
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
@@ -461,6 +526,13 @@ impl<'a> Builder<'a> {
                 virtuals.push(VirtualObject::Slice(parts));
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
+        }
+    }
+
+    fn step_recovery(&mut self, step: Step) -> Recovery {
+        match step {
+            Step::Known(step) => Recovery::Constant(self.int_symbol(step)),
+            Step::Up(step) => Recovery::Number(step),
         }
     }
 
@@ -824,6 +896,11 @@ impl<'a> Builder<'a> {
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
             if !begun && info.merges.contains(&index) {
+                if depth == 1 && info.headers.contains(&index) {
+                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
+                    let offset = info.decoded.instructions[index].offset;
+                    self.effect(Op::Locate, &[], Imm::Offset(offset));
+                }
                 return self.go_to(index);
             }
             begun = false;
@@ -835,8 +912,7 @@ impl<'a> Builder<'a> {
             };
             self.before.clone_from(&self.frames);
             self.before_states.clear();
-            let starts = info.decoded.blocks[self.at.block as usize].start == index;
-            if starts && info.knowledge.is_unreached(index) {
+            if info.avoided.contains(&index) {
                 self.deopt(Reason::Unreached);
                 break;
             }

@@ -54,6 +54,9 @@ impl Builder<'_> {
 
     /// A call by the runtime, which takes all references over.
     fn generic_call_op(&mut self, items: Vec<Item>, keywords: Option<usize>) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             values.push(self.owned_object(item)?);

@@ -2,13 +2,13 @@
 
 use crate::builder::{Builder, Done, Stop, decline, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Frame, Item, Iterator, Kind, Local, Object, Owner};
+use crate::item::{Frame, Item, Iterator, Kind, Local, Object, Owner, Step};
 use crate::knowledge::Knowledge;
 use crate::typed::{self, Key};
 use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::{Function as Decoded, Opcode};
-use justjit_ir::{BlockCall, Effect, Imm, Op, Type, Value};
+use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
@@ -82,7 +82,15 @@ fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> 
         Err(Stop::NotInlined(code, index)) => return Err(Again::NotInlined((code, index))),
     }
     let mut pool = std::mem::take(&mut builder.pool);
+    let weight = builder.codes[0]
+        .knowledge
+        .seen
+        .iter()
+        .map(|seen| u64::from(seen.count))
+        .sum();
     let mut built = Built {
+        generic_weight: builder.generic_weight,
+        weight,
         function: builder.f,
         kept: builder.kept,
         specialized: builder.specialized,
@@ -149,7 +157,7 @@ impl Builder<'_> {
                 Entry::Start => self.start(input)?,
                 Entry::Loop { index, frame, .. } => {
                     // SAFETY: the frame waits at the loop header, complete.
-                    unsafe { self.enter_loop(input, *index, *frame, baseline)? }
+                    unsafe { self.enter_loop(input, *index, *frame)? }
                 }
             }
             at = next;
@@ -235,15 +243,24 @@ impl Builder<'_> {
     }
 
     /// A loop header: everything is in the frame's memory.
-    unsafe fn enter_loop(
-        &mut self,
-        input: &Input<'_>,
-        index: usize,
-        frame: *mut layout::Frame,
-        baseline: justjit_ir::Block,
-    ) -> Done {
+    unsafe fn enter_loop(&mut self, input: &Input<'_>, index: usize, frame: *mut layout::Frame) -> Done {
         let count = input.decoded.nlocals_plus as usize;
         let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
+        // Where the frame is not such a one, baseline code goes on.
+        let state = FrameState {
+            going: Going::Resume,
+            reason: Reason::Type,
+            frames: vec![FrameRecovery {
+                code: self.codes[0].symbol,
+                function: Recovery::InFrame,
+                offset: input.decoded.instructions[index].offset,
+                locals: vec![Recovery::InFrame; count],
+                stack: vec![Recovery::InFrame; depth],
+            }],
+            virtuals: Vec::new(),
+            release: Vec::new(),
+        };
+        let otherwise = self.f.add_state(state);
         let mut tests: Vec<Value> = Vec::new();
         let mut locals = Vec::with_capacity(count);
         for slot in 0..count {
@@ -294,7 +311,7 @@ impl Builder<'_> {
             });
         }
         if let Some(all) = all {
-            self.unless(all, baseline);
+            self.unless(all, otherwise);
         }
         // Types, once the values are known to be there.
         for local in &mut locals {
@@ -305,12 +322,15 @@ impl Builder<'_> {
                 let useful = matches!(
                     wanted,
                     Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
-                ) || matches!(wanted, Kind::Other(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                ) || matches!(
+                    wanted,
+                    Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict
+                );
                 if !useful {
                     continue;
                 }
                 let test = self.is_of_kind(object.value, wanted);
-                self.unless(test, baseline);
+                self.unless(test, otherwise);
                 object.kind = wanted;
                 let object = *object;
                 if numeric && wanted == Kind::Float {
@@ -329,40 +349,45 @@ impl Builder<'_> {
                             .cast::<i64>()
                             .read()
                     };
-                    self.sole(value, Kind::RangeIterator, baseline);
+                    self.sole(value, Kind::RangeIterator, otherwise);
                     let next = self.load(Type::Int, value, offset::RANGEITER_START, ir_region::ANY);
                     let by = self.load(Type::Int, value, offset::RANGEITER_STEP, ir_region::ANY);
                     let left = self.load(Type::Int, value, offset::RANGEITER_LEN, ir_region::ANY);
-                    let wanted = self.int(step);
-                    let same = self.int_compare(IntCond::Eq, by, wanted);
-                    self.unless(same, baseline);
-                    if step.unsigned_abs() >= 1 << 31 || step == 0 {
-                        return decline("a range with a huge step");
-                    }
+                    let step = if step.unsigned_abs() == 1 {
+                        let wanted = self.int(step);
+                        let same = self.int_compare(IntCond::Eq, by, wanted);
+                        self.unless(same, otherwise);
+                        Step::Known(step)
+                    } else {
+                        Step::Up(by)
+                    };
                     // Far from the ends, so that neither the stop nor a step beyond it overflows.
-                    let span = self.int(1 << 61);
-                    let width = self.int(1 << 62);
-                    for bound in [next, left] {
-                        let shifted = self.op(Op::IntAddWrapping, &[bound, span]);
-                        let fine = self.int_compare(IntCond::UnsignedLt, shifted, width);
-                        self.unless(fine, baseline);
+                    let zero = self.int(0);
+                    let below = |this: &mut Self, value: Value, bits: u32| {
+                        let limit = this.int(1_i64 << bits);
+                        let fine = this.int_compare(IntCond::UnsignedLt, value, limit);
+                        this.unless(fine, otherwise);
+                    };
+                    below(self, left, 31);
+                    if let Step::Up(by) = step {
+                        let up = self.int_compare(IntCond::SignedGt, by, zero);
+                        self.unless(up, otherwise);
+                        below(self, by, 30);
                     }
-                    if step.unsigned_abs() > 1 {
-                        let most = self.int((1 << 61) / step.abs());
-                        let fine = self.int_compare(IntCond::SignedLe, left, most);
-                        self.unless(fine, baseline);
-                    }
+                    let far = self.int(1 << 61);
+                    let shifted = self.op(Op::IntAddWrapping, &[next, far]);
+                    below(self, shifted, 62);
                     let way = self.op(Op::IntMul, &[left, by]);
                     let stop = self.op(Op::IntAdd, &[next, way]);
                     Item::Iterator(Iterator::Range { next, stop, step })
                 }
                 Kind::ListIterator | Kind::TupleIterator => {
-                    self.sole(value, kind, baseline);
+                    self.sole(value, kind, otherwise);
                     let position = self.load(Type::Int, value, offset::SEQITER_INDEX, ir_region::ANY);
                     let sequence = self.load(Type::Object, value, offset::SEQITER_SEQ, ir_region::ANY);
                     let gone = self.op(Op::IsNull, &[sequence]);
                     let there = self.op(Op::BoolNot, &[gone]);
-                    self.unless(there, baseline);
+                    self.unless(there, otherwise);
                     let over = if kind == Kind::ListIterator {
                         Kind::List
                     } else {
@@ -370,10 +395,10 @@ impl Builder<'_> {
                     };
                     // A list's iterator may be over a subclass's instance.
                     let test = self.is_of_kind(sequence, over);
-                    self.unless(test, baseline);
+                    self.unless(test, otherwise);
                     let zero = self.int(0);
                     let fine = self.int_compare(IntCond::SignedGe, position, zero);
-                    self.unless(fine, baseline);
+                    self.unless(fine, otherwise);
                     Item::Iterator(Iterator::Sequence {
                         sequence: Box::new(Item::owned(sequence, over)),
                         index: position,
@@ -411,21 +436,19 @@ impl Builder<'_> {
         self.run()
     }
 
-    /// Goes on only if the condition holds, else in baseline code.
-    fn unless(&mut self, condition: Value, baseline: justjit_ir::Block) {
-        let next = self.f.add_block();
-        self.branch(condition, next, baseline);
-        self.block = next;
-        self.terminated = false;
+    /// Goes on only if the condition holds.
+    fn unless(&mut self, condition: Value, otherwise: State) {
+        self.f
+            .append(self.block, Op::Guard, vec![condition], Imm::None, Some(otherwise));
     }
 
     /// Goes on only if the object is of that kind and nobody else has it.
-    fn sole(&mut self, value: Value, kind: Kind, baseline: justjit_ir::Block) {
+    fn sole(&mut self, value: Value, kind: Kind, otherwise: State) {
         let test = self.is_of_kind(value, kind);
-        self.unless(test, baseline);
+        self.unless(test, otherwise);
         let count = self.load_width(Type::Int, Width::I32, false, value, offset::OB_REFCNT, ir_region::COUNT);
         let one = self.int(1);
         let alone = self.int_compare(IntCond::Eq, count, one);
-        self.unless(alone, baseline);
+        self.unless(alone, otherwise);
     }
 }

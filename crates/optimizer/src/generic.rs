@@ -9,12 +9,23 @@ use justjit_runtime::ops::containers as ops;
 use justjit_runtime::ops::numbers;
 
 impl Builder<'_> {
+    /// What has not been seen is not translated into calls of the runtime, but left to baseline code until it is: says so,
+    /// and leaves.
+    pub fn is_unseen(&mut self) -> bool {
+        let unseen = self.info().knowledge.is_unreached(self.index);
+        if unseen {
+            self.deopt(justjit_ir::Reason::Unreached);
+        }
+        unseen
+    }
+
     /// Before code runs that we do not know. What it needs: the frame as the interpreter has it.
     pub fn begin_unknown(&mut self) -> Done {
         if self.is_inlined() {
             return self.refuse_inlining();
         }
         self.generic += 1;
+        self.make_rows()?;
         self.bring_all_home()?;
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));
@@ -83,6 +94,9 @@ impl Builder<'_> {
         operands: Vec<Item>,
         kind: Kind,
     ) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let (values, operands) = self.as_objects(operands)?;
         self.begin_unknown()?;
         let mut args: Vec<Value> = leading.iter().map(|&number| self.int(number)).collect();
@@ -95,6 +109,9 @@ impl Builder<'_> {
 
     /// Calls the runtime with operands by their distance from the top (which all are taken), for a status.
     pub fn generic_status(&mut self, function: &'static RuntimeFn, order: &[usize]) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let count = order.iter().max().expect("operands") + 1;
         let operands = self.pop_many(count);
         let (values, operands) = self.as_objects(operands)?;
@@ -116,6 +133,9 @@ impl Builder<'_> {
 
     /// A comparison of any objects; the result is a bool object where the instruction wants one.
     pub fn generic_compare(&mut self, left: Item, right: Item) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let op = i64::from(self.at.arg >> 5);
         if self.at.arg & 16 == 0 {
             return self.generic_with(&numbers::COMPARE, &[op], vec![left, right], Kind::Unknown);
@@ -137,6 +157,9 @@ impl Builder<'_> {
     }
 
     pub fn generic_truth(&mut self, item: Item) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let (values, operands) = self.as_objects(vec![item])?;
         self.begin_unknown()?;
         let status = self.unknown_call(&numbers::IS_TRUE, &values, Type::Int, operands);
@@ -159,6 +182,9 @@ impl Builder<'_> {
 
     /// `CONTAINS_OP`.
     pub fn contains_op(&mut self) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let container = self.pop();
         let item = self.pop();
         let (values, operands) = self.as_objects(vec![item, container])?;
@@ -179,6 +205,9 @@ impl Builder<'_> {
 
     /// `BUILD_LIST` and its like: the items' references go into what is made.
     pub fn build(&mut self, function: &'static RuntimeFn, items: usize, count: usize, kind: Kind) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let operands = self.pop_many(items);
         let mut values = Vec::with_capacity(items);
         for operand in operands {
@@ -203,6 +232,9 @@ impl Builder<'_> {
 
     /// `LIST_EXTEND` and its like.
     pub fn generic_extend(&mut self, function: &'static RuntimeFn, distance: usize) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let operand = self.pop();
         let (values, operands) = self.as_objects(vec![operand])?;
         let at = self.frame().stack.len() - distance;

@@ -4,6 +4,7 @@
 //! has asked for do not exist yet, and for those that do it is known who owns their references.
 
 use justjit_ir::{Symbol, Value};
+use justjit_runtime::arrays::{Holder, Layout, Scalar};
 
 /// The exact type of an object, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -24,6 +25,10 @@ pub enum Kind {
     RangeIterator,
     ListIterator,
     TupleIterator,
+    /// An `array.array`, a memoryview, a NumPy array.
+    Array(Holder),
+    /// A NumPy scalar.
+    Numpy(Scalar),
     /// Another type: its number among the builder's types.
     Other(u32),
 }
@@ -41,6 +46,7 @@ impl Kind {
                 | Kind::Str
                 | Kind::Bytes
                 | Kind::RangeIterator
+                | Kind::Numpy(_)
         )
     }
 }
@@ -81,6 +87,14 @@ pub struct Constant {
     pub number: Option<Number>,
 }
 
+/// What a range goes on by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Step {
+    Known(i64),
+    /// A value that is known to be greater than 0.
+    Up(Value),
+}
+
 /// An iterator that has not been made.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Iterator {
@@ -88,12 +102,18 @@ pub enum Iterator {
     Range {
         next: Value,
         stop: Value,
-        step: i64,
+        step: Step,
     },
     /// Over a list or tuple, which the item owns like any other.
     Sequence {
         sequence: Box<Item>,
         index: Value,
+    },
+    /// Over an array of numbers, which the item owns like any other.
+    Array {
+        array: Box<Item>,
+        index: Value,
+        layout: Layout,
     },
     Enumerate {
         inner: Box<Item>,
@@ -114,6 +134,15 @@ pub enum Item {
     Float(Value),
     Bool(Value),
     Complex(Value, Value),
+    /// A NumPy scalar: an int, a float or a bool, as its type is.
+    Numpy(Scalar, Value),
+    /// Part of a NumPy array, which has not been made: the array, and an index that is in range. It is on the operand
+    /// stack only, until it is indexed.
+    Row {
+        array: Box<Item>,
+        index: Value,
+        layout: Layout,
+    },
     Object(Object),
     /// A tuple that has not been made; the items' references are its own.
     Tuple(Vec<Item>),
@@ -121,7 +150,7 @@ pub enum Item {
     Range {
         start: Value,
         stop: Value,
-        step: i64,
+        step: Step,
     },
     Iterator(Iterator),
     /// A slice of three items.
@@ -146,6 +175,8 @@ impl Item {
             Item::Float(_) => Kind::Float,
             Item::Bool(_) => Kind::Bool,
             Item::Complex(..) => Kind::Complex,
+            Item::Numpy(scalar, _) => Kind::Numpy(*scalar),
+            Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
             Item::Tuple(_) => Kind::Tuple,
             Item::Iterator(Iterator::Range { .. }) => Kind::RangeIterator,
@@ -155,7 +186,10 @@ impl Item {
 
     /// Whether it is a number that is no object (yet).
     pub fn is_unboxed(&self) -> bool {
-        matches!(self, Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..))
+        matches!(
+            self,
+            Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..) | Item::Numpy(..)
+        )
     }
 
     /// Replaces the values in it.
@@ -163,15 +197,25 @@ impl Item {
         let mut all = |values: &mut [&mut Value]| values.iter_mut().for_each(|value| **value = map(**value));
         match self {
             Item::Null | Item::Constant(_) => {}
-            Item::Int(value) | Item::Float(value) | Item::Bool(value) => all(&mut [value]),
+            Item::Int(value) | Item::Float(value) | Item::Bool(value) | Item::Numpy(_, value) => all(&mut [value]),
             Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
             Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
-            Item::Range { start, stop, .. } => all(&mut [start, stop]),
-            Item::Iterator(Iterator::Range { next, stop, .. }) => all(&mut [next, stop]),
+            Item::Range { start, stop, step } => match step {
+                Step::Known(_) => all(&mut [start, stop]),
+                Step::Up(step) => all(&mut [start, stop, step]),
+            },
+            Item::Iterator(Iterator::Range { next, stop, step }) => match step {
+                Step::Known(_) => all(&mut [next, stop]),
+                Step::Up(step) => all(&mut [next, stop, step]),
+            },
             Item::Iterator(Iterator::Sequence { sequence, index }) => {
                 *index = map(*index);
                 sequence.map(map);
+            }
+            Item::Row { array, index, .. } | Item::Iterator(Iterator::Array { array, index, .. }) => {
+                *index = map(*index);
+                array.map(map);
             }
             Item::Iterator(Iterator::Enumerate { inner, count }) => {
                 *count = map(*count);
@@ -189,9 +233,9 @@ impl Item {
             Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
                 items.iter_mut().for_each(|item| item.objects_mut(visit));
             }
-            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. }) => {
-                inner.objects_mut(visit);
-            }
+            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. })
+            | Item::Iterator(Iterator::Array { array: inner, .. })
+            | Item::Row { array: inner, .. } => inner.objects_mut(visit),
             Item::Slice(parts) => parts.iter_mut().for_each(|item| item.objects_mut(visit)),
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Loops: iterators that are never made, and those that are.
 
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Iterator, Kind, Object, Owner};
+use crate::item::{Item, Iterator, Kind, Object, Owner, Step};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
@@ -29,6 +29,14 @@ impl Builder<'_> {
                     })
                 }
                 _ => {
+                    if let Some(iterator) = self.array_iterator(&item, 0) {
+                        self.specialized += 1;
+                        self.push(iterator);
+                        return Ok(());
+                    }
+                    if self.is_unseen() {
+                        return Ok(());
+                    }
                     let (value, operand) = self.borrow_object(item)?;
                     self.begin_unknown()?;
                     let args = [self.thread, value];
@@ -102,6 +110,9 @@ impl Builder<'_> {
         let Item::Object(object) = top else {
             return crate::builder::decline("an iterator of an unknown kind");
         };
+        if self.is_unseen() {
+            return Ok(());
+        }
         self.begin_unknown()?;
         let site = self.pointer(self.known.scratch(), "scratch");
         let args = [self.thread, object.value, site];
@@ -141,10 +152,9 @@ impl Builder<'_> {
     fn has_more(&mut self, iterator: &Iterator) -> Value {
         match iterator {
             Iterator::Range { next, stop, step } => {
-                let cond = if *step > 0 {
-                    IntCond::SignedLt
-                } else {
-                    IntCond::SignedGt
+                let cond = match step {
+                    Step::Known(step) if *step < 0 => IntCond::SignedGt,
+                    _ => IntCond::SignedLt,
                 };
                 self.int_compare(cond, *next, *stop)
             }
@@ -155,6 +165,7 @@ impl Builder<'_> {
                 let size = self.size_of(object.value);
                 self.int_compare(IntCond::SignedLt, *index, size)
             }
+            Iterator::Array { array, index, layout } => self.array_has_more(array, *index, layout),
             Iterator::Enumerate { inner, .. } => match &**inner {
                 Item::Iterator(inner) => {
                     let inner = inner.clone();
@@ -225,7 +236,7 @@ impl Builder<'_> {
     fn advance(&mut self, iterator: Iterator, hints: &[(Kind, bool)]) -> Done<(Item, Iterator)> {
         Ok(match iterator {
             Iterator::Range { next, stop, step } => {
-                let by = self.int(step);
+                let by = self.step(step);
                 // It cannot overflow: see `range_item`.
                 let after = self.op(Op::IntAdd, &[next, by]);
                 (
@@ -247,6 +258,12 @@ impl Builder<'_> {
                 let one = self.int(1);
                 let index = self.op(Op::IntAdd, &[index, one]);
                 (item, Iterator::Sequence { sequence, index })
+            }
+            Iterator::Array { array, index, layout } => {
+                let item = self.array_next(&array, index, &layout);
+                let one = self.int(1);
+                let index = self.op(Op::IntAdd, &[index, one]);
+                (item, Iterator::Array { array, index, layout })
             }
             Iterator::Enumerate { inner, count } => {
                 let Item::Iterator(inner) = *inner else {
@@ -321,16 +338,37 @@ impl Builder<'_> {
         Ok(Item::owned(value, Kind::Unknown))
     }
 
+    /// A range's step as a number.
+    pub fn step(&mut self, step: Step) -> Value {
+        match step {
+            Step::Known(step) => self.int(step),
+            Step::Up(step) => step,
+        }
+    }
+
     /// `range(start, stop, step)`, made sure that going on by a step past an item cannot overflow.
-    pub fn range_item(&mut self, start: Value, stop: Value, step: i64) -> Item {
-        if step > 1 {
-            let limit = self.int(i64::MAX - step);
-            let fine = self.int_compare(IntCond::SignedLe, stop, limit);
-            self.guard(fine, Reason::Overflow);
-        } else if step < -1 {
-            let limit = self.int(i64::MIN - step);
-            let fine = self.int_compare(IntCond::SignedGe, stop, limit);
-            self.guard(fine, Reason::Overflow);
+    pub fn range_item(&mut self, start: Value, stop: Value, step: Step) -> Item {
+        match step {
+            Step::Known(step) if step > 1 => {
+                let limit = self.int(i64::MAX - step);
+                let fine = self.int_compare(IntCond::SignedLe, stop, limit);
+                self.guard(fine, Reason::Overflow);
+            }
+            Step::Known(step) if step < -1 => {
+                let limit = self.int(i64::MIN - step);
+                let fine = self.int_compare(IntCond::SignedGe, stop, limit);
+                self.guard(fine, Reason::Overflow);
+            }
+            Step::Known(_) => {}
+            Step::Up(by) => {
+                let zero = self.int(0);
+                let up = self.int_compare(IntCond::SignedGt, by, zero);
+                self.guard(up, Reason::Domain);
+                let most = self.int(i64::MAX);
+                let limit = self.op(Op::IntSub, &[most, by]);
+                let fine = self.int_compare(IntCond::SignedLe, stop, limit);
+                self.guard(fine, Reason::Overflow);
+            }
         }
         Item::Range { start, stop, step }
     }

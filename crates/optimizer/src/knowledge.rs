@@ -3,6 +3,7 @@
 use crate::item::Kind;
 use justjit_bytecode::{Function, Opcode};
 use justjit_ir::Reason;
+use justjit_runtime::arrays::Layouts;
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
@@ -14,6 +15,8 @@ pub struct Types {
     pub more: bool,
     /// An int did not fit 64 bits.
     pub wide: bool,
+    /// How the elements of arrays lay.
+    pub layouts: Layouts,
 }
 
 impl Types {
@@ -26,6 +29,7 @@ impl Types {
         }
         self.more |= other.more;
         self.wide |= other.wide;
+        self.layouts.add_all(other.layouts);
     }
 
     /// The one type that was met.
@@ -80,6 +84,11 @@ pub struct Knowledge {
 impl Knowledge {
     pub fn at(&self, index: usize) -> Seen {
         self.seen.get(index).cloned().unwrap_or_default()
+    }
+
+    /// How often the instruction ran, while somebody looked.
+    pub fn count(&self, index: usize) -> u32 {
+        self.seen.get(index).map_or(0, |seen| seen.count)
     }
 
     /// Whether nobody has been here while somebody looked.

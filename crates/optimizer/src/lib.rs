@@ -18,6 +18,7 @@ pub mod knowledge;
 mod locals;
 mod names;
 pub mod snapshot;
+mod stress;
 mod table;
 pub mod text;
 pub mod typed;
@@ -25,6 +26,11 @@ pub mod unit;
 mod uses;
 
 pub use entry::{Entry, Input, build};
+
+/// The passes that a function goes through, in order.
+pub fn passes() -> impl Iterator<Item = &'static justjit_passes::Pass> {
+    justjit_passes::passes().iter()
+}
 
 use justjit_bytecode::Function as Decoded;
 use justjit_ir as ir;
@@ -140,6 +146,9 @@ pub struct Built {
     /// Instructions that are translated for known types, and those that the runtime does.
     pub specialized: usize,
     pub generic: usize,
+    /// How often the latter ran, and how often all instructions of the function did, while somebody looked.
+    pub generic_weight: u64,
+    pub weight: u64,
     /// The typed bodies that it calls.
     pub typed: Vec<typed::TypedBody>,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.

@@ -5,6 +5,7 @@ use crate::convert::slot_offset;
 use crate::item::{Item, Kind};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_runtime::arrays::Holder;
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
 use justjit_runtime::layout::{offset, type_object};
 use justjit_runtime::optimized;
@@ -182,6 +183,14 @@ impl Builder<'_> {
             self.push(receiver);
             return Ok(());
         }
+        if arg & 1 == 0
+            && let Some(value) = self.array_attribute(&receiver, self.name(arg >> 1))
+        {
+            self.specialized += 1;
+            self.push(value);
+            self.release_known(receiver, Kind::Array(Holder::Ndarray));
+            return Ok(());
+        }
         if let Item::Object(object) = receiver
             && let Some((shape, kind)) = self.shape(&receiver, 0, false)
         {
@@ -233,6 +242,9 @@ impl Builder<'_> {
     }
 
     fn generic_load_attr(&mut self, arg: usize, receiver: Item) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
         let name = self.name(arg >> 1);
         let site = self.known.attribute_site(name, self.index);
         let (value, operand) = self.borrow_object(receiver)?;
@@ -299,6 +311,9 @@ impl Builder<'_> {
             self.store(new, object.value, offset as i32, ir_region::ITEMS);
             self.release_known(receiver, kind);
             self.decref(old, if quiet { value_kind } else { Kind::Unknown });
+            return Ok(());
+        }
+        if self.is_unseen() {
             return Ok(());
         }
         let name = self.name(index);

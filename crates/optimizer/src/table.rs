@@ -130,7 +130,7 @@ impl Builder<'_> {
                 if self.is_inlined() {
                     return self.refuse_inlining();
                 }
-                if self.info().knowledge.sampled && !self.codes[0].decoded.is_resumable() {
+                if self.info().knowledge.count(self.index) > 0 {
                     // It was reached: the function is better off in baseline code.
                     return decline(format!("{} is not in the optimizing tier", self.at.opcode.name()));
                 }

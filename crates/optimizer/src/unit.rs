@@ -1,6 +1,6 @@
 //! A function on its way from IR to machine code: what can be done on any thread.
 
-use crate::typed::TypedBody;
+use crate::text::name_of;
 use crate::{Built, Decline};
 use justjit_bytecode::Function as Decoded;
 use justjit_cranelift as cranelift;
@@ -13,7 +13,7 @@ use justjit_runtime::version::Version;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
 /// How a unit is compiled.
@@ -29,11 +29,14 @@ pub struct Options {
     pub verify: bool,
     /// Keep texts: those of the IR after building, after each pass with that name, after all; the code generator's.
     pub texts: bool,
+    /// For tests: each place where the code can be left is left the first time that it is come to.
+    pub fail_exits: bool,
     /// Unwind information (Cranelift).
     pub unwind_info: bool,
 }
 
-/// Texts of a compilation, by name: `ir`, `ir:PASS`, `llvm`, `clif`, `asm`.
+/// Texts of a compilation, by name: `ir:build` (before the passes), `ir:PASS` (after the last run of that pass), `ir` (after
+/// all); `llvm:emitted` and `llvm`, or `clif`; `asm`.
 pub type Texts = Vec<(String, String)>;
 
 /// What compiling gives.
@@ -51,14 +54,23 @@ unsafe impl Send for Compiled {}
 
 /// A function that has been built.
 pub struct Unit {
-    pub name: String,
-    pub function: Function,
-    pub codes: Vec<(*mut Code, Decoded)>,
-    pub version: *mut Version,
-    /// What it calls with numbers in registers.
-    pub typed: Vec<TypedBody>,
+    /// The version's body, then the typed bodies that these call.
+    parts: Vec<Part>,
+    /// Where the addresses of the typed bodies go, in their order.
+    words: Vec<Box<AtomicPtr<()>>>,
+    version: *mut Version,
     /// First code unit of the outermost code object's bytecode.
-    pub instructions: *const u16,
+    instructions: *const u16,
+}
+
+/// A function of machine code.
+struct Part {
+    name: String,
+    function: Function,
+    codes: Vec<(*mut Code, Decoded)>,
+    is_typed: bool,
+    /// Names and files of the code objects, where [`Unit::name_codes`] was called.
+    names: Vec<(String, String)>,
 }
 
 // SAFETY: the pointers are addresses, of things that live as long as the version.
@@ -96,17 +108,55 @@ thread_local! {
     static LLVM: RefCell<Option<justjit_llvm::Backend>> = const { RefCell::new(None) };
 }
 
+/// What compiling a unit's parts adds up to.
+#[derive(Default)]
+struct Made {
+    exits: Vec<Box<DeoptPoint>>,
+    timings: Vec<(&'static str, Duration)>,
+    texts: Texts,
+}
+
 impl Unit {
     pub fn new(name: String, built: Built, version: *mut Version) -> Unit {
         let code = built.codes[0].0;
-        Unit {
+        let mut parts = vec![Part {
             name,
             function: built.function,
+            codes: built.codes,
+            is_typed: false,
+            names: Vec::new(),
+        }];
+        let mut words = Vec::new();
+        for typed in built.typed {
+            let function = typed.ir.expect("typed bodies that are called were built");
+            parts.push(Part {
+                name: function.name.clone(),
+                function,
+                codes: typed.codes,
+                is_typed: true,
+                names: Vec::new(),
+            });
+            words.push(typed.word);
+        }
+        Unit {
+            parts,
+            words,
             // SAFETY: a live code object, of which only an address is taken.
             instructions: unsafe { Code::instructions(code) },
-            codes: built.codes,
-            typed: built.typed,
             version,
+        }
+    }
+
+    /// Has texts name the code objects that were inlined.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn name_codes(&mut self) {
+        // SAFETY: see the contract; the version keeps the code objects.
+        let name =
+            |&(code, _): &(*mut Code, Decoded)| unsafe { (name_of((*code).co_qualname), name_of((*code).co_filename)) };
+        for part in &mut self.parts {
+            part.names = part.codes.iter().map(name).collect();
         }
     }
 
@@ -114,60 +164,89 @@ impl Unit {
     ///
     /// # Errors
     /// Why there is no code.
-    pub fn compile(mut self, options: &Options) -> Result<Compiled, Decline> {
+    pub fn compile(self, options: &Options) -> Result<Compiled, Decline> {
         let mut made = Made::default();
-        let function = std::mem::take(&mut self.function);
-        let (code, body, mut code_bytes) = self.one(&self.name, function, &self.codes, false, options, &mut made)?;
-        let mut codes = vec![code];
-        for number in 0..self.typed.len() {
-            let function = self.typed[number]
-                .ir
-                .take()
-                .expect("typed bodies that are called were built");
-            let typed = &self.typed[number];
-            let name = function.name.clone();
-            let (code, address, bytes) = self.one(&name, function, &typed.codes, true, options, &mut made)?;
-            typed.word.store(address.cast_mut().cast(), Ordering::Release);
+        let mut codes = Vec::new();
+        let mut addresses = Vec::new();
+        let mut code_bytes = 0;
+        for part in self.parts {
+            let (code, address, bytes) = part.compile(self.version, self.instructions, options, &mut made)?;
             codes.push(code);
+            addresses.push(address);
             code_bytes += bytes;
         }
-        let words: Vec<_> = self.typed.into_iter().map(|typed| typed.word).collect();
+        for (word, address) in self.words.iter().zip(&addresses[1..]) {
+            word.store(address.cast_mut().cast(), Ordering::Release);
+        }
         Ok(Compiled {
             // The words are read by the code.
-            code: Box::new((codes, words)),
-            body,
+            code: Box::new((codes, self.words)),
+            body: addresses[0],
             code_bytes,
             exits: made.exits,
             timings: made.timings,
             texts: made.texts,
         })
     }
+}
 
-    /// One of its functions.
-    fn one(
-        &self,
-        name: &str,
-        mut function: Function,
-        codes: &[(*mut Code, Decoded)],
-        typed: bool,
+impl Part {
+    /// The source line of a position in the IR, in words.
+    fn line_of(&self, position: ir::Position) -> Option<String> {
+        let code = position.code as usize;
+        let line = self.codes.get(code)?.1.position(position.offset).line?;
+        Some(match self.names.get(code) {
+            Some((name, file)) if code > 0 => format!("line {line} of {name} in {file}"),
+            _ => format!("line {line}"),
+        })
+    }
+
+    fn text(&self, function: &Function) -> String {
+        function.annotated(&|position| self.line_of(position)).to_string()
+    }
+
+    /// Machine code; `@L12` before what belongs to source line 12, as far as that is known.
+    fn listing(&self, lines: &[(u32, String)], position: &dyn Fn(u32) -> Option<u32>) -> String {
+        let mut text = String::new();
+        let mut last = None;
+        for (at, instruction) in lines {
+            let line = position(*at).and_then(|offset| self.codes[0].1.position(offset).line);
+            if line.is_some() && line != last {
+                last = line;
+                text.push_str(&format!("@L{}\n", line.unwrap_or_default()));
+            }
+            text.push_str(&format!("    {at:5x}  {instruction}\n"));
+        }
+        text
+    }
+
+    /// What a text of this function is called.
+    fn label(&self, text: &str) -> String {
+        match self.is_typed {
+            true => format!("{text}:{}", self.name),
+            false => text.to_owned(),
+        }
+    }
+
+    fn compile(
+        mut self,
+        version: *mut Version,
+        instructions: *const u16,
         options: &Options,
         made: &mut Made,
     ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
-        let label = |text: &str| match typed {
-            true => format!("{text}:{name}"),
-            false => text.to_owned(),
-        };
         if options.verify || cfg!(debug_assertions) {
-            ir::verify(&function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
+            ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
         }
         let texts = &mut made.texts;
         if options.texts {
-            texts.push((label("ir:build"), function.to_string()));
+            texts.push((self.label("ir:build"), self.text(&self.function)));
         }
+        let mut function = std::mem::take(&mut self.function);
         let mut dump = |dump: justjit_passes::Dump<'_>| {
             if dump.when == When::After {
-                let name = label(&format!("ir:{}", dump.pass));
-                let text = dump.function.to_string();
+                let name = self.label(&format!("ir:{}", dump.pass));
+                let text = self.text(dump.function);
                 match texts.iter_mut().find(|(known, _)| *known == name) {
                     Some((_, known)) => *known = text,
                     None => texts.push((name, text)),
@@ -186,100 +265,99 @@ impl Unit {
         made.timings.append(&mut pipeline.times);
         passed.map_err(|error| Decline(format!("the optimizer failed: {error}")))?;
         if options.texts {
-            texts.push((label("ir"), function.to_string()));
+            texts.push((self.label("ir"), self.text(&function)));
         }
+        let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
         let started = Instant::now();
         let places = Places {
-            codes,
-            instructions: self.instructions,
+            codes: &self.codes,
+            instructions,
         };
-        let leave = if typed { &LEAVE_TYPED } else { &DEOPTIMIZE };
-        let exits = Exits::new(&function, self.version, &places, leave)
-            .map_err(|error| Decline(format!("lowering: {error}")))?;
+        let leave = if self.is_typed { &LEAVE_TYPED } else { &DEOPTIMIZE };
+        let exits =
+            Exits::new(&function, version, &places, leave).map_err(|error| Decline(format!("lowering: {error}")))?;
         made.timings.push(("exits", started.elapsed()));
         let started = Instant::now();
-        let mut generated = Texts::new();
-        let code = generate(name, &function, &exits, typed, options, &mut generated)?;
-        made.texts
-            .extend(generated.into_iter().map(|(text, content)| (label(&text), content)));
+        let mut texts = Texts::new();
+        let (code, body, code_bytes) = self.generate(&function, &exits, options, &mut texts)?;
         made.timings.push(("code generation", started.elapsed()));
+        let texts = texts.into_iter().map(|(name, text)| (self.label(&name), text));
+        made.texts.extend(texts);
         made.exits.extend(exits.into_points());
-        Ok(code)
+        let code = match failures {
+            Some(failures) => Box::new((code, failures)),
+            None => code,
+        };
+        Ok((code, body, code_bytes))
     }
-}
 
-/// What compiling a unit's functions adds up to.
-#[derive(Default)]
-struct Made {
-    exits: Vec<Box<DeoptPoint>>,
-    timings: Vec<(&'static str, Duration)>,
-    texts: Texts,
-}
-
-fn generate(
-    name: &str,
-    function: &Function,
-    exits: &Exits,
-    typed: bool,
-    options: &Options,
-    texts: &mut Texts,
-) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
-    let signature = if typed { signature_of(function) } else { SIGNATURE };
-    #[cfg(feature = "llvm")]
-    if options.llvm {
-        return LLVM.with_borrow_mut(|backend| {
-            let wanted = justjit_llvm::Options {
-                level: options.level,
-                fast_math: false,
+    #[allow(clippy::type_complexity, reason = "three parts of one thing")]
+    fn generate(
+        &self,
+        function: &Function,
+        exits: &Exits,
+        options: &Options,
+        texts: &mut Texts,
+    ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
+        let signature = match self.is_typed {
+            true => signature_of(function),
+            false => SIGNATURE,
+        };
+        #[cfg(feature = "llvm")]
+        if options.llvm {
+            return LLVM.with_borrow_mut(|backend| {
+                let wanted = justjit_llvm::Options {
+                    level: options.level,
+                    fast_math: false,
+                    verify: options.verify,
+                };
+                let failed = |error: justjit_llvm::Error| Decline(format!("LLVM: {error}"));
+                if backend.as_ref().is_none_or(|known| known.options() != wanted) {
+                    *backend = Some(justjit_llvm::Backend::new(wanted).map_err(failed)?);
+                }
+                let backend = backend.as_mut().expect("made above");
+                let code = backend
+                    .compile(&self.name, &signature, options.texts, &mut |b| match self.is_typed {
+                        true => lower_typed(b, function, exits),
+                        false => lower(b, function, exits),
+                    })
+                    .map_err(failed)?;
+                if options.texts {
+                    texts.push(("llvm:emitted".into(), code.llvm_ir().unwrap_or_default().to_owned()));
+                    texts.push(("llvm".into(), code.optimized_llvm_ir().unwrap_or_default().to_owned()));
+                    texts.push(("asm".into(), self.listing(&justjit_llvm::disassemble(&code), &|_| None)));
+                }
+                let (body, size) = (code.address().cast(), code.size());
+                Ok((Box::new(code) as Box<dyn Any + Send>, body, size))
+            });
+        }
+        CRANELIFT.with_borrow_mut(|backend| {
+            let wanted = cranelift::Options {
+                optimize: options.level > 0,
+                single_pass_regalloc: options.level == 0,
                 verify: options.verify,
+                unwind_info: options.unwind_info,
             };
-            let failed = |error: justjit_llvm::Error| Decline(format!("LLVM: {error}"));
+            let failed = |error: cranelift::Error| Decline(error.to_string());
             if backend.as_ref().is_none_or(|known| known.options() != wanted) {
-                *backend = Some(justjit_llvm::Backend::new(wanted).map_err(failed)?);
+                *backend = Some(cranelift::Backend::new(wanted).map_err(failed)?);
             }
             let backend = backend.as_mut().expect("made above");
             let code = backend
-                .compile(name, &signature, options.texts, &mut |b| match typed {
+                .compile(&self.name, &signature, options.texts, &mut |b| match self.is_typed {
                     true => lower_typed(b, function, exits),
                     false => lower(b, function, exits),
                 })
                 .map_err(failed)?;
             if options.texts {
-                texts.push(("llvm:emitted".into(), code.llvm_ir().unwrap_or_default().to_owned()));
-                texts.push(("llvm".into(), code.optimized_llvm_ir().unwrap_or_default().to_owned()));
-                texts.push(("asm".into(), listing(&justjit_llvm::disassemble(&code))));
+                texts.push(("clif".into(), code.clif().unwrap_or_default().to_owned()));
+                texts.push((
+                    "asm".into(),
+                    self.listing(&cranelift::disassemble(&code), &|at| code.position_at(at)),
+                ));
             }
             let (body, size) = (code.address().cast(), code.size());
             Ok((Box::new(code) as Box<dyn Any + Send>, body, size))
-        });
+        })
     }
-    CRANELIFT.with_borrow_mut(|backend| {
-        let wanted = cranelift::Options {
-            optimize: options.level > 0,
-            single_pass_regalloc: options.level == 0,
-            verify: options.verify,
-            unwind_info: options.unwind_info,
-        };
-        let failed = |error: cranelift::Error| Decline(error.to_string());
-        if backend.as_ref().is_none_or(|known| known.options() != wanted) {
-            *backend = Some(cranelift::Backend::new(wanted).map_err(failed)?);
-        }
-        let backend = backend.as_mut().expect("made above");
-        let code = backend
-            .compile(name, &signature, options.texts, &mut |b| match typed {
-                true => lower_typed(b, function, exits),
-                false => lower(b, function, exits),
-            })
-            .map_err(failed)?;
-        if options.texts {
-            texts.push(("clif".into(), code.clif().unwrap_or_default().to_owned()));
-            texts.push(("asm".into(), listing(&cranelift::disassemble(&code))));
-        }
-        let (body, size) = (code.address().cast(), code.size());
-        Ok((Box::new(code) as Box<dyn Any + Send>, body, size))
-    })
-}
-
-fn listing(lines: &[(u32, String)]) -> String {
-    lines.iter().map(|(at, text)| format!("{at:5x}  {text}\n")).collect()
 }

@@ -10,6 +10,14 @@ pub type FunctionWatcher =
 pub type DictWatcher =
     unsafe extern "C" fn(event: c_int, dict: *mut PyObject, key: *mut PyObject, new_value: *mut PyObject) -> c_int;
 
+/// What `PyCode_AddWatcher` calls.
+pub type CodeWatcher = unsafe extern "C" fn(event: c_int, code: *mut PyObject) -> c_int;
+
+/// Events of [`CodeWatcher`].
+pub mod code_event {
+    pub const CREATE: i32 = 0;
+}
+
 /// Events of [`FunctionWatcher`].
 pub mod function_event {
     pub const CREATE: i32 = 0;
@@ -36,6 +44,8 @@ unsafe extern "C" {
     pub fn _Py_Dealloc(object: *mut PyObject);
     pub fn PyFunction_SetVectorcall(function: *mut PyObject, vectorcall: *const ());
     pub fn PyFunction_AddWatcher(callback: FunctionWatcher) -> c_int;
+    pub fn PyCode_AddWatcher(callback: CodeWatcher) -> c_int;
+    pub fn PyCode_ClearWatcher(id: c_int) -> c_int;
     pub fn PyDict_AddWatcher(callback: DictWatcher) -> c_int;
     pub fn PyDict_Watch(id: c_int, dict: *mut PyObject) -> c_int;
     pub fn PyUnstable_Type_AssignVersionTag(ty: *mut PyTypeObject) -> c_int;
