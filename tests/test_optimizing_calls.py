@@ -413,7 +413,7 @@ def test_callees_that_change() -> None:
         found.append(step(12, None))
         return found
 
-    both(source, use, lambda names: names["step"](10, None), "step")
+    both(source, use, lambda names: names["step"](6, None), "step")
 
 
 def test_defaults_keywords_and_stars() -> None:
@@ -471,8 +471,7 @@ def test_mutual_recursion_and_methods() -> None:
             return even(n), odd(n), female(n), male(n), counter.walk(n % 7)
     """
     use = lambda names: [names["run"](n) for n in range(25)]  # noqa: E731
-    for name in ["even", "male"]:
-        both(source, use, lambda names: names["run"](12), name)
+    both(source, use, lambda names: names["run"](3), "even", rounds=400)
 
 
 def test_generators_call() -> None:

@@ -344,6 +344,10 @@ impl<'a> Builder<'a> {
             return Ok(false);
         }
         let Some(body) = self.known.callee(callee) else {
+            if self.typed.is_some() && !self.is_widened(Reason::Unreached) {
+                // More may be known of it the next time; a call by the runtime would be the end of this typed body.
+                self.deopt(Reason::Unreached);
+            }
             return Ok(false);
         };
         // A sampling version notes the first parameters.
