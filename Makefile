@@ -76,7 +76,7 @@ bench-stdlib: build ## The share of the standard library's functions that compil
 	@$(PYTHON) -m benchmarks.stdlib $(ARGS)
 
 docs: setup ## Write docs/OPCODES_REFERENCE.md anew
-	@$(CARGO) run --release --quiet -p justjit-baseline --example opcodes_reference > target/OPCODES_REFERENCE.md
+	@$(CARGO) run --release --quiet -p justjit-optimizer --example opcodes_reference > target/OPCODES_REFERENCE.md
 	@mv target/OPCODES_REFERENCE.md docs/OPCODES_REFERENCE.md
 
 fuzz: build ## Compare COUNT random programs under the interpreter and under justjit

@@ -55,7 +55,7 @@ fn lower_with<B: Builder>(
         frame,
         result,
         tstate: has_safepoint.then(|| b.load_in(Region::Any, Width::I64, thread, offset_of!(Thread, tstate) as i32)),
-        words: (words > 0).then(|| b.stack_slot(words as u32 * 8)),
+        words: (words > 0).then(|| b.int_op_const(IntOp::Add, thread, offset_of!(Thread, words) as i64)),
         int_word: None,
         values: vec![None; function.values.len()],
         blocks: vec![None; function.blocks.len()],
@@ -393,7 +393,7 @@ impl<B: Builder> Lowering<'_, B> {
             for (index, &word) in exit.words.iter().enumerate() {
                 let word = self.word(word);
                 let slot = self.words.expect("there are values to pass");
-                self.b.store_in(Region::Stack, word, slot, index as i32 * 8);
+                self.b.store_volatile(Region::Any, word, slot, index as i32 * 8);
             }
             let point = self.b.object((&raw const *exit.point).cast());
             self.b.jump(common, &[point]);

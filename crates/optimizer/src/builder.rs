@@ -81,8 +81,10 @@ pub struct Builder<'a> {
     /// Abstract frames, the outermost first, at the present instruction.
     pub frames: Vec<Frame>,
     /// As they were when the present instruction began.
-    before: Vec<Frame>,
-    before_states: FxHashMap<Reason, State>,
+    pub before: Vec<Frame>,
+    pub before_states: FxHashMap<Reason, State>,
+    /// References to elements that are taken once all of the instruction's bets have held.
+    pub deferred: Option<Vec<Value>>,
     pub block: Block,
     pub terminated: bool,
     /// Code that we do not know has run: what was bet on may have changed.
@@ -179,6 +181,7 @@ impl<'a> Builder<'a> {
             frames: Vec::new(),
             before: Vec::new(),
             before_states: FxHashMap::default(),
+            deferred: None,
             block,
             terminated: false,
             unsure: false,

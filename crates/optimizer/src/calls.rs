@@ -100,6 +100,9 @@ impl Builder<'_> {
             let frame = self.frames.last().expect("a frame");
             (self.codes[frame.code].code as usize, self.index)
         };
+        if args.iter().any(Item::has_iterator) {
+            return Ok(false);
+        }
         if self.not_inlined.contains(&place) || self.is_widened(Reason::Changed) || self.frames.len() > INLINE_DEPTH {
             return Ok(false);
         }
@@ -163,9 +166,7 @@ impl Builder<'_> {
             caller.index
         };
         self.push(item);
-        for local in finished.locals {
-            self.release(local.item);
-        }
+        self.release_all(finished.locals.into_iter().map(|local| local.item));
         self.go_to_next(next)
     }
 }

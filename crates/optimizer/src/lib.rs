@@ -17,6 +17,7 @@ mod iterate;
 pub mod knowledge;
 mod locals;
 mod names;
+pub mod opcodes;
 pub mod snapshot;
 mod stress;
 mod table;

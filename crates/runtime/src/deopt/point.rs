@@ -280,6 +280,9 @@ pub struct DeoptPoint {
     pub release: Box<[u16]>,
     /// How many words the code passes.
     pub words: usize,
+    /// The instruction, by its byte offset, that the innermost frame is at while references are given up, if that is
+    /// another one than it goes on at.
+    pub finishing: Option<u32>,
     pub reason: DeoptReason,
     /// For [`DeoptReason::Type`]: what was expected, and which word is the object that was met (borrowed), if one is.
     pub expected: Option<Box<str>>,
@@ -299,6 +302,7 @@ impl DeoptPoint {
             virtuals: Box::default(),
             release: Box::default(),
             words: 0,
+            finishing: None,
             reason,
             expected: None,
             subject: None,

@@ -71,7 +71,12 @@ unsafe fn look_from_baseline(
                 (*known).entered += 1;
                 (*t).loop_entries += 1;
                 if (*t).loop_entries.is_multiple_of(LOOP_ENTRIES) && (*t).wants_start(state) {
-                    ask(function, state, t, null_mut(), 0, "its loops run often");
+                    if start_was_seen(state) {
+                        ask(function, state, t, null_mut(), 0, "its loops run often");
+                    } else {
+                        (*t).why = "its loops run often".to_owned();
+                        start_sampling(function, state, t, version);
+                    }
                 }
                 return known;
             }
@@ -94,7 +99,7 @@ unsafe fn look_from_baseline(
             (*t).count_anew(state);
             return null_mut();
         }
-        if entry == 0 && (*t).loop_entries > 0 && (*t).wants_start(state) {
+        if entry == 0 && (*t).loop_entries > 0 && (*t).wants_start(state) && start_was_seen(state) {
             // What its loops did is known already.
             ask(function, state, t, null_mut(), 0, &why);
             return null_mut();
@@ -152,6 +157,13 @@ unsafe fn start_sampling(
             }
         }
     }
+}
+
+/// Whether samples were taken from the start of a function on, not in a running loop only.
+unsafe fn start_was_seen(state: *const CodeState) -> bool {
+    // SAFETY: versions are live as long as the state has them.
+    let mut versions = unsafe { (*state).versions.iter().map(|&version| &*version) };
+    versions.any(|version| version.records.first().is_some_and(|record| record.count > 0))
 }
 
 /// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
@@ -214,7 +226,7 @@ unsafe fn end_sampling(
                 // A loop that goes on for long is entered in the middle.
                 let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective(state));
                 let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
-                if entry != 0 || (*t).wants_start(state) {
+                if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
                     ask(function, state, t, frame, entry, &why);
                 }
             }
