@@ -10,6 +10,7 @@ mod builtins;
 mod calls;
 mod containers;
 mod convert;
+mod direct;
 mod entry;
 mod generic;
 mod item;
@@ -132,6 +133,8 @@ pub trait Known {
     fn shapes(&mut self, code: *mut Code, index: usize, store: bool) -> Vec<Shape>;
     fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite;
     fn call_site(&mut self, index: usize) -> *const CallSite;
+    /// The same for a call that enters Python functions of so many arguments by itself.
+    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite;
     /// The body of a Python function that may be inlined.
     fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
     /// The function's code stays what it is, or the version is told.

@@ -5,10 +5,11 @@ use crate::{Body, Builtin, Global, Known, MathFn};
 use justjit_bytecode::Function as Decoded;
 use justjit_ir::Reason;
 use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::binding::Plan;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{Record, Sample, flag};
-use justjit_runtime::site::CallSite;
+use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::Version;
 use justjit_runtime::{api, bets, hook, optimized as math};
 use pyo3_ffi::*;
@@ -302,6 +303,14 @@ impl Known for Snapshot<'_> {
         site.index = index;
         let address: *const CallSite = &raw const *site;
         self.calls.push(site);
+        address
+    }
+
+    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite {
+        let address = self.call_site(index);
+        if let Some(site) = self.calls.last_mut() {
+            site.inlined = Some(Callee::Function(Plan::plain(count)));
+        }
         address
     }
 

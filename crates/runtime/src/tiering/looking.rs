@@ -163,7 +163,11 @@ unsafe fn start_sampling(
 unsafe fn start_was_seen(state: *const CodeState) -> bool {
     // SAFETY: versions are live as long as the state has them.
     let mut versions = unsafe { (*state).versions.iter().map(|&version| &*version) };
-    versions.any(|version| version.records.first().is_some_and(|record| record.count > 0))
+    versions.any(|version| {
+        // SAFETY: a version's code is live. Calls of generator functions do not run their first instruction.
+        let resumable = unsafe { (*version.code).co_flags } & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
+        resumable || version.records.first().is_some_and(|record| record.count > 0)
+    })
 }
 
 /// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
@@ -224,7 +228,10 @@ unsafe fn end_sampling(
                     why
                 };
                 // A loop that goes on for long is entered in the middle.
-                let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective(state));
+                let in_loop = entry != 0
+                    && !(*t).has_declined(entry)
+                    && (*t).loops_long(state, &effective(state))
+                    && optimized(state, t, entry).is_null();
                 let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
                 if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
                     ask(function, state, t, frame, entry, &why);
