@@ -10,7 +10,6 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from justjit import _core
 
 if TYPE_CHECKING:
@@ -35,7 +34,9 @@ def _optimizing() -> Iterator[None]:
 
 def copy_of(function: Callable) -> types.FunctionType:
     # What has been seen belongs to the code object.
-    return types.FunctionType(function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__)
+    return types.FunctionType(
+        function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__
+    )
 
 
 def bits(value: object) -> object:
@@ -313,9 +314,7 @@ DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
 EDGES = {
     "bool": [True, False],
     **{
-        name: lambda name=name: [np.iinfo(name).min, np.iinfo(name).max, 0, 1, 2, 7]
-        for name in DTYPES
-        if "int" in name
+        name: lambda name=name: [np.iinfo(name).min, np.iinfo(name).max, 0, 1, 2, 7] for name in DTYPES if "int" in name
     },
     "float32": [0.0, -0.0, 1.5, math.inf, -math.inf, math.nan, 3.4028234663852886e38, 1.401298464324817e-45, 0.1],
     "float64": [0.0, -0.0, 1.5, math.inf, -math.inf, math.nan, 1.7976931348623157e308, 5e-324, 0.1, 2.0**53],
@@ -356,8 +355,6 @@ def test_numpy_stores(name: str) -> None:
             *(lambda value=value: (vector(name), value) for value in values),
             stays=False,
         )
-
-
 
 
 ARITHMETIC = ["+", "-", "*", "/", "//", "%", "&", "|", "^", "<<", ">>", "**", "<", "<=", "==", "!=", ">", ">="]

@@ -117,7 +117,10 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         version.attribute_sites.append(&mut snapshot.attributes);
         version.tables.push(std::mem::take(&mut snapshot.scratch));
         let built = built.map_err(|decline| Decline(decline.0))?;
-        let typed = built.typed.iter().map(|body| text((*hook::code_of(body.function)).co_qualname));
+        let typed = built
+            .typed
+            .iter()
+            .map(|body| text((*hook::code_of(body.function)).co_qualname));
         version.typed = typed.map(String::into_boxed_str).collect();
         for &object in &built.kept {
             Py_INCREF(object);
