@@ -11,7 +11,6 @@ import pytest
 
 from tests.worker import ROOT, Worker
 
-
 SHARES = {
     "test_interpreter_agrees_with_itself": 8,
     "test_sampling": 4,

@@ -266,6 +266,29 @@ def run_optimized(source: str, filename: str, name: str, mode: str, warm: int = 
     return records, after["optimized_versions"] - before["optimized_versions"]
 
 
+EDGES_AT_ONCE = 8
+"""Calls that a function is surprised with before it is made anew: fewer than what has a version dropped."""
+
+
+def run_edges(source: str, name: str, usual: str, edges: list[str], mode: str) -> tuple[list[Record], int]:
+    """Call the function with the ``usual`` arguments until it is optimized, then with unusual ones; all are source text. The
+    records, and how many optimized versions were made."""
+    records = []
+    before = _versions()
+    for first in range(0, len(edges), EDGES_AT_ONCE):
+        some = edges[first : first + EDGES_AT_ONCE]
+        progress.note(f"{name}, {mode}, edges {some}")
+        rows = [*[usual] * 4, *(row for edge in some for row in (edge, usual, edge))]
+        text = f"{source}\n{name}.__case_rows__ = [{', '.join(f'lambda: ({row})' for row in rows)}]\n"
+        with _tier(mode, None):
+            namespace = load(text, "<edges>")
+            for row in namespace[name].__case_rows__:
+                made = _versions()
+                record = call(namespace[name], _row(row))
+                records.append(dataclasses.replace(record, compiling=_versions() != made))
+    return records, _versions() - before
+
+
 def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:
