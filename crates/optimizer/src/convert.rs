@@ -249,6 +249,7 @@ impl Builder<'_> {
                 let array = self.owned_object(*array)?;
                 self.make(&arrays::MAKE_ARRAY_ITERATOR, &[array, index])?
             }
+            Item::Character(code_point) => self.make(&optimized::MAKE_CHARACTER, &[code_point])?,
             Item::Complex(real, imaginary) => self.make(&optimized::MAKE_COMPLEX, &[real, imaginary])?,
             Item::Tuple(items) => {
                 let mut values = Vec::with_capacity(items.len());

@@ -330,17 +330,20 @@ impl Builder<'_> {
                     let stop = self.op(Op::IntAdd, &[next, way]);
                     Item::Iterator(Iterator::Range { next, stop, step })
                 }
-                Kind::ListIterator | Kind::TupleIterator => {
+                kind if matches!(kind, Kind::ListIterator | Kind::TupleIterator)
+                    // SAFETY: a live object.
+                    || self.known.is_string_iterator(unsafe { Py_TYPE(now) }) =>
+                {
                     self.sole(value, kind, otherwise);
                     let position = self.load(Type::Int, value, offset::SEQITER_INDEX, ir_region::ANY);
                     let sequence = self.load(Type::Object, value, offset::SEQITER_SEQ, ir_region::ANY);
                     let gone = self.op(Op::IsNull, &[sequence]);
                     let there = self.op(Op::BoolNot, &[gone]);
                     self.unless(there, otherwise);
-                    let over = if kind == Kind::ListIterator {
-                        Kind::List
-                    } else {
-                        Kind::Tuple
+                    let over = match kind {
+                        Kind::ListIterator => Kind::List,
+                        Kind::TupleIterator => Kind::Tuple,
+                        _ => Kind::Str,
                     };
                     // A list's iterator may be over a subclass's instance.
                     let test = self.is_of_kind(sequence, over);
