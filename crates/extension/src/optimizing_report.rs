@@ -37,8 +37,9 @@ fn entrance(decoded: Option<&Decoded>, entry: i64) -> String {
         return "call".to_owned();
     }
     let line = decoded.and_then(|decoded| {
-        let index = loop_header(decoded, entry)?;
-        decoded.position(decoded.instructions[index].offset).line
+        let header = decoded.instructions[loop_header(decoded, entry)?].block;
+        let found = decoded.loops().into_iter().find(|one| one.header == header)?;
+        Some(decoded.loop_lines(&found)?.0)
     });
     line.map_or_else(|| "loop".to_owned(), |line| format!("loop at line {line}"))
 }
@@ -75,6 +76,8 @@ fn version_dict<'py>(py: Python<'py>, version: &Version, decoded: Option<&Decode
         None => None,
     };
     dict.set_item("dropped", dropped)?;
+    let typed: Vec<&str> = version.typed.iter().map(|name| &**name).collect();
+    dict.set_item("typed_calls", typed)?;
     dict.set_item("calls", version.calls)?;
     dict.set_item("back_edges", version.back_edges)?;
     dict.set_item("loop_entries", version.entered)?;

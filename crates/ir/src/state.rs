@@ -147,6 +147,8 @@ pub enum Going {
     Resume,
     /// An exception is set; it is dispatched from the instruction.
     Raise,
+    /// The instruction is a call, whose callee's frames are with the thread: it waits for them, and goes on behind it.
+    Wait,
 }
 
 /// One frame of the interpreter.
@@ -188,10 +190,12 @@ pub enum Reason {
     Unreached,
     /// Something that only the other tiers do.
     Unsupported,
+    /// A callee has left its code.
+    Callee,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
@@ -204,6 +208,7 @@ impl Reason {
         Reason::Exception,
         Reason::Unreached,
         Reason::Unsupported,
+        Reason::Callee,
     ];
 
     /// As in the text form.
@@ -221,6 +226,7 @@ impl Reason {
             Reason::Exception => "exception",
             Reason::Unreached => "unreached",
             Reason::Unsupported => "unsupported",
+            Reason::Callee => "callee",
         }
     }
 }

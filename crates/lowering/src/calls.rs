@@ -1,8 +1,9 @@
 //! Calls of the runtime.
 
 use crate::lower::{Lowering, width, wrong};
+use crate::typed::typed_signature;
 use justjit_builder::{Builder, IntCond, IntOp, Region, RuntimeFn, Type as Width};
-use justjit_ir::{Imm, InstData, Type};
+use justjit_ir::{Imm, InstData, Symbol, Type};
 use justjit_runtime::layout::offset;
 use justjit_runtime::numbers::SMALL_INT_MAX;
 use justjit_runtime::optimized::{OVERWRITE_FLOAT, OVERWRITE_INT};
@@ -11,6 +12,9 @@ impl<B: Builder> Lowering<'_, B> {
     pub fn call_inst(&mut self, inst: &InstData) -> Option<B::Value> {
         let Imm::Symbol(symbol) = inst.imm else { wrong(inst) };
         let call = self.function.call(symbol);
+        if call.through {
+            return self.call_through(symbol, inst);
+        }
         let callee = self.exits.function(symbol);
         let signature = &callee.signature;
         assert_eq!(
@@ -89,6 +93,16 @@ impl<B: Builder> Lowering<'_, B> {
         self.b.jump(join, &[made]);
         self.b.switch_to(join);
         result
+    }
+
+    /// Calls the function whose address is in the word at the symbol's address; it takes the values as they are.
+    fn call_through(&mut self, symbol: Symbol, inst: &InstData) -> Option<B::Value> {
+        let call = self.function.call(symbol);
+        let signature = typed_signature(&call.params, call.result);
+        let args: Vec<_> = inst.args.iter().map(|&arg| self.value(arg)).collect();
+        let word = self.symbol(symbol);
+        let callee = self.b.load(Width::I64, word, 0);
+        self.b.call_indirect(&signature, callee, &args)
     }
 
     /// A value as the callee wants it.

@@ -26,6 +26,9 @@ pub trait Resolver {
     /// The instruction at a byte offset of a code object.
     fn place(&self, code: &SymbolData, offset: u32) -> Place;
 
+    /// The byte offset of the instruction before that at an offset of a code object.
+    fn before(&self, code: &SymbolData, offset: u32) -> u32;
+
     /// The first code unit of the bytecode that the interpreter runs, of the outermost code object.
     fn instructions(&self) -> *const u16;
 }
@@ -100,7 +103,8 @@ impl Exits {
             deoptimize,
         };
         for symbol in &function.symbols {
-            let is_function = matches!(symbol.kind, SymbolKind::Function(_));
+            // What is called through a word is not called by its name.
+            let is_function = matches!(&symbol.kind, SymbolKind::Function(call) if !call.through);
             let (address, called) = if is_function {
                 (std::ptr::null(), resolver.function(symbol))
             } else {
@@ -114,6 +118,7 @@ impl Exits {
                 let inst = function.inst(inst);
                 if inst.op == Op::Call
                     && let Imm::Symbol(symbol) = inst.imm
+                    && !function.call(symbol).through
                     && exits.functions[symbol.index()].is_none()
                 {
                     return Err(Error::Unresolved(function.symbols[symbol.index()].name.clone()));
@@ -122,7 +127,11 @@ impl Exits {
                     if !exits.indices.contains_key(&which) {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
-                        exits.all.push(translation.exit(owner)?);
+                        let mut exit = translation.exit(owner)?;
+                        if inst.op == Op::Decref {
+                            exit.point.finishing = finishing(function, inst, resolver);
+                        }
+                        exits.all.push(exit);
                     }
                     exits.note_subject(function, which, inst);
                 }
@@ -185,6 +194,21 @@ impl Exits {
     }
 }
 
+/// The instruction that a frame is at when an object ends in it: a call that is over, where the object was the callee's.
+fn finishing(function: &Function, inst: &ir::InstData, resolver: &dyn Resolver) -> Option<u32> {
+    let frame = function.states[inst.state?.0 as usize].frames.last()?;
+    let code = &function.symbols[frame.code.index()];
+    let own = match inst.position.code {
+        0 => frame.code == function.states[inst.state?.0 as usize].frames[0].code,
+        inlined => function.inlined[inlined as usize - 1] == frame.code,
+    };
+    Some(if own {
+        inst.position.offset
+    } else {
+        resolver.before(code, frame.offset)
+    })
+}
+
 /// The exit that an instruction may take.
 pub(crate) fn which(inst: &ir::InstData) -> Option<Which> {
     let given_up = (inst.op == Op::Decref).then(|| inst.args[0]);
@@ -243,18 +267,20 @@ impl<'a> Translation<'a> {
                     (false, _) => Going::Waits(Returns::Value),
                     (true, ir::Going::Resume) => Going::Resume,
                     (true, ir::Going::Raise) => Going::Raise,
+                    (true, ir::Going::Wait) => Going::Waits(Returns::Value),
                 },
                 locals: self.recoveries(&frame.locals)?,
                 stack: self.recoveries(&frame.stack)?,
             });
         }
         let given_up = self.which.1;
-        let release = self.state.release.iter().copied().chain(given_up);
+        let release = given_up.into_iter().chain(self.state.release.iter().copied());
         let release = release.map(|value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
         point.virtuals = virtuals.into();
         point.release = release;
+        point.words = self.words.len();
         Ok(Exit {
             which: self.which,
             point: Box::new(point),
@@ -403,5 +429,6 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Exception => DeoptReason::Exception,
         Reason::Unreached => DeoptReason::Unreached,
         Reason::Unsupported => DeoptReason::Unsupported,
+        Reason::Callee => DeoptReason::Callee,
     }
 }

@@ -484,14 +484,15 @@ impl Builder<'_> {
     }
 
     /// `TO_BOOL`.
-    pub fn to_bool(&mut self) -> Done {
+    pub fn convert_to_bool(&mut self) -> Done {
         let item = self.pop();
         let known = self.likely_kind(&item, 0);
         match self.truth(&item) {
             Some(flag) => {
                 self.specialized += 1;
-                self.release_known(item, known);
+                // Whoever runs when the item ends finds the frames behind the instruction.
                 self.push(Item::Bool(flag));
+                self.release_known(item, known);
                 Ok(())
             }
             None => self.generic_truth(item),

@@ -242,8 +242,13 @@ impl Builder<'_> {
             Item::Row { array, index, .. } => {
                 let array = self.owned_object(*array)?;
                 // It refers to the array, but changes nothing about it.
-                self.call(&arrays::MAKE_ROW, &[array, index], Some(Type::Object), (Effect::Any, true))
-                    .expect("a result")
+                self.call(
+                    &arrays::MAKE_ROW,
+                    &[array, index],
+                    Some(Type::Object),
+                    (Effect::Any, true),
+                )
+                .expect("a result")
             }
             Item::Iterator(Iterator::Array { array, index, .. }) => {
                 let array = self.owned_object(*array)?;
@@ -319,6 +324,9 @@ impl Builder<'_> {
 
     /// Values in memory, in an array that is good until the next one is made.
     pub fn array(&mut self, values: &[Value]) -> Done<Value> {
+        if self.typed.is_some() {
+            return self.array_of_thread(values);
+        }
         let info = &self.codes[self.frames[0].code];
         let stack_size = info.decoded.stack_size as usize;
         let first = info.decoded.nlocals_plus as usize;
@@ -330,6 +338,20 @@ impl Builder<'_> {
             self.store(value, base, slot_offset(first + index), ir_region::FRAME);
         }
         let bytes = self.int(slot_offset(first).into());
+        Ok(self.op(Op::AddOffset, &[base, bytes]))
+    }
+
+    /// The same where there is no frame.
+    fn array_of_thread(&mut self, values: &[Value]) -> Done<Value> {
+        if values.len() > justjit_runtime::thread::SCRATCH {
+            return crate::builder::decline("an array larger than the thread's memory for it");
+        }
+        let base = self.thread;
+        let first = std::mem::offset_of!(justjit_runtime::thread::Thread, scratch) as i32;
+        for (index, &value) in values.iter().enumerate() {
+            self.store(value, base, first + 8 * index as i32, ir_region::ANY);
+        }
+        let bytes = self.int(first.into());
         Ok(self.op(Op::AddOffset, &[base, bytes]))
     }
 
@@ -352,20 +374,27 @@ impl Builder<'_> {
 
     /// Gives the item's references up.
     pub fn release(&mut self, item: Item) {
-        match item {
-            Item::Object(Object {
-                value,
-                kind,
-                owner: Owner::Item,
-            }) => self.decref(value, kind),
-            Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
-                items.into_iter().for_each(|item| self.release(item));
-            }
-            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. })
-            | Item::Iterator(Iterator::Array { array: inner, .. })
-            | Item::Row { array: inner, .. } => self.release(*inner),
-            Item::Slice(parts) => (*parts).into_iter().for_each(|item| self.release(item)),
-            _ => {}
+        self.release_all([item]);
+    }
+
+    /// Gives the references of several items up, in this order.
+    pub fn release_all(&mut self, items: impl IntoIterator<Item = Item>) {
+        let mut owned = Vec::new();
+        for mut item in items {
+            item.objects_mut(&mut |object| {
+                if object.owner == Owner::Item {
+                    owned.push((object.value, object.kind));
+                }
+            });
+        }
+        self.decref_all(&owned);
+    }
+
+    /// Gives several references up, in this order: where the end of one leaves, those after it are given up there.
+    pub fn decref_all(&mut self, owned: &[(Value, Kind)]) {
+        for (at, &(value, kind)) in owned.iter().enumerate() {
+            let later = owned[at + 1..].iter().map(|&(value, _)| value).collect();
+            self.decref_before(value, kind, later);
         }
     }
 
@@ -377,8 +406,8 @@ impl Builder<'_> {
         self.release(item);
     }
 
-    /// Gives a reference up.
-    pub fn decref(&mut self, value: Value, kind: Kind) {
+    /// Gives a reference up; where that leaves, some more are.
+    fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
         if kind.ends_quietly() {
             if !matches!(kind, Kind::None | Kind::Bool) {
                 self.effect(Op::DecrefNumber, &[value], Imm::None);
@@ -388,6 +417,7 @@ impl Builder<'_> {
         // A finalizer may look at the frames, and change anything.
         let index = self.frames.last().expect("there is a frame").index;
         let state = self.state_at(index, Reason::Changed);
+        self.f.states[state.0 as usize].release = later;
         self.f
             .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
     }

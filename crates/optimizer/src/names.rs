@@ -2,7 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Item, Kind};
+use crate::item::{Item, Kind, Owner};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Holder;
@@ -309,8 +309,11 @@ impl Builder<'_> {
             }
             let new = self.owned_object(value)?;
             self.store(new, object.value, offset as i32, ir_region::ITEMS);
-            self.release_known(receiver, kind);
-            self.decref(old, if quiet { value_kind } else { Kind::Unknown });
+            let mut owned = vec![(old, if quiet { value_kind } else { Kind::Unknown })];
+            if object.owner == Owner::Item {
+                owned.push((object.value, kind));
+            }
+            self.decref_all(&owned);
             return Ok(());
         }
         if self.is_unseen() {

@@ -1,4 +1,4 @@
-//! What the optimizing tier makes of each opcode.
+//! What the optimizing tier makes of each opcode; `opcodes` says the same in words.
 
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
@@ -26,12 +26,19 @@ impl Builder<'_> {
             LoadFastAndClear => self.load_fast_and_clear(arg),
             StoreFast => self.store_fast(arg)?,
             StoreFastLoadFast => {
-                self.store_fast(arg >> 4)?;
+                let item = self.pop();
+                let item = self.as_number_if_only_that(arg >> 4, item);
+                let old = self.store_local(arg >> 4, item)?;
                 self.load_fast(arg & 15);
+                self.decref_all(&old);
             }
             StoreFastStoreFast => {
-                self.store_fast(arg >> 4)?;
-                self.store_fast(arg & 15)?;
+                // What leaves does so before anything is stored, or with everything stored.
+                let (first, second) = (self.pop(), self.pop());
+                let (first, second) = self.as_numbers_if_only_that((arg >> 4, first), (arg & 15, second));
+                let mut old = self.store_local(arg >> 4, first)?;
+                old.extend(self.store_local(arg & 15, second)?);
+                self.decref_all(&old);
             }
             DeleteFast => self.delete_fast(arg)?,
             PopTop | EndFor => {
@@ -41,7 +48,15 @@ impl Builder<'_> {
             PushNull => self.push(Item::Null),
             Copy => {
                 let stack = &self.frame().stack;
-                let item = stack[stack.len() - arg].clone();
+                let at = stack.len() - arg;
+                let mut item = stack[at].clone();
+                if !item.is_plain() {
+                    // It is one object, and an iterator is one state.
+                    let kind = item.kind();
+                    let value = self.owned_object(item)?;
+                    item = Item::owned(value, kind);
+                    self.frame().stack[at] = item.clone();
+                }
                 let item = self.shared(item);
                 self.push(item);
             }
@@ -69,7 +84,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            ToBool => self.to_bool()?,
+            ToBool => self.convert_to_bool()?,
             IsOp => self.is_op()?,
             ContainsOp => self.contains_op()?,
 
@@ -99,7 +114,7 @@ impl Builder<'_> {
             BinarySubscr => self.binary_subscr()?,
             StoreSubscr => self.store_subscr()?,
             BinarySlice => self.generic_call(&ops::BINARY_SLICE, 3, Kind::Unknown)?,
-            StoreSlice => self.generic_status(&ops::STORE_SLICE, &[3, 2, 1, 0])?,
+            StoreSlice => self.generic_status(&ops::STORE_SLICE, &[2, 1, 0, 3])?,
             DeleteSubscr => self.generic_status(&ops::DELETE_SUBSCR, &[1, 0])?,
             BuildTuple => {
                 let items = self.pop_many(arg);
@@ -151,6 +166,9 @@ impl Builder<'_> {
 
     /// Builds again without what is inlined here.
     pub fn refuse_inlining<T>(&mut self) -> Done<T> {
+        if self.is_typed_frame() {
+            return decline("a callee that runs code that is not known");
+        }
         let caller = &self.frames[self.frames.len() - 2];
         Err(crate::builder::Stop::NotInlined(
             self.codes[caller.code].code as usize,
@@ -308,6 +326,12 @@ impl Builder<'_> {
         let right = self.pop();
         let left = self.pop();
         let negate = self.at.arg != 0;
+        if left == right && left.is_unboxed() {
+            // One object, which has not been made.
+            let flag = self.bool(!negate);
+            self.push(Item::Bool(flag));
+            return Ok(());
+        }
         let simple = |item: &Item| matches!(item, Item::Object(_) | Item::Constant(_) | Item::Bool(_));
         if !simple(&left) || !simple(&right) {
             return self.generic_is(left, right, negate);
@@ -320,8 +344,7 @@ impl Builder<'_> {
         }
         self.specialized += 1;
         self.push(Item::Bool(flag));
-        self.release(left);
-        self.release(right);
+        self.release_all([left, right]);
         Ok(())
     }
 
@@ -330,6 +353,9 @@ impl Builder<'_> {
     /// `RETURN_VALUE`.
     fn return_value(&mut self) -> Done {
         let item = self.pop();
+        if self.is_typed_frame() {
+            return self.return_typed(item);
+        }
         if self.is_inlined() {
             return self.return_from_inlined(item);
         }

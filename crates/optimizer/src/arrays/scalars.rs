@@ -4,6 +4,7 @@
 //! warns or raises as `numpy.errstate` says: such cases leave the code before anything has happened.
 
 use super::elements::form;
+use super::is_wide;
 use crate::arithmetic::{constant_int, nb};
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
@@ -110,15 +111,12 @@ impl Builder<'_> {
     /// A binary operator of numbers of which one is NumPy's; `None` if it is not known, and nothing has been done.
     pub fn numpy_operator(&mut self, op: u32, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Item> {
         let scalar = promoted(kinds.0, kinds.1)?;
-        if self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) || scalar == Scalar::Bool {
+        let wide = is_wide(left) || is_wide(right);
+        if self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) || scalar == Scalar::Bool || wide {
             return None;
         }
-        let exact = |kind: Kind| kind != Kind::Int && kind != Kind::Bool;
         if scalar.is_int() {
             return self.numpy_int_operator(op, (left, right), kinds, scalar);
-        }
-        if scalar == Scalar::Float32 && !(exact(kinds.0) && exact(kinds.1)) {
-            return None;
         }
         self.numpy_float_operator(op, (left, right), kinds, scalar)
     }
@@ -174,8 +172,8 @@ impl Builder<'_> {
     fn numpy_single_operator(&mut self, op: Op, (a, b): (Value, Value), kinds: (Kind, Kind)) -> Option<Item> {
         let mut operands = [a, b];
         for (value, kind) in operands.iter_mut().zip([kinds.0, kinds.1]) {
-            if kind == Kind::Float {
-                // A Python float counts as one of single precision.
+            if !is_numpy(kind) {
+                // A Python number counts as one of single precision.
                 let rounded = self.compute(&arrays::ROUND_SINGLE, &[*value], Type::Float);
                 self.expect_single_result(rounded, *value);
                 *value = rounded;
@@ -300,9 +298,7 @@ impl Builder<'_> {
                 self.op(divide, &[a, b])
             }
         };
-        if matches!(op, nb::ADD | nb::SUBTRACT | nb::MULTIPLY | nb::LSHIFT)
-            && scalar.range() != (i64::MIN, i64::MAX)
-        {
+        if matches!(op, nb::ADD | nb::SUBTRACT | nb::MULTIPLY | nb::LSHIFT) && scalar.range() != (i64::MIN, i64::MAX) {
             let fits = self.is_in_range(value, scalar.range());
             self.guard(fits, Reason::Overflow);
         }
@@ -319,7 +315,7 @@ impl Builder<'_> {
         let scalar = promoted(kinds.0, kinds.1)?;
         // A Python float is rounded to single precision first.
         let weak = scalar == Scalar::Float32 && !(is_numpy(kinds.0) && is_numpy(kinds.1));
-        if scalar == Scalar::Bool || weak {
+        if scalar == Scalar::Bool || weak || is_wide(left) || is_wide(right) {
             return None;
         }
         let left = self.known_as(left, kinds.0);
