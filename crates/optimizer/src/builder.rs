@@ -851,7 +851,11 @@ impl<'a> Builder<'a> {
             }
         }
         for item in self.frames.iter_mut().flat_map(Frame::items_mut) {
-            item.objects_mut(&mut |object| object.kind = Kind::Unknown);
+            item.objects_mut(&mut |object| {
+                if object.kind != Kind::Maybe {
+                    object.kind = Kind::Unknown;
+                }
+            });
         }
         Ok(())
     }

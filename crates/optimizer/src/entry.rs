@@ -262,6 +262,9 @@ impl Builder<'_> {
             release: Vec::new(),
         };
         let otherwise = self.f.add_state(state);
+        // What is not used any more may be there or not: in a later round it is, and something else next time.
+        let live = crate::liveness::live_at(&input.decoded, index);
+        let any = input.knowledge.is_widened(index, Reason::Type);
         let mut tests: Vec<Value> = Vec::new();
         let mut locals = Vec::with_capacity(count);
         for slot in 0..count {
@@ -269,7 +272,13 @@ impl Builder<'_> {
             let now = unsafe { layout::Frame::slot(frame, slot).read() };
             let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
             let gone = self.op(Op::IsNull, &[value]);
-            let item = if now.is_null() {
+            let item = if !live[slot] && (now.is_null() || any) {
+                Item::Object(Object {
+                    value,
+                    kind: Kind::Maybe,
+                    owner: Owner::Slot(slot as u32),
+                })
+            } else if now.is_null() {
                 tests.push(gone);
                 Item::Null
             } else {
@@ -316,7 +325,9 @@ impl Builder<'_> {
         }
         // Types, once the values are known to be there.
         for local in &mut locals {
-            if let Item::Object(object) = &mut local.item {
+            if let Item::Object(object) = &mut local.item
+                && object.kind != Kind::Maybe
+            {
                 let wanted = std::mem::replace(&mut object.kind, Kind::Unknown);
                 let numeric = matches!(object.owner, Owner::Slot(slot)
                     if self.codes[0].uses.numeric_locals[slot as usize]);

@@ -10,6 +10,8 @@ use justjit_runtime::arrays::{Holder, Layout, Scalar};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Kind {
     Unknown,
+    /// An object or NULL: in a slot whose value is not used any more.
+    Maybe,
     None,
     Bool,
     Int,
@@ -344,7 +346,7 @@ fn same(item: &Item, wanted: &Item) -> bool {
 }
 
 fn kind_fits(kind: Kind, wanted: Kind) -> bool {
-    kind == wanted || wanted == Kind::Unknown
+    kind == wanted || wanted == Kind::Maybe || (wanted == Kind::Unknown && kind != Kind::Maybe)
 }
 
 fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {

@@ -17,6 +17,7 @@ mod generic;
 mod item;
 mod iterate;
 pub mod knowledge;
+mod liveness;
 mod locals;
 mod names;
 pub mod opcodes;
