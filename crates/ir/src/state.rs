@@ -143,6 +143,8 @@ pub enum Going {
     Resume,
     /// An exception is set; it is dispatched from the instruction.
     Raise,
+    /// The instruction is a call, whose callee's frames are with the thread: it waits for them, and goes on behind it.
+    Wait,
 }
 
 /// One frame of the interpreter.
@@ -184,10 +186,12 @@ pub enum Reason {
     Unreached,
     /// Something that only the other tiers do.
     Unsupported,
+    /// A callee has left its code.
+    Callee,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
@@ -200,6 +204,7 @@ impl Reason {
         Reason::Exception,
         Reason::Unreached,
         Reason::Unsupported,
+        Reason::Callee,
     ];
 
     /// As in the text form.
@@ -217,6 +222,7 @@ impl Reason {
             Reason::Exception => "exception",
             Reason::Unreached => "unreached",
             Reason::Unsupported => "unsupported",
+            Reason::Callee => "callee",
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Calls of the runtime.
 
 use crate::lower::{Lowering, width, wrong};
+use crate::typed::typed_signature;
 use justjit_builder::{Builder, IntCond, Type as Width};
-use justjit_ir::{Imm, InstData, Type};
+use justjit_ir::{Imm, InstData, Symbol, Type};
 
 impl<B: Builder> Lowering<'_, B> {
     pub fn call_inst(&mut self, inst: &InstData) -> Option<B::Value> {
         let Imm::Symbol(symbol) = inst.imm else { wrong(inst) };
         let call = self.function.call(symbol);
+        if call.through {
+            return self.call_through(symbol, inst);
+        }
         let callee = self.exits.function(symbol);
         let signature = &callee.signature;
         assert_eq!(
@@ -30,6 +34,16 @@ impl<B: Builder> Lowering<'_, B> {
             }
             (Some(_), None) => panic!("{} has no result", callee.name),
         }
+    }
+
+    /// Calls the function whose address is in the word at the symbol's address; it takes the values as they are.
+    fn call_through(&mut self, symbol: Symbol, inst: &InstData) -> Option<B::Value> {
+        let call = self.function.call(symbol);
+        let signature = typed_signature(&call.params, call.result);
+        let args: Vec<_> = inst.args.iter().map(|&arg| self.value(arg)).collect();
+        let word = self.symbol(symbol);
+        let callee = self.b.load(Width::I64, word, 0);
+        self.b.call_indirect(&signature, callee, &args)
     }
 
     /// A value as the callee wants it.

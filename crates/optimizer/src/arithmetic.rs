@@ -488,8 +488,9 @@ impl Builder<'_> {
         match self.truth(&item) {
             Some(flag) => {
                 self.specialized += 1;
-                self.release_known(item, known);
+                // Whoever runs when the item ends finds the frames behind the instruction.
                 self.push(Item::Bool(flag));
+                self.release_known(item, known);
                 Ok(())
             }
             None => self.generic_truth(item),

@@ -9,6 +9,7 @@
 
 use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
+use crate::typed::{Pool, Typed};
 use crate::uses::Uses;
 use crate::{Decline, Known};
 use justjit_bytecode::{Function as Decoded, Instruction};
@@ -105,6 +106,12 @@ pub struct Builder<'a> {
     /// How often the former ran, while somebody looked.
     pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
+    /// The typed bodies that are called.
+    pub pool: Pool,
+    /// Where a typed body is built.
+    pub typed: Option<Typed>,
+    /// The typed body is not worth it.
+    pub refused: bool,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -157,12 +164,17 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
 
 impl<'a> Builder<'a> {
     pub fn new(name: &str, known: &'a mut dyn Known) -> Builder<'a> {
+        let (builder, _) = Builder::with_entry(name, known, &[Type::Pointer, Type::Pointer, Type::Int]);
+        builder
+    }
+
+    /// A builder of a function with these parameters, which are given as well.
+    pub fn with_entry(name: &str, known: &'a mut dyn Known, types: &[Type]) -> (Builder<'a>, Vec<Value>) {
         let mut f = ir::Function::new(name);
         let block = f.add_block();
-        let frame_pointer = f.add_param(block, Type::Pointer);
-        let thread = f.add_param(block, Type::Pointer);
-        f.add_param(block, Type::Int);
-        Builder {
+        let params: Vec<Value> = types.iter().map(|&ty| f.add_param(block, ty)).collect();
+        let (frame_pointer, thread) = (params[0], params[1]);
+        let builder = Builder {
             f,
             known,
             codes: Vec::new(),
@@ -196,7 +208,11 @@ impl<'a> Builder<'a> {
             specialized: 0,
             generic_weight: 0,
             constants: FxHashMap::default(),
-        }
+            pool: Pool::default(),
+            typed: None,
+            refused: false,
+        };
+        (builder, params)
     }
 
     /// Makes a code object known; its number.
@@ -402,6 +418,7 @@ impl<'a> Builder<'a> {
                 effect,
                 owned,
                 consumes,
+                through: false,
             }),
             address: function.address,
             function: Some(function),
@@ -533,6 +550,10 @@ impl<'a> Builder<'a> {
         let mut virtuals = Vec::new();
         let mut recovered = Vec::with_capacity(frames.len());
         for (depth, frame) in frames.iter().enumerate() {
+            // A typed body's frame lies on nobody's.
+            if depth == 0 && self.typed.is_some() {
+                continue;
+            }
             let function = if depth == 0 {
                 Recovery::InFrame
             } else {
@@ -597,6 +618,7 @@ impl<'a> Builder<'a> {
 
     /// Leaves the code: the present instruction is done by baseline code.
     pub fn deopt(&mut self, reason: Reason) {
+        self.refused |= self.is_widened(reason);
         let state = self.state_before(reason);
         self.f.end(self.block, Op::Deopt, Vec::new(), Some(state), Vec::new());
         self.terminated = true;
@@ -909,6 +931,11 @@ impl<'a> Builder<'a> {
     /// After code that we do not know has run: leaves if a bet is off.
     pub fn settle(&mut self) {
         if !std::mem::take(&mut self.unsure) {
+            return;
+        }
+        if self.typed.is_some() {
+            // There is no frame to look at.
+            self.refused = true;
             return;
         }
         let index = self.frames.last().expect("there is a frame").index;

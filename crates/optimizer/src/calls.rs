@@ -3,7 +3,7 @@
 use crate::builder::{Builder, Done};
 use crate::convert::slot_offset;
 use crate::item::{Frame, Item, Kind, Local};
-use justjit_ir::{Op, Reason, Type};
+use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::call::{CALL, CALL_KW};
 use pyo3_ffi::*;
 
@@ -29,7 +29,7 @@ impl Builder<'_> {
             }
             // SAFETY: a live object.
             if unsafe { PyFunction_Check(callee) } != 0 {
-                if self.inline(callee, &callable, &all)? {
+                if self.inline(callee, &callable, &all)? || self.call_typed(callee, &all)? {
                     return Ok(());
                 }
             } else if self.call_builtin(callee, &all)? {
@@ -57,6 +57,10 @@ impl Builder<'_> {
         if self.is_unseen() {
             return Ok(());
         }
+        let direct = match keywords {
+            None => self.direct_callee(&items),
+            Some(_) => None,
+        };
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             values.push(self.owned_object(item)?);
@@ -64,6 +68,10 @@ impl Builder<'_> {
         let names = keywords.is_some().then(|| values.pop().expect("names"));
         let count = values.len() as i64 - 2;
         self.begin_unknown()?;
+        if let Some(callee) = direct {
+            let result = self.call_directly(callee, &values);
+            return self.finish_call(result);
+        }
         let first = self.codes[0].decoded.nlocals_plus as usize + self.frames[0].stack.len();
         for (index, &value) in values.iter().enumerate() {
             let at = slot_offset(first + index);
@@ -79,6 +87,11 @@ impl Builder<'_> {
             Some(names) => self.unknown_call(&CALL_KW, &[thread, site, array, count, names], Type::Object, Vec::new()),
             None => self.unknown_call(&CALL, &[thread, site, array, count], Type::Object, Vec::new()),
         };
+        self.finish_call(result)
+    }
+
+    /// Behind a call that may have run any code: NULL raises, and what is pending has its turn.
+    fn finish_call(&mut self, result: Value) -> Done {
         self.raise_if_null(result);
         // The end of a call is a safepoint.
         let next = self.frames.last().expect("a frame").index;
@@ -120,6 +133,12 @@ impl Builder<'_> {
         let plain = unsafe { (*code).co_argcount as usize == args.len() && is_plain(code) };
         if !plain || size > INLINE_SIZE || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
             return Ok(false);
+        }
+        if self.typed.is_some() {
+            let remaining = self.remaining();
+            let zero = self.int(0);
+            let fine = self.int_compare(justjit_builder::IntCond::SignedGt, remaining, zero);
+            self.guard(fine, Reason::Safepoint);
         }
         self.known.bet_on_function(callee);
         self.keep(callee);
@@ -169,7 +188,7 @@ impl Builder<'_> {
 ///
 /// # Safety
 /// A live code object.
-unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
+pub unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let flags = (*code).co_flags;

@@ -349,6 +349,9 @@ impl Builder<'_> {
 
     /// Values in memory, in an array that is good until the next one is made.
     pub fn array(&mut self, values: &[Value]) -> Done<Value> {
+        if self.typed.is_some() {
+            return self.array_of_thread(values);
+        }
         let info = &self.codes[self.frames[0].code];
         let stack_size = info.decoded.stack_size as usize;
         let first = info.decoded.nlocals_plus as usize;
@@ -360,6 +363,20 @@ impl Builder<'_> {
             self.store(value, base, slot_offset(first + index), ir_region::FRAME);
         }
         let bytes = self.int(slot_offset(first).into());
+        Ok(self.op(Op::AddOffset, &[base, bytes]))
+    }
+
+    /// The same where there is no frame.
+    fn array_of_thread(&mut self, values: &[Value]) -> Done<Value> {
+        if values.len() > justjit_runtime::thread::SCRATCH {
+            return crate::builder::decline("an array larger than the thread's memory for it");
+        }
+        let base = self.thread;
+        let first = std::mem::offset_of!(justjit_runtime::thread::Thread, scratch) as i32;
+        for (index, &value) in values.iter().enumerate() {
+            self.store(value, base, first + 8 * index as i32, ir_region::ANY);
+        }
+        let bytes = self.int(first.into());
         Ok(self.op(Op::AddOffset, &[base, bytes]))
     }
 

@@ -10,6 +10,7 @@ mod builtins;
 mod calls;
 mod containers;
 mod convert;
+mod direct;
 mod entry;
 mod generic;
 mod item;
@@ -22,6 +23,7 @@ pub mod snapshot;
 mod stress;
 mod table;
 pub mod text;
+pub mod typed;
 pub mod unit;
 mod uses;
 
@@ -55,6 +57,7 @@ pub enum Global {
 
 /// A callee's body.
 pub struct Body {
+    pub function: *mut PyObject,
     pub decoded: Decoded,
     pub knowledge: Knowledge,
     pub globals: *mut PyObject,
@@ -130,6 +133,8 @@ pub trait Known {
     fn shapes(&mut self, code: *mut Code, index: usize, store: bool) -> Vec<Shape>;
     fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite;
     fn call_site(&mut self, index: usize) -> *const CallSite;
+    /// The same for a call that enters Python functions of so many arguments by itself.
+    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite;
     /// The body of a Python function that may be inlined.
     fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
     /// The function's code stays what it is, or the version is told.
@@ -148,6 +153,8 @@ pub struct Built {
     /// How often the latter ran, and how often all instructions of the function did, while somebody looked.
     pub generic_weight: u64,
     pub weight: u64,
+    /// The typed bodies that it calls.
+    pub typed: Vec<typed::TypedBody>,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
     pub codes: Vec<(*mut Code, Decoded)>,
 }

@@ -5,10 +5,11 @@ use crate::{Body, Builtin, Global, Known, MathFn};
 use justjit_bytecode::Function as Decoded;
 use justjit_ir::Reason;
 use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::binding::Plan;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{Record, Sample, flag};
-use justjit_runtime::site::CallSite;
+use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::Version;
 use justjit_runtime::{api, bets, hook, optimized as math};
 use pyo3_ffi::*;
@@ -120,11 +121,14 @@ impl<'a> Snapshot<'a> {
                 sum.add(seen(record));
             }
         }
-        Knowledge {
+        let mut knowledge = Knowledge {
             widened: widened.collect(),
             sampled: !sampled.is_empty(),
             seen: all,
-        }
+            ..Knowledge::default()
+        };
+        knowledge.note_untold(decoded);
+        knowledge
     }
 
     /// The versions of a function's code that have taken samples, the newest first.
@@ -302,6 +306,14 @@ impl Known for Snapshot<'_> {
         address
     }
 
+    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite {
+        let address = self.call_site(index);
+        if let Some(site) = self.calls.last_mut() {
+            site.inlined = Some(Callee::Function(Plan::plain(count)));
+        }
+        address
+    }
+
     fn callee(&mut self, function: *mut PyObject) -> Option<Body> {
         // SAFETY: a live function; the GIL is held.
         unsafe {
@@ -312,8 +324,10 @@ impl Known for Snapshot<'_> {
                 self.unseen.push(function);
                 return None;
             }
+            let callee = function;
             let function = function.cast::<Function>();
             Some(Body {
+                function: callee,
                 decoded,
                 knowledge,
                 globals: (*function).func_globals,

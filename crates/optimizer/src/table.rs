@@ -166,6 +166,9 @@ impl Builder<'_> {
 
     /// Builds again without what is inlined here.
     pub fn refuse_inlining<T>(&mut self) -> Done<T> {
+        if self.is_typed_frame() {
+            return decline("a callee that runs code that is not known");
+        }
         let caller = &self.frames[self.frames.len() - 2];
         Err(crate::builder::Stop::NotInlined(
             self.codes[caller.code].code as usize,
@@ -350,6 +353,9 @@ impl Builder<'_> {
     /// `RETURN_VALUE`.
     fn return_value(&mut self) -> Done {
         let item = self.pop();
+        if self.is_typed_frame() {
+            return self.return_typed(item);
+        }
         if self.is_inlined() {
             return self.return_from_inlined(item);
         }

@@ -349,6 +349,20 @@ pub mod offset {
     pub const RANGEITER_LEN: i32 = 32;
 }
 
+/// `arrayobject` (`Modules/arraymodule.c`), by offset; proved by [`crate::arrays`].
+pub mod array_object {
+    pub const ITEMS: i32 = 24;
+    pub const DESCRIPTION: i32 = 40;
+}
+
+/// The iterators over `array.array`, memoryviews and NumPy's arrays (`PySeqIter_Type`), by offset; proved by
+/// [`crate::arrays`].
+pub mod array_iterator {
+    /// Of the next item.
+    pub const INDEX: i32 = 16;
+    pub const SEQUENCE: i32 = 24;
+}
+
 const _: () = {
     assert!(std::mem::offset_of!(ThreadState, eval_breaker) == 24);
     assert!(std::mem::offset_of!(ThreadState, current_frame) == 72);

@@ -26,12 +26,21 @@ pub struct Thread {
     pub next_entry: i64,
     /// The version that a back edge goes on in, where [`crate::safepoint::verdict::ENTER`] says that it does.
     pub enter: *mut crate::version::Version,
+    /// Not 0 while typed bodies are being left; see `deopt::typed`.
+    pub leaving: i64,
+    /// The frames of those that have been left, the innermost first.
+    pub left: Vec<crate::deopt::Left>,
+    /// Memory for an array of objects of a body that has no frame.
+    pub scratch: [*mut pyo3_ffi::PyObject; SCRATCH],
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
     /// What optimized code passes on when it is left. (Not in its machine frame: LLVM's time for a function grows with the
     /// square of the uses of a place there.)
     pub words: [u64; DEOPT_WORDS],
 }
+
+/// Objects in [`Thread::scratch`].
+pub const SCRATCH: usize = 32;
 
 /// Values that optimized code can pass on at most when it is left.
 pub const DEOPT_WORDS: usize = 1024;
@@ -168,6 +177,9 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 next_body: std::ptr::null(),
                 next_entry: 0,
                 enter: std::ptr::null_mut(),
+                leaving: 0,
+                left: Vec::new(),
+                scratch: [std::ptr::null_mut(); SCRATCH],
                 spare_chunk: std::ptr::null_mut(),
                 words: [0; DEOPT_WORDS],
             })
