@@ -144,7 +144,7 @@ class _Writer:
             case 4:
                 return f"({a} * {self.one(['3', '-1', '2', '10'])})"
             case 5:
-                return f"({a} {self.one(['//', '%'])} {b})"
+                return f"({a} {self.one(['//', '%'])} {self.divisor(b)})"
             case 6:
                 return f"({a} {self.one(['//', '%'])} {self.one(['2', '-2', '7', '-1', '1', '2**31'])})"
             case 7:
@@ -154,7 +154,7 @@ class _Writer:
             case 9:
                 return f"({a} >> {self.one(['1', '5', '63', '64', '70'])})"
             case 10:
-                return f"({self.one(['-', '~', '+'])}{self.int_atom()})"
+                return f"({self.one(['-', '~'])}{self.int_atom()})"
             case 11:
                 return f"{self.one(['abs', 'int'])}({a})"
             case 12:
@@ -174,10 +174,14 @@ class _Writer:
                 return self.one(["p.x", "p.y", "p.total()", "ord(text[0])"])
             case 19:
                 return f"int({self.floating(depth - 1)})"
-            case 20:
+            case 20 if self.below(8) == 0:
                 return f"sum(x % 1000 for x in range({self.one(['3', '9'])}))"
             case _:
                 return f"({a} {self.one(COMPARISONS)} {b})"
+
+    def divisor(self, value: str) -> str:
+        """Nearly always one that is not 0."""
+        return f"({value} or {self.one(['3', '-2', '0.5'])})" if self.below(6) else value
 
     def floating(self, depth: int) -> str:
         if depth <= 0:
@@ -186,15 +190,15 @@ class _Writer:
         b = self.floating(depth - 1) if self.below(3) else self.integer(depth - 1)
         match self.below(12):
             case 0 | 1 | 2 | 3:
-                return f"({a} {self.one(['+', '-', '*', '/'])} {b})"
+                return f"({a} {self.one(['+', '-', '*'])} {b})"
             case 4:
-                return f"({b} {self.one(['-', '*', '/', '//', '%'])} {a})"
+                return f"({b} {self.one(['-', '*', '/', '//', '%'])} {self.divisor(a)})"
             case 5:
-                return f"({a} {self.one(['//', '%'])} {b})"
+                return f"({a} {self.one(['//', '%', '/'])} {self.divisor(b)})"
             case 6:
                 return f"({a} ** {self.one(['2', '0.5', '-1', '3'])})"
             case 7:
-                return f"({self.integer(depth - 1)} / {b})"
+                return f"({self.integer(depth - 1)} / {self.divisor(b)})"
             case 8:
                 return f"{self.one(['abs', 'float', 'math.sqrt', 'math.sin', 'math.floor', 'math.exp', '-'])}({a})"
             case 9:
@@ -236,11 +240,12 @@ class _Writer:
         match self.below(12):
             case 0 | 1 | 2 if targets := [name for name in self.ints if name not in self.fixed]:
                 name = self.one(targets)
-                operator = self.one(["=", "+=", "-=", "^=", "//=", "%=", "&=", ">>="])
+                operator = self.one(["=", "+=", "-=", "+=", "-=", "^=", "//=", "%=", "&=", ">>="])
                 value = "2" if operator == ">>=" else self.integer(2)
+                value = self.divisor(value) if operator in ("//=", "%=") else value
                 self.emit(f"{name} {operator} {value}")
             case 3 | 4 if self.floats:
-                self.emit(f"{self.one(self.floats)} {self.one(['=', '+=', '-=', '*=', '/='])} {self.floating(2)}")
+                self.emit(f"{self.one(self.floats)} {self.one(['=', '+=', '-=', '*='])} {self.floating(2)}")
             case 5:
                 self.emit(f"items[{self.one([self.int_atom(), '0', '-1', *self.counters])}] = {self.one([self.integer(1), self.floating(1)])}")
             case 6:
@@ -313,8 +318,8 @@ class _Writer:
                 "-(2**63) + 5, -(2**63), -1",
                 "0, 2**62, 2**59",
                 "len(items)",
-                f"{self.int_atom()} % 9",
-                f"0, 9, {self.int_atom()} % 4",
+                f"{self.int_atom()} % 9 + 3",
+                f"0, 9, {self.int_atom()} % 4 + 1",
             ]
         )
         self.emit(f"for {name} in range({source}):")
@@ -413,10 +418,19 @@ class _Writer:
         while self.budget > 0:
             self.indent += 1
             known = list(self.ints), list(self.floats)
+            guarded = self.below(4)
+            if guarded:
+                self.emit("try:")
+                self.indent += 1
             self.range_loop(2)
-            self.ints, self.floats = known
             self.indent -= 1
-            self.block(2)
+            if guarded:
+                self.emit("except (ArithmeticError, LookupError, TypeError, ValueError) as error:")
+                self.emit("    seen.append(str(error))")
+                self.indent -= 1
+            self.ints, self.floats = known
+            if not guarded:
+                self.block(2)
         self.indent += 1
         self.emit(f"return {', '.join(results)}, seen, vars(p)")
         self.indent -= 1
