@@ -18,7 +18,6 @@ import justjit
 import pytest
 
 
-
 def has_llvm() -> bool:
     try:
         with justjit.config(backend="llvm"):

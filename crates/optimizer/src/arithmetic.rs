@@ -482,7 +482,7 @@ impl Builder<'_> {
     }
 
     /// `TO_BOOL`.
-    pub fn to_bool(&mut self) -> Done {
+    pub fn convert_to_bool(&mut self) -> Done {
         let item = self.pop();
         let known = self.likely_kind(&item, 0);
         match self.truth(&item) {

@@ -70,8 +70,7 @@ impl Builder<'_> {
                     let value = self.sequence_item(&object, index);
                     let kind = self.predicted_result();
                     let numeric = self.info().uses.is_numeric(self.index);
-                    let element = self.element(value, kind, numeric)?;
-                    element
+                    self.element(value, kind, numeric)?
                 }
                 Kind::Bytes | Kind::ByteArray => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
@@ -196,7 +195,7 @@ impl Builder<'_> {
             (Item::Float(number), true) => Some((&optimized::REBOX_FLOAT, *number)),
             _ => None,
         }
-        .map_or(Err(value), Ok);
+        .ok_or(value);
         match value {
             Ok((function, number)) => {
                 let new = self

@@ -84,7 +84,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            ToBool => self.to_bool()?,
+            ToBool => self.convert_to_bool()?,
             IsOp => self.is_op()?,
             ContainsOp => self.contains_op()?,
 
