@@ -90,7 +90,23 @@ run.__case_rows__ = (
 )
 """
 
-INTS = ["0", "1", "2", "-1", "7", "-3", "10", "255", "2**30", "2**31 - 1", "2**53 + 1", "2**62", "2**63 - 1", "-(2**63)", "True"]
+INTS = [
+    "0",
+    "1",
+    "2",
+    "-1",
+    "7",
+    "-3",
+    "10",
+    "255",
+    "2**30",
+    "2**31 - 1",
+    "2**53 + 1",
+    "2**62",
+    "2**63 - 1",
+    "-(2**63)",
+    "True",
+]
 FLOATS = ["0.0", "-0.0", "1.5", "-2.25", "1e308", "5e-324", "0.1", "float('inf')", "float('nan')", "2.0**53"]
 MODULI = ["1000003", "2**61 - 1", "(2**64)", "7", "-13"]
 COMPARISONS = ["<", "<=", "==", "!=", ">", ">="]
@@ -247,7 +263,9 @@ class _Writer:
             case 3 | 4 if self.floats:
                 self.emit(f"{self.one(self.floats)} {self.one(['=', '+=', '-=', '*='])} {self.floating(2)}")
             case 5:
-                self.emit(f"items[{self.one([self.int_atom(), '0', '-1', *self.counters])}] = {self.one([self.integer(1), self.floating(1)])}")
+                self.emit(
+                    f"items[{self.one([self.int_atom(), '0', '-1', *self.counters])}] = {self.one([self.integer(1), self.floating(1)])}"
+                )
             case 6:
                 self.emit(f"p.{self.one(['x', 'y'])} {self.one(['=', '+=', '-='])} {self.integer(1)}")
             case 7:

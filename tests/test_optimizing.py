@@ -88,7 +88,7 @@ def _is_huge(operator: str, right: str) -> bool:
     large = eval(right)
     if operator not in ("**", "<<") or isinstance(large, float):
         return False
-    return large > (20 if operator == "**" else 200)
+    return bool(large > (20 if operator == "**" else 200))
 
 
 def _pairs(operator: str, lefts: list[str], rights: list[str]) -> list[str]:
