@@ -1,7 +1,7 @@
 //! Calls of Python functions that are known: their compiled bodies are entered without the runtime's help, as baseline code
 //! does it.
 
-use crate::builder::{Builder, Done, ir_region};
+use crate::builder::{Builder, ir_region};
 use crate::convert::slot_offset;
 use crate::item::Item;
 use justjit_builder::IntCond;
