@@ -367,6 +367,7 @@ impl<'a> Translation<'a> {
                 real: self.recovery(real)?,
                 imaginary: self.recovery(imaginary)?,
             },
+            ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
-use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_ir::{BlockCall, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::{arrays, optimized};
 use pyo3_ffi::*;
@@ -13,7 +13,7 @@ impl Builder<'_> {
     /// The type object of a kind that has one known.
     pub fn type_of_kind(&self, kind: Kind) -> Option<*mut PyTypeObject> {
         Some(match kind {
-            Kind::Unknown | Kind::None => return None,
+            Kind::Unknown | Kind::Maybe | Kind::None => return None,
             Kind::Bool => &raw mut PyBool_Type,
             Kind::Int => &raw mut PyLong_Type,
             Kind::Float => &raw mut PyFloat_Type,
@@ -264,6 +264,7 @@ impl Builder<'_> {
                 let array = self.owned_object(*array)?;
                 self.make(&arrays::MAKE_ARRAY_ITERATOR, &[array, index])?
             }
+            Item::Character(code_point) => self.make(&optimized::MAKE_CHARACTER, &[code_point])?,
             Item::Complex(real, imaginary) => self.make(&optimized::MAKE_COMPLEX, &[real, imaginary])?,
             Item::Tuple(items) => {
                 let mut values = Vec::with_capacity(items.len());
@@ -433,6 +434,22 @@ impl Builder<'_> {
 
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
+        if kind == Kind::Maybe {
+            let gone = self.op(Op::IsNull, &[value]);
+            let there = self.f.add_block();
+            let next = self.f.add_block();
+            self.branch(gone, next, there);
+            self.block = there;
+            self.decref_before(value, Kind::Unknown, later);
+            let target = BlockCall {
+                block: next,
+                args: Vec::new(),
+            };
+            self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
+            self.block = next;
+            self.terminated = false;
+            return;
+        }
         if kind.ends_quietly() {
             if !matches!(kind, Kind::None | Kind::Bool) {
                 self.effect(Op::DecrefNumber, &[value], Imm::None);

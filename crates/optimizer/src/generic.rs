@@ -191,6 +191,9 @@ impl Builder<'_> {
         }
         let container = self.pop();
         let item = self.pop();
+        if self.contains_specialized(&item, &container)? {
+            return Ok(());
+        }
         let (values, operands) = self.as_objects(vec![item, container])?;
         self.begin_unknown()?;
         let args = [values[1], values[0]];

@@ -15,6 +15,15 @@ impl Builder<'_> {
             self.deopt(Reason::Unbound);
             return;
         }
+        if let Item::Object(object) = item
+            && object.kind == Kind::Maybe
+        {
+            let gone = self.op(justjit_ir::Op::IsNull, &[object.value]);
+            let there = self.op(justjit_ir::Op::BoolNot, &[gone]);
+            self.guard(there, Reason::Unbound);
+            self.learn(object.value, Kind::Unknown);
+        }
+        let item = self.frame().locals[local].item.clone();
         let item = self.shared(item);
         self.push(item);
     }
@@ -206,7 +215,8 @@ impl Builder<'_> {
 
     /// `DELETE_FAST`.
     pub fn delete_fast(&mut self, local: usize) -> Done {
-        if self.frame().locals[local].item == Item::Null {
+        let item = &self.frame().locals[local].item;
+        if *item == Item::Null || matches!(item, Item::Object(object) if object.kind == Kind::Maybe) {
             self.deopt(Reason::Unbound);
             return Ok(());
         }
