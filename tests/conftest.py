@@ -23,7 +23,7 @@ SHARES = {
     "test_each_exit_of_llvm": 3,
     "test_each_exit_of_cranelift": 4,
     "test_everything_hooked": 3,
-    "test_nothing_leaks": 2,
+    "test_nothing_leaks": 4,
     "test_constants": 12,
     "test_int_with_float": 4,
     "test_other_types": 4,

@@ -581,6 +581,31 @@ class TestExceptions:
         """
         check(source, "10", "100", "100000", optimized=False)
 
+    def test_recursion_that_ends_in_an_inlined_callee(self, check: Check) -> None:
+        source = """
+            import sys
+
+            def leaf(n):
+                return n + 1
+
+            def middle(n):
+                return leaf(n) * 2
+
+            def down(n, base):
+                base += middle(n)
+                return base if n == 0 else down(n - 1, base)
+
+            def f(n):
+                try:
+                    return down(n, 1)
+                except RecursionError as error:
+                    depth, step = 0, error.__traceback__
+                    while step.tb_next:
+                        depth, step = depth + 1, step.tb_next
+                    return depth, step.tb_frame.f_code.co_name, str(error), step.tb_frame.f_locals["n"]
+        """
+        check(source, "10", "100", "100000", optimized=False)
+
     def test_unbound(self, check: Check) -> None:
         source = """
             def f(n, delete):
