@@ -62,7 +62,9 @@ impl<B: Builder> Lowering<'_, B> {
         let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
         let alone = self.b.compare_const(IntCond::Eq, count, 1);
         let above = self.b.int_op_const(IntOp::Sub, value, SMALL_INT_MAX + 1);
-        let digit = self.b.compare_const(IntCond::UnsignedLt, above, (1 << 30) - (SMALL_INT_MAX + 1));
+        let digit = self
+            .b
+            .compare_const(IntCond::UnsignedLt, above, (1 << 30) - (SMALL_INT_MAX + 1));
         let fine = self.b.int_op(IntOp::And, alone, digit);
         self.overwrite(fine, &OVERWRITE_INT, args, |this| {
             // One digit, no sign.

@@ -17,7 +17,14 @@ impl Builder<'_> {
         if self.is_widened(Reason::Domain) {
             return self.code_point_of_any(string, index);
         }
-        let state = self.load_width(Type::Int, Width::I32, false, string, offset::STR_STATE, ir_region::HEADER);
+        let state = self.load_width(
+            Type::Int,
+            Width::I32,
+            false,
+            string,
+            offset::STR_STATE,
+            ir_region::HEADER,
+        );
         let mask = self.int(offset::STR_SHAPE);
         let shape = self.op(Op::IntAnd, &[state, mask]);
         let narrow = self.int(offset::STR_NARROW);
@@ -82,8 +89,13 @@ impl Builder<'_> {
     }
 
     fn ask(&mut self, function: &'static justjit_builder::RuntimeFn, string: Value, code_point: Value) -> Value {
-        self.call(function, &[string, code_point], Some(Type::Bool), (Effect::Reads, false))
-            .expect("a result")
+        self.call(
+            function,
+            &[string, code_point],
+            Some(Type::Bool),
+            (Effect::Reads, false),
+        )
+        .expect("a result")
     }
 
     /// The code point of a string that is known to be one character.
@@ -187,7 +199,15 @@ impl Builder<'_> {
 
     /// `chr(code_point)`.
     pub fn chr_of(&mut self, item: &Item, kind: Kind) -> Option<Item> {
-        if kind != Kind::Int || matches!(item, Item::Constant(Constant { number: Some(Number::Bool(_)), .. })) {
+        if kind != Kind::Int
+            || matches!(
+                item,
+                Item::Constant(Constant {
+                    number: Some(Number::Bool(_)),
+                    ..
+                })
+            )
+        {
             return None;
         }
         let value = self.as_int(item);
@@ -206,7 +226,9 @@ unsafe fn code_points(string: *mut PyObject) -> Vec<i64> {
     // SAFETY: see the contract; indices are in range.
     unsafe {
         let size = PyUnicode_GET_LENGTH(string);
-        (0..size).map(|index| PyUnicode_ReadChar(string, index).into()).collect()
+        (0..size)
+            .map(|index| PyUnicode_ReadChar(string, index).into())
+            .collect()
     }
 }
 

@@ -31,7 +31,9 @@ fn before(function: &Function, live_into: &[Vec<bool>], block: usize, index: usi
     }
     for instruction in function.instructions[index..data.end].iter().rev() {
         step(&mut live, instruction);
-        let handler = instruction.handler.and_then(|handler| function.index_at(handler.target));
+        let handler = instruction
+            .handler
+            .and_then(|handler| function.index_at(handler.target));
         if let Some(handler) = handler {
             join(&mut live, &live_into[function.instructions[handler].block as usize]);
         }
