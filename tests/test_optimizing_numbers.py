@@ -381,3 +381,98 @@ class TestSizes:
                 return n - by, -n, n // 2, n % 3, (n - 5) // 2, (n - 5) % 3, n < by, items[n - 1], items[n // 2]
         """
         check(source, "[1, 2, 3, 4], 2", "[1], 2", "'abc', 9", "(1, 2), -1", "[5] * 7, 2**63", "[], 1", "'\\u03b1', 1")
+
+
+class TestLoopEntries:
+    """Loops that are entered in the middle, where locals have no value in the first round and one of some type later."""
+
+    def test_locals_of_later_rounds(self, check: Check) -> None:
+        source = """
+            import sys
+
+            def f(rounds, values, at):
+                seen = []
+                total = 0
+                for i in range(rounds):
+                    for j in range(60):
+                        total += j
+                    if i == at:
+                        seen.append(sorted(sys._getframe().f_locals))
+                    later = values[i % len(values)]
+                    for k in range(60):
+                        total += k
+                    other = later
+                return total, seen, later, other
+        """
+        edges = ["9, [1, 2.5, 'x', None], 0", "9, [[1], (2,)], 1", "1, [1], 0", "0, [1], 0", "30, [2**70, 1.5], 3"]
+        check(source, "4, [1, 2], -1", *edges)
+
+    def test_value_of_an_earlier_round_is_not_there(self, check: Check) -> None:
+        source = """
+            def f(rounds, at, gone):
+                total = 0
+                for i in range(rounds):
+                    for j in range(60):
+                        total += j
+                    try:
+                        if i >= at:
+                            total += len(later)
+                        if gone:
+                            del later
+                    except UnboundLocalError as error:
+                        total += 100_000
+                    later = [i]
+                return total
+        """
+        check(source, "4, 1, False", "4, 0, False", "4, 1, True", "9, 5, True", "0, 0, True")
+
+    def test_finalizer_of_what_an_earlier_round_left(self, check: Check) -> None:
+        source = """
+            LOG = []
+
+            class D:
+                def __init__(self, name):
+                    self.name = name
+
+                def __del__(self):
+                    LOG.append(self.name)
+
+            def f(rounds, make):
+                LOG.clear()
+                total = 0
+                for i in range(rounds):
+                    for j in range(60):
+                        total += j
+                    LOG.append(-i)
+                    later = D(i) if make else i
+                    LOG.append("behind")
+                    for j in range(60):
+                        total += j
+                later = None
+                return total, list(LOG)
+        """
+        check(source, "4, False", "4, True", "9, True", "0, True", optimized=False)
+
+    def test_paths_that_were_not_seen(self, check: Check) -> None:
+        source = """
+            def f(table, limit):
+                found = []
+                for i in range(len(table)):
+                    best = abs(table[i][i])
+                    for j in range(80):
+                        best += j
+                    if table[i][0] > limit:
+                        found.append((i, best))
+                    scale = 1.0 / (table[i][i] or 1.0)
+                    for j in range(len(table)):
+                        table[i][j] *= scale
+                return found, table
+        """
+        edges = [
+            "[[1.5, 2], [3, 4.5]], 0",
+            "[[2, 1], [1, 2]], 9",
+            "[[0.0]], 0",
+            "[[True]], 0",
+            "[[2.0, 'x'], [1.0, 2.0]], 0",
+        ]
+        check(source, "[[2.0, 1.0], [1.0, 3.0]], 1.5", *edges)
