@@ -4,7 +4,7 @@ use super::stage::{Stage, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
 };
-use super::{add_version, baseline_version, supersede};
+use super::{add_version, baseline_version, reinstate, supersede};
 use crate::api;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
@@ -270,16 +270,5 @@ unsafe fn end_sampling(
         }
         (*optimized).entered += 1;
         optimized
-    }
-}
-
-/// Has a baseline version be run again that was superseded for a while.
-unsafe fn reinstate(baseline: *mut Version) {
-    // SAFETY: a live version.
-    unsafe {
-        (*baseline).successor = null_mut();
-        for point in &mut (*baseline).resume_points {
-            point.valid_at = point.instr_ptr;
-        }
     }
 }

@@ -33,7 +33,7 @@ use rustc_hash::FxHashMap;
 pub use stage::{Stage, Tiering};
 use std::ptr::null_mut;
 pub(crate) use versions::baseline_count;
-pub use versions::{add_version, baseline_version, newest_of, older_version, replace_entry, supersede};
+pub use versions::{add_version, baseline_version, newest_of, older_version, reinstate, replace_entry, supersede};
 
 /// Optimized versions that a code object has for one namespace, beyond which it rests in baseline code.
 pub const VERSION_LIMIT: u32 = 8;
