@@ -119,6 +119,9 @@ pub unsafe fn add_version(state: *mut CodeState, made: *mut Version) {
 pub unsafe fn supersede(function: *mut PyObject, version: *mut Version, newest: *mut Version) {
     // SAFETY: see the contract.
     unsafe {
+        if version == newest {
+            return;
+        }
         // It may have been superseded itself, for a while: successors do not go round in circles.
         if !(*newest).successor.is_null() {
             reinstate(newest);
