@@ -43,7 +43,9 @@ class TestCharacters:
                 text = Text(text) if make else text
                 return [letter for letter in text], text[0], text[-1]
         """
-        check(source, "'usual', False", "'usual', True", "'\\u03b1\\u03b2', True", "'\\u03b1\\u03b2', False", "'', False")
+        check(
+            source, "'usual', False", "'usual', True", "'\\u03b1\\u03b2', True", "'\\u03b1\\u03b2', False", "'', False"
+        )
 
     def test_index(self, check: Check) -> None:
         indices = ["0", "1", "-1", "5", "-6", "2**64", "True", "1.0"]
@@ -63,7 +65,9 @@ class TestCharacters:
                     ))
                 return found
         """
-        check(source, "'hello', 'lo'", *(f"{text}, {other}" for text in TEXTS for other in ("'l'", "'\\u03b1'", "'lo'")))
+        check(
+            source, "'hello', 'lo'", *(f"{text}, {other}" for text in TEXTS for other in ("'l'", "'\\u03b1'", "'lo'"))
+        )
 
     def test_comparison_with_other_types(self, check: Check) -> None:
         source = """
@@ -85,10 +89,30 @@ class TestCharacters:
                     made.append(chr(ord(letter) + by))
                 return total, made, [ord(chr(ord(letter) + by)) for letter in text]
         """
-        edges = ["'a', 2**20", "'a', 0x10ffff - 97", "'a', 0x110000 - 97", "'a', -97", "'a', -98", "'a', 2**63", "'a', 2**64"]
+        edges = [
+            "'a', 2**20",
+            "'a', 0x10ffff - 97",
+            "'a', 0x110000 - 97",
+            "'a', -97",
+            "'a', -98",
+            "'a', 2**63",
+            "'a', 2**64",
+        ]
         check(source, "'hello', 1", *(f"{text}, 1" for text in TEXTS), *edges, "'a', 1.5")
         check("def f(x):\n    return ord(x)", "'a'", *TEXTS, "b'a'", "5")
-        check("def f(x):\n    return chr(x)", "97", "0", "-1", "255", "256", "0x10ffff", "0x110000", "True", "2**70", "'a'")
+        check(
+            "def f(x):\n    return chr(x)",
+            "97",
+            "0",
+            "-1",
+            "255",
+            "256",
+            "0x10ffff",
+            "0x110000",
+            "True",
+            "2**70",
+            "'a'",
+        )
 
     def test_truth_length_and_sums(self, check: Check) -> None:
         source = """
@@ -146,7 +170,13 @@ class TestCharacters:
                     total += value
                 return pairs, total
         """
-        edges = ["'abc', 'abd', 2**62", "'abc', [1, 2], 1", "'\\u03b1b', 'ab', 2**62", "'a', '', 1", "'abc', 'xyz', 1.5"]
+        edges = [
+            "'abc', 'abd', 2**62",
+            "'abc', [1, 2], 1",
+            "'\\u03b1b', 'ab', 2**62",
+            "'a', '', 1",
+            "'abc', 'xyz', 1.5",
+        ]
         check(source, "'abc', 'cba', 1", *edges)
 
     def test_exception_in_the_loop(self, check: Check) -> None:
@@ -215,7 +245,23 @@ class TestMembership:
                 x = a + b
                 return x in {container}, x not in {container}
         """
-        sums = ["1", "0", "3", "63", "64", "65", "70", "-5", "2**63 - 1", "-(2**63)", "2**64", "1.0", "'a'", "(1,)", "100"]
+        sums = [
+            "1",
+            "0",
+            "3",
+            "63",
+            "64",
+            "65",
+            "70",
+            "-5",
+            "2**63 - 1",
+            "-(2**63)",
+            "2**64",
+            "1.0",
+            "'a'",
+            "(1,)",
+            "100",
+        ]
         check(source, "1, 1", *(f"{value}, type({value})()" for value in sums))
 
 
@@ -231,9 +277,25 @@ class TestNumbersInLists:
                         items[index] = items[index] + value
                 return items, kept
         """
-        edges = ["[1.5, 2.5, 3.5], 1.0, 3", "[300, 5, 2**30, 2**31, -300], 1, 3", "[2**30 - 2] * 4, 1, 4", "[-3, 255, 256], 1, 4"]
-        edges += ["[2**62, 1], 2**61, 3", "[0.0, -0.0], -0.0, 2", "[float('nan'), float('inf')], 1.0, 2", "[1.0] * 5, 0.5, 3"]
-        edges += ["[1000] * 5, -1000, 2", "[True, 1, 2.0], 1, 2", "[1, 'a'], 1, 2", "[2**70, 1], 1, 2", "[300], 2**70, 2"]
+        edges = [
+            "[1.5, 2.5, 3.5], 1.0, 3",
+            "[300, 5, 2**30, 2**31, -300], 1, 3",
+            "[2**30 - 2] * 4, 1, 4",
+            "[-3, 255, 256], 1, 4",
+        ]
+        edges += [
+            "[2**62, 1], 2**61, 3",
+            "[0.0, -0.0], -0.0, 2",
+            "[float('nan'), float('inf')], 1.0, 2",
+            "[1.0] * 5, 0.5, 3",
+        ]
+        edges += [
+            "[1000] * 5, -1000, 2",
+            "[True, 1, 2.0], 1, 2",
+            "[1, 'a'], 1, 2",
+            "[2**70, 1], 1, 2",
+            "[300], 2**70, 2",
+        ]
         check(source, "[1000, 2000, 3000], 7, 3", *edges)
         check(source, "[1.5, 2.5, 3.5], 0.25, 3", *edges, "[1, 2], 1, 3")
 
@@ -246,7 +308,13 @@ class TestNumbersInLists:
                     items[index] = items[index] * by
                 return items, other
         """
-        check(source, "[1.5, 2.5], [0.0, 0.0], 2.0", "[1000, 2000], [500, 600], 3", "[1.5, 2], [0.0, 'x'], 2.5", "[1, 2], [3], 2")
+        check(
+            source,
+            "[1.5, 2.5], [0.0, 0.0], 2.0",
+            "[1000, 2000], [500, 600], 3",
+            "[1.5, 2], [0.0, 'x'], 2.5",
+            "[1, 2], [3], 2",
+        )
         check(source, "[1000, 2000], [500, 600], 3", "[1.5, 2.5], [0.0, 0.0], 2.0", "[0, 2**40], [1, 2**50], 2**30")
 
     def test_list_changes_in_the_loop(self, check: Check) -> None:
@@ -293,7 +361,13 @@ class TestLeast:
                 return best
         """
         edges = ["[1.5, 1.5, -0.0, 0.0, 2.0]", "[float('nan'), 1.0, 2.0, float('nan'), 0.5]", "[1, 2.0, 1.0, 1, True]"]
-        edges += ["[2**70, 1, -(2**70), 5]", "['a', 'b', 'c', 'd']", "[1, 'a', 2, 3]", "[3, 3, 3, 3]", "[True, False, 2, 3]"]
+        edges += [
+            "[2**70, 1, -(2**70), 5]",
+            "['a', 'b', 'c', 'd']",
+            "[1, 'a', 2, 3]",
+            "[3, 3, 3, 3]",
+            "[True, False, 2, 3]",
+        ]
         edges += ["[0.0, -0.0, 0.0, -0.0]", "[1, None, 2, 3]", "[]"]
         check(source, "[3, 1, 2, 5, 4]", *edges)
         check(source, "[3.5, 1.5, 2.5, 5.5, 4.5]", *edges)
@@ -307,3 +381,98 @@ class TestSizes:
                 return n - by, -n, n // 2, n % 3, (n - 5) // 2, (n - 5) % 3, n < by, items[n - 1], items[n // 2]
         """
         check(source, "[1, 2, 3, 4], 2", "[1], 2", "'abc', 9", "(1, 2), -1", "[5] * 7, 2**63", "[], 1", "'\\u03b1', 1")
+
+
+class TestLoopEntries:
+    """Loops that are entered in the middle, where locals have no value in the first round and one of some type later."""
+
+    def test_locals_of_later_rounds(self, check: Check) -> None:
+        source = """
+            import sys
+
+            def f(rounds, values, at):
+                seen = []
+                total = 0
+                for i in range(rounds):
+                    for j in range(60):
+                        total += j
+                    if i == at:
+                        seen.append(sorted(sys._getframe().f_locals))
+                    later = values[i % len(values)]
+                    for k in range(60):
+                        total += k
+                    other = later
+                return total, seen, later, other
+        """
+        edges = ["9, [1, 2.5, 'x', None], 0", "9, [[1], (2,)], 1", "1, [1], 0", "0, [1], 0", "30, [2**70, 1.5], 3"]
+        check(source, "4, [1, 2], -1", *edges)
+
+    def test_value_of_an_earlier_round_is_not_there(self, check: Check) -> None:
+        source = """
+            def f(rounds, at, gone):
+                total = 0
+                for i in range(rounds):
+                    for j in range(60):
+                        total += j
+                    try:
+                        if i >= at:
+                            total += len(later)
+                        if gone:
+                            del later
+                    except UnboundLocalError as error:
+                        total += 100_000
+                    later = [i]
+                return total
+        """
+        check(source, "4, 1, False", "4, 0, False", "4, 1, True", "9, 5, True", "0, 0, True")
+
+    def test_finalizer_of_what_an_earlier_round_left(self, check: Check) -> None:
+        source = """
+            LOG = []
+
+            class D:
+                def __init__(self, name):
+                    self.name = name
+
+                def __del__(self):
+                    LOG.append(self.name)
+
+            def f(rounds, make):
+                LOG.clear()
+                total = 0
+                for i in range(rounds):
+                    for j in range(60):
+                        total += j
+                    LOG.append(-i)
+                    later = D(i) if make else i
+                    LOG.append("behind")
+                    for j in range(60):
+                        total += j
+                later = None
+                return total, list(LOG)
+        """
+        check(source, "4, False", "4, True", "9, True", "0, True", optimized=False)
+
+    def test_paths_that_were_not_seen(self, check: Check) -> None:
+        source = """
+            def f(table, limit):
+                found = []
+                for i in range(len(table)):
+                    best = abs(table[i][i])
+                    for j in range(80):
+                        best += j
+                    if table[i][0] > limit:
+                        found.append((i, best))
+                    scale = 1.0 / (table[i][i] or 1.0)
+                    for j in range(len(table)):
+                        table[i][j] *= scale
+                return found, table
+        """
+        edges = [
+            "[[1.5, 2], [3, 4.5]], 0",
+            "[[2, 1], [1, 2]], 9",
+            "[[0.0]], 0",
+            "[[True]], 0",
+            "[[2.0, 'x'], [1.0, 2.0]], 0",
+        ]
+        check(source, "[[2.0, 1.0], [1.0, 3.0]], 1.5", *edges)

@@ -826,8 +826,20 @@ impl<'a> Builder<'a> {
 
     /// Boxes everything, and forgets what is known of types.
     fn forget_all(&mut self) -> Done {
+        // Whether there is a value that nobody uses is nothing to tell versions by either.
+        let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
+        // A typed body's outermost frame has no slots.
         for local in 0..self.frames[0].locals.len() {
             self.bring_home(local)?;
+            if !live[local] {
+                let offset = crate::convert::slot_offset(local);
+                let value = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+                self.frames[0].locals[local].item = Item::Object(Object {
+                    value,
+                    kind: Kind::Maybe,
+                    owner: Owner::Slot(local as u32),
+                });
+            }
         }
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].stack.len() {

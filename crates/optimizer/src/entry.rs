@@ -264,7 +264,6 @@ impl Builder<'_> {
         let otherwise = self.f.add_state(state);
         // What is not used any more may be there or not: in a later round it is, and something else next time.
         let live = crate::liveness::live_at(&input.decoded, index);
-        let any = input.knowledge.is_widened(index, Reason::Type);
         let mut tests: Vec<Value> = Vec::new();
         let mut locals = Vec::with_capacity(count);
         for slot in 0..count {
@@ -272,7 +271,7 @@ impl Builder<'_> {
             let now = unsafe { layout::Frame::slot(frame, slot).read() };
             let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
             let gone = self.op(Op::IsNull, &[value]);
-            let item = if !live[slot] && (now.is_null() || any) {
+            let item = if !live[slot] {
                 Item::Object(Object {
                     value,
                     kind: Kind::Maybe,

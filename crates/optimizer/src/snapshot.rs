@@ -130,6 +130,7 @@ impl<'a> Snapshot<'a> {
             ..Knowledge::default()
         };
         knowledge.note_untold(decoded);
+        knowledge.note_reached(decoded);
         knowledge
     }
 
