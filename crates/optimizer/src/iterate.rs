@@ -130,8 +130,8 @@ impl Builder<'_> {
         self.terminated = false;
         self.frame().index = exit;
         let finished = self.pop();
-        self.settle_again();
         self.release(finished);
+        self.settle_again();
         self.go_to_next(exit)?;
         self.block = body;
         self.terminated = false;
