@@ -156,12 +156,10 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
                 stack.enter_context(justjit.config(stress="optimize"))
             elif mode == SAMPLING:
                 stack.enter_context(justjit.config(sampling_only=True))
-            elif backend := OPTIMIZING.get(mode):
-                stress = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
-                settings = justjit.config(
-                    tier="optimizing", background=False, backend=backend, stress=stress, verify=True
-                )
-                stack.enter_context(settings)
+            elif mode in OPTIMIZING:
+                settings: dict[str, Any] = {"tier": "optimizing", "background": False, "backend": OPTIMIZING[mode]}
+                settings["stress"] = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
+                stack.enter_context(justjit.config(**settings, verify=True))
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points

@@ -659,3 +659,117 @@ def test_tracebacks_print_alike() -> None:
         return "nothing was raised"
 
     both(source, use, lambda names: names["outer"](6, 1), "outer")
+
+
+DIRECT = """
+    def make():
+        scale = 1
+
+        def leaf(a, b):
+            if b == 13:
+                raise ValueError(a)
+            return [a, b * scale]
+
+        return leaf
+
+    leaf = make()
+
+    def loop(n, first):
+        found = []
+        for i in range(n):
+            found.append(leaf(first, i % 13))
+            x = leaf(i, first)
+        return found, x
+
+    def nest(n, box):
+        made = [box, n]
+        if n == 0:
+            return made
+        return nest(n - 1, made)
+
+    def failing(n):
+        total = 0
+        for i in range(n):
+            total += len(leaf(total, i))
+        return total
+
+    class Thing:
+        def both(self, other):
+            return [self, leaf(self, 1)[0], other]
+
+    def methods(n, thing):
+        return [thing.both(i) for i in range(n)][-1][2]
+"""
+
+
+def test_direct_calls() -> None:
+    def use(names: dict[str, Any]) -> list[Any]:
+        found: list[Any] = [names["loop"](30, "x"), names["loop"](40, 2.5)]
+        found.append(raised(lambda: names["failing"](20)))
+        made, depth = names["nest"](900, None), 0
+        while made is not None:
+            made, depth = made[0], depth + 1
+        found += [depth, names["methods"](9, names["Thing"]())]
+        leaf = names["leaf"]
+        names["leaf"] = lambda a, b: [b]
+        found.append(names["loop"](5, 1))
+        names["leaf"] = leaf
+        original = leaf.__code__
+        leaf.__code__ = original.replace(co_consts=tuple(14 if one == 13 else one for one in original.co_consts))
+        found += [names["loop"](5, 1), names["failing"](14)]
+        leaf.__code__ = original
+        found.append(names["loop"](5, 1))
+        found.append(raised(lambda: names["nest"](5000, None))[:2])
+        return found
+
+    def warm(names: dict[str, Any]) -> Any:
+        thing = names["Thing"]()
+        return names["loop"](20, 1), repr(names["nest"](30, 0)), names["failing"](10), names["methods"](5, thing)
+
+    both(DIRECT, use, warm, None)
+
+
+def test_direct_calls_count_references() -> None:
+    names = namespace(DIRECT, jitted=True)
+    for _ in range(60):
+        names["loop"](20, 1)
+        names["nest"](30, 0)
+        names["failing"](10)
+    # Functions are also held by the versions that call them.
+    watched = ["an object", 2.5]
+
+    def counts() -> list[int]:
+        gc.collect()
+        return [sys.getrefcount(one) for one in watched]
+
+    def use() -> None:
+        for one in watched:
+            names["loop"](30, one)
+            names["nest"](200, one)
+        raised(lambda: names["failing"](30))
+
+    use()
+    before = counts()
+    for _ in range(20):
+        use()
+    assert counts() == before
+
+
+def test_the_recursion_limit_of_direct_calls() -> None:
+    source = """
+        def down(n, box):
+            made = [box]
+            if n == 0:
+                return 0
+            return down(n - 1, made) + 1
+
+        def deepest():
+            n = 1
+            while True:
+                try:
+                    down(n, None)
+                except RecursionError:
+                    return n
+                n += 1
+    """
+    both(source, lambda names: names["deepest"](), lambda names: names["down"](30, None), None)

@@ -128,7 +128,7 @@ impl Exits {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
                         let mut exit = translation.exit(owner)?;
-                        if inst.op == Op::Decref {
+                        if !exit.point.release.is_empty() {
                             exit.point.finishing = finishing(function, inst, resolver);
                         }
                         exits.all.push(exit);

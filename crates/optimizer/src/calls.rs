@@ -61,13 +61,14 @@ impl Builder<'_> {
             None => self.direct_callee(&items),
             Some(_) => None,
         };
+        // The locals first: an argument that is a local's number is the local's object.
+        self.begin_unknown()?;
         let mut values = Vec::with_capacity(items.len());
         for item in items {
-            values.push(self.owned_object(item)?);
+            values.push(self.owned_argument(item)?);
         }
         let names = keywords.is_some().then(|| values.pop().expect("names"));
         let count = values.len() as i64 - 2;
-        self.begin_unknown()?;
         if let Some(callee) = direct {
             let result = self.call_directly(callee, &values);
             return self.finish_call(result);
@@ -88,6 +89,23 @@ impl Builder<'_> {
             None => self.unknown_call(&CALL, &[thread, site, array, count], Type::Object, Vec::new()),
         };
         self.finish_call(result)
+    }
+
+    /// An operand of a call as an object, when all locals are in their slots.
+    fn owned_argument(&mut self, item: Item) -> Done<Value> {
+        if matches!(item, Item::Int(_) | Item::Float(_))
+            && let Some(slot) = self.frames[0].locals.iter().position(|local| local.item == item)
+        {
+            let value = self.load(
+                Type::Object,
+                self.frame_pointer,
+                slot_offset(slot),
+                crate::builder::ir_region::FRAME,
+            );
+            self.effect(Op::Incref, &[value], justjit_ir::Imm::None);
+            return Ok(value);
+        }
+        self.owned_object(item)
     }
 
     /// Behind a call that may have run any code: NULL raises, and what is pending has its turn.

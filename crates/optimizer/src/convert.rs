@@ -222,6 +222,16 @@ impl Builder<'_> {
 
     /// The item's object, with a reference of its own; takes the item's over.
     pub fn owned_object(&mut self, item: Item) -> Done<Value> {
+        if let Some(local) = self.local_with(&item) {
+            // There is one object, however often it is asked for.
+            self.bring_home(local)?;
+            return Ok(self.home_object(local));
+        }
+        self.new_object(item)
+    }
+
+    /// The item's object, which is made if it is a number.
+    pub fn new_object(&mut self, item: Item) -> Done<Value> {
         Ok(match item {
             Item::Null => self.null(),
             Item::Constant(constant) => {
@@ -298,6 +308,22 @@ impl Builder<'_> {
                 self.make(&optimized::MAKE_SLICE, &values)?
             }
         })
+    }
+
+    /// A local variable whose number this is.
+    pub fn local_with(&self, item: &Item) -> Option<usize> {
+        let is_number = matches!(item, Item::Int(_) | Item::Float(_) | Item::Complex(..));
+        let locals = self.frames[0].locals.iter();
+        // One that is at home already comes before the others.
+        let same = locals.enumerate().filter(|(_, local)| is_number && local.item == *item);
+        same.min_by_key(|(_, local)| !local.home).map(|(at, _)| at)
+    }
+
+    /// The object in a local's slot, with a reference of its own.
+    pub fn home_object(&mut self, local: usize) -> Value {
+        let value = self.load(Type::Object, self.frame_pointer, slot_offset(local), ir_region::FRAME);
+        self.effect(Op::Incref, &[value], Imm::None);
+        value
     }
 
     /// An object is made by the runtime, which takes over the references that it is given; there is always memory for it.

@@ -177,6 +177,15 @@ impl Builder<'_> {
         let offset = slot_offset(local);
         let item = self.frames[0].locals[local].item.clone();
         let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        if let Some(other) = self.local_with(&item)
+            && self.frames[0].locals[other].home
+        {
+            let value = self.home_object(other);
+            self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+            self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
+            self.frames[0].locals[local].home = true;
+            return Ok(());
+        }
         // A number is written over the one that was there, if nobody else has that.
         let rebox = |this: &mut Self, function, value| {
             this.call(function, &[before, value], Some(Type::Object), (Effect::Allocate, true))
@@ -186,7 +195,7 @@ impl Builder<'_> {
             Item::Int(value) => rebox(self, &optimized::REBOX_INT, value),
             Item::Float(value) => rebox(self, &optimized::REBOX_FLOAT, value),
             item => {
-                let value = self.owned_object(item)?;
+                let value = self.new_object(item)?;
                 self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
                 value
             }

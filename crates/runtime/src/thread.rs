@@ -28,8 +28,8 @@ pub struct Thread {
     pub enter: *mut crate::version::Version,
     /// Not 0 while typed bodies are being left; see `deopt::typed`.
     pub leaving: i64,
-    /// The frames of those that have been left, the innermost first.
-    pub left: Vec<crate::deopt::Left>,
+    /// Those that have been left, the outermost first; NULL for none.
+    pub left: *mut crate::deopt::Left,
     /// Memory for an array of objects of a body that has no frame.
     pub scratch: [*mut pyo3_ffi::PyObject; SCRATCH],
     /// A chunk of data stack kept for the next time that one is needed.
@@ -170,7 +170,7 @@ impl Thread {
             next_entry: 0,
             enter: std::ptr::null_mut(),
             leaving: 0,
-            left: Vec::new(),
+            left: std::ptr::null_mut(),
             scratch: [std::ptr::null_mut(); SCRATCH],
             spare_chunk: std::ptr::null_mut(),
             words: [0; DEOPT_WORDS],

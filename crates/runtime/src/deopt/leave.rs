@@ -4,6 +4,7 @@ use super::again::go_on_in;
 use super::continuation::entrance;
 use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
 use super::recover::Recovering;
+use super::typed::take_left;
 use super::unwind::handler_of;
 use crate::api;
 use crate::construct::finish_instance;
@@ -291,9 +292,8 @@ unsafe fn leave(
     unsafe {
         let mut raised = api::PyErr_GetRaisedException();
         // Typed bodies that were left along with this one stand for frames behind those of `point`.
-        let left = std::mem::take(&mut (*thread).left);
-        (*thread).leaving = 0;
-        let typed = left.iter().rev().map(|one| (one.point, one.words.as_ptr()));
+        let left = take_left(thread);
+        let typed = left.iter().map(|one| (one.point, one.words.as_ptr()));
         let points: Vec<(*mut DeoptPoint, *const u64)> = std::iter::once((point, words)).chain(typed).collect();
         let (cause, cause_words) = points[points.len() - 1];
         let owner = (*cause).owner;

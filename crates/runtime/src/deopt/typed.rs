@@ -15,6 +15,27 @@ use std::ptr::null_mut;
 pub struct Left {
     pub point: *mut DeoptPoint,
     pub words: Box<[u64]>,
+    /// The one that it had called.
+    inner: *mut Left,
+}
+
+/// Takes the typed bodies that have been left, the outermost first.
+///
+/// # Safety
+/// The GIL is held; `thread` is the present thread's.
+pub(super) unsafe fn take_left(thread: *mut Thread) -> Vec<Left> {
+    // SAFETY: the list is the thread's, made by `leave_typed`.
+    unsafe {
+        (*thread).leaving = 0;
+        let mut found = Vec::new();
+        let mut next = std::mem::replace(&mut (*thread).left, null_mut());
+        while !next.is_null() {
+            let one = *Box::from_raw(next);
+            next = one.inner;
+            found.push(one);
+        }
+        found
+    }
 }
 
 runtime_fns! {
@@ -23,7 +44,8 @@ runtime_fns! {
     LEAVE_TYPED = fn leave_typed(thread: *mut Thread, _frame: *mut crate::layout::Frame, point: *mut DeoptPoint, values: *const u64) -> *mut PyObject {
         let count = (*point).words;
         let words = if count == 0 { &[][..] } else { std::slice::from_raw_parts(values, count) };
-        (*thread).left.push(Left { point, words: words.into() });
+        let inner = (*thread).left;
+        (*thread).left = Box::into_raw(Box::new(Left { point, words: words.into(), inner }));
         (*thread).leaving = 1;
         null_mut()
     }
