@@ -829,9 +829,10 @@ impl<'a> Builder<'a> {
         // Whether there is a value that nobody uses is nothing to tell versions by either.
         let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
         // A typed body's outermost frame has no slots.
-        for local in 0..self.frames[0].locals.len() {
+        let slots = self.frames[0].locals.len();
+        for (local, live) in live.into_iter().enumerate().take(slots) {
             self.bring_home(local)?;
-            if !live[local] {
+            if !live {
                 let offset = crate::convert::slot_offset(local);
                 let value = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
                 self.frames[0].locals[local].item = Item::Object(Object {

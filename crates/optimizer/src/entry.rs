@@ -266,12 +266,12 @@ impl Builder<'_> {
         let live = crate::liveness::live_at(&input.decoded, index);
         let mut tests: Vec<Value> = Vec::new();
         let mut locals = Vec::with_capacity(count);
-        for slot in 0..count {
+        for (slot, live) in live.into_iter().enumerate() {
             // SAFETY: the frame has this slot.
             let now = unsafe { layout::Frame::slot(frame, slot).read() };
             let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
             let gone = self.op(Op::IsNull, &[value]);
-            let item = if !live[slot] {
+            let item = if !live {
                 Item::Object(Object {
                     value,
                     kind: Kind::Maybe,
