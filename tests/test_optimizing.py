@@ -97,11 +97,11 @@ def _pairs(operator: str, lefts: list[str], rights: list[str]) -> list[str]:
 
 class TestOperators:
     @pytest.mark.parametrize("operator", BINARY)
-    def test_ints(self, check: Check, operator: str) -> None:
+    def test_two_ints(self, check: Check, operator: str) -> None:
         check(f"def f(a, b):\n    return a {operator} b", "7, 3", *_pairs(operator, INTS, INTS))
 
     @pytest.mark.parametrize("operator", BINARY[:7])
-    def test_floats(self, check: Check, operator: str) -> None:
+    def test_two_floats(self, check: Check, operator: str) -> None:
         check(f"def f(a, b):\n    return a {operator} b", "7.5, 2.5", *_pairs(operator, FLOATS, FLOATS))
 
     @pytest.mark.parametrize("operator", BINARY[:7])
