@@ -65,6 +65,7 @@ fn virtual_object(described: &Bound<'_, PyTuple>) -> PyResult<VirtualObject> {
         ("bound method", &[function, receiver]) => VirtualObject::BoundMethod { function, receiver },
         ("slice", &[start, stop, step]) => VirtualObject::Slice { start, stop, step },
         ("complex", &[real, imaginary]) => VirtualObject::Complex { real, imaginary },
+        ("character", &[code_point @ Recovery::Int(_)]) => VirtualObject::Character(code_point),
         _ => return wrong("virtual object"),
     })
 }

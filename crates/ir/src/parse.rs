@@ -445,6 +445,7 @@ impl Parser {
                 real: real.clone(),
                 imaginary: imaginary.clone(),
             },
+            ("character", [code_point]) => VirtualObject::Character(code_point.clone()),
             (name, _) => return Err(format!("`{name}` with {} parts is no virtual object", parts.len())),
         })
     }

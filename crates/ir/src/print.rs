@@ -436,6 +436,7 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::Zip(_) => "zip",
         VirtualObject::Slice(_) => "slice",
         VirtualObject::Complex { .. } => "complex",
+        VirtualObject::Character(_) => "character",
     }
 }
 

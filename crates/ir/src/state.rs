@@ -57,7 +57,7 @@ pub enum VirtualObject {
         tuple: Recovery,
         index: Recovery,
     },
-    /// An `array.array`, a memoryview or a NumPy array, and the index of the next item.
+    /// An `array.array`, a memoryview, a NumPy array or a str, and the index of the next item.
     ArrayIterator {
         array: Recovery,
         index: Recovery,
@@ -94,6 +94,8 @@ pub enum VirtualObject {
         real: Recovery,
         imaginary: Recovery,
     },
+    /// The str of one character, by its code point.
+    Character(Recovery),
 }
 
 impl VirtualObject {
@@ -113,6 +115,7 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+            VirtualObject::Character(code_point) => vec![code_point],
         }
     }
 
@@ -132,6 +135,7 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter_mut().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+            VirtualObject::Character(code_point) => vec![code_point],
         }
     }
 }

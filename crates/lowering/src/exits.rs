@@ -128,7 +128,7 @@ impl Exits {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
                         let mut exit = translation.exit(owner)?;
-                        if inst.op == Op::Decref {
+                        if !exit.point.release.is_empty() {
                             exit.point.finishing = finishing(function, inst, resolver);
                         }
                         exits.all.push(exit);
@@ -367,6 +367,7 @@ impl<'a> Translation<'a> {
                 real: self.recovery(real)?,
                 imaginary: self.recovery(imaginary)?,
             },
+            ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
         })
     }
 

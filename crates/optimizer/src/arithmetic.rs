@@ -405,6 +405,7 @@ impl Builder<'_> {
                 ];
                 self.float_compare(cond[op], a, b)
             }
+            (Kind::Str, Kind::Str) if let Some(flag) = self.compare_characters(op, &left, &right) => flag,
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
             _ => return self.generic_compare(left, right),
         };
@@ -475,6 +476,7 @@ impl Builder<'_> {
                     let zero = self.int(0);
                     self.int_compare(IntCond::Ne, size, zero)
                 }
+                Item::Character(_) => self.bool(true),
                 _ => return None,
             },
             _ => return None,
@@ -482,7 +484,7 @@ impl Builder<'_> {
     }
 
     /// `TO_BOOL`.
-    pub fn to_bool(&mut self) -> Done {
+    pub fn convert_to_bool(&mut self) -> Done {
         let item = self.pop();
         let known = self.likely_kind(&item, 0);
         match self.truth(&item) {

@@ -466,6 +466,16 @@ impl<'a> Builder<'a> {
                 virtuals.push(VirtualObject::ArrayIterator { array, index });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
+            Item::Character(code_point) => {
+                let object = VirtualObject::Character(Recovery::Number(*code_point));
+                // The same object wherever it occurs.
+                let known = virtuals.iter().position(|one| *one == object);
+                let at = known.unwrap_or_else(|| {
+                    virtuals.push(object);
+                    virtuals.len() - 1
+                });
+                Recovery::Virtual(at as u32)
+            }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {
                     real: Recovery::Number(*real),
@@ -492,13 +502,13 @@ impl<'a> Builder<'a> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Iterator(crate::item::Iterator::Sequence { sequence, index }) => {
-                let is_list = sequence.kind() == Kind::List;
+                let kind = sequence.kind();
                 let sequence = self.recovery(sequence, virtuals);
                 let index = Recovery::Number(*index);
-                virtuals.push(if is_list {
-                    VirtualObject::ListIterator { list: sequence, index }
-                } else {
-                    VirtualObject::TupleIterator { tuple: sequence, index }
+                virtuals.push(match kind {
+                    Kind::List => VirtualObject::ListIterator { list: sequence, index },
+                    Kind::Str => VirtualObject::ArrayIterator { array: sequence, index },
+                    _ => VirtualObject::TupleIterator { tuple: sequence, index },
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
@@ -816,8 +826,20 @@ impl<'a> Builder<'a> {
 
     /// Boxes everything, and forgets what is known of types.
     fn forget_all(&mut self) -> Done {
+        // Whether there is a value that nobody uses is nothing to tell versions by either.
+        let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
+        // A typed body's outermost frame has no slots.
         for local in 0..self.frames[0].locals.len() {
             self.bring_home(local)?;
+            if !live[local] {
+                let offset = crate::convert::slot_offset(local);
+                let value = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+                self.frames[0].locals[local].item = Item::Object(Object {
+                    value,
+                    kind: Kind::Maybe,
+                    owner: Owner::Slot(local as u32),
+                });
+            }
         }
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].stack.len() {
@@ -841,7 +863,11 @@ impl<'a> Builder<'a> {
             }
         }
         for item in self.frames.iter_mut().flat_map(Frame::items_mut) {
-            item.objects_mut(&mut |object| object.kind = Kind::Unknown);
+            item.objects_mut(&mut |object| {
+                if object.kind != Kind::Maybe {
+                    object.kind = Kind::Unknown;
+                }
+            });
         }
         Ok(())
     }
@@ -1071,7 +1097,9 @@ impl<'a> Builder<'a> {
 
     /// The size in an object's header.
     pub fn size_of(&mut self, object: Value) -> Value {
-        self.load(Type::Int, object, offset::OB_SIZE, ir_region::HEADER)
+        // Never negative: unsigned says so to the passes.
+        let width = justjit_builder::Type::I64;
+        self.load_width(Type::Int, width, false, object, offset::OB_SIZE, ir_region::HEADER)
     }
 
     /// What is learned of an object's type holds wherever it is.

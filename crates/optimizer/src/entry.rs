@@ -11,7 +11,7 @@ use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
-use justjit_runtime::layout::{self, Code, offset};
+use justjit_runtime::layout::{self, Code, array_iterator, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
@@ -262,6 +262,8 @@ impl Builder<'_> {
             release: Vec::new(),
         };
         let otherwise = self.f.add_state(state);
+        // What is not used any more may be there or not: in a later round it is, and something else next time.
+        let live = crate::liveness::live_at(&input.decoded, index);
         let mut tests: Vec<Value> = Vec::new();
         let mut locals = Vec::with_capacity(count);
         for slot in 0..count {
@@ -269,7 +271,13 @@ impl Builder<'_> {
             let now = unsafe { layout::Frame::slot(frame, slot).read() };
             let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
             let gone = self.op(Op::IsNull, &[value]);
-            let item = if now.is_null() {
+            let item = if !live[slot] {
+                Item::Object(Object {
+                    value,
+                    kind: Kind::Maybe,
+                    owner: Owner::Slot(slot as u32),
+                })
+            } else if now.is_null() {
                 tests.push(gone);
                 Item::Null
             } else {
@@ -316,7 +324,9 @@ impl Builder<'_> {
         }
         // Types, once the values are known to be there.
         for local in &mut locals {
-            if let Item::Object(object) = &mut local.item {
+            if let Item::Object(object) = &mut local.item
+                && object.kind != Kind::Maybe
+            {
                 let wanted = std::mem::replace(&mut object.kind, Kind::Unknown);
                 let numeric = matches!(object.owner, Owner::Slot(slot)
                     if self.codes[0].uses.numeric_locals[slot as usize]);
@@ -382,17 +392,20 @@ impl Builder<'_> {
                     let stop = self.op(Op::IntAdd, &[next, way]);
                     Item::Iterator(Iterator::Range { next, stop, step })
                 }
-                Kind::ListIterator | Kind::TupleIterator => {
+                kind if matches!(kind, Kind::ListIterator | Kind::TupleIterator)
+                    // SAFETY: a live object.
+                    || self.known.is_string_iterator(unsafe { Py_TYPE(now) }) =>
+                {
                     self.sole(value, kind, otherwise);
                     let position = self.load(Type::Int, value, offset::SEQITER_INDEX, ir_region::ANY);
                     let sequence = self.load(Type::Object, value, offset::SEQITER_SEQ, ir_region::ANY);
                     let gone = self.op(Op::IsNull, &[sequence]);
                     let there = self.op(Op::BoolNot, &[gone]);
                     self.unless(there, otherwise);
-                    let over = if kind == Kind::ListIterator {
-                        Kind::List
-                    } else {
-                        Kind::Tuple
+                    let over = match kind {
+                        Kind::ListIterator => Kind::List,
+                        Kind::TupleIterator => Kind::Tuple,
+                        _ => Kind::Str,
                     };
                     // A list's iterator may be over a subclass's instance.
                     let test = self.is_of_kind(sequence, over);
@@ -444,8 +457,8 @@ impl Builder<'_> {
     /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
     fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
         self.sole(iterator, kind, otherwise);
-        let index = self.load(Type::Int, iterator, arrays::ITERATOR_INDEX, ir_region::ANY);
-        let array = self.load(Type::Object, iterator, arrays::ITERATOR_SEQUENCE, ir_region::ANY);
+        let index = self.load(Type::Int, iterator, array_iterator::INDEX, ir_region::ANY);
+        let array = self.load(Type::Object, iterator, array_iterator::SEQUENCE, ir_region::ANY);
         let gone = self.op(Op::IsNull, &[array]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.unless(there, otherwise);

@@ -122,6 +122,27 @@ impl Knowledge {
         self.untold = blocks.map(|block| block.start as u32).collect();
     }
 
+    /// Where an instruction was reached after all that nobody had seen, what is unseen behind it is taken to be reached as
+    /// well: it would be found out one by one otherwise.
+    pub fn note_reached(&mut self, decoded: &Function) {
+        let reached = self.widened.iter().filter(|(_, reason)| *reason == Reason::Unreached);
+        let mut pending: Vec<usize> = reached.map(|&(index, _)| index as usize).collect();
+        let mut known = FxHashSet::default();
+        while let Some(index) = pending.pop() {
+            if self.count(index) > 0 || !known.insert(index) {
+                continue;
+            }
+            self.widened.insert((index as u32, Reason::Unreached));
+            let block = &decoded.blocks[decoded.instructions[index].block as usize];
+            if index + 1 < block.end {
+                pending.push(index + 1);
+            } else {
+                let next = block.successors.iter();
+                pending.extend(next.map(|&next| decoded.blocks[next as usize].start));
+            }
+        }
+    }
+
     pub fn is_widened(&self, index: usize, reason: Reason) -> bool {
         self.widened.contains(&(index as u32, reason))
     }

@@ -8,6 +8,7 @@ mod arrays;
 mod builder;
 mod builtins;
 mod calls;
+mod characters;
 mod containers;
 mod convert;
 mod direct;
@@ -16,6 +17,7 @@ mod generic;
 mod item;
 mod iterate;
 pub mod knowledge;
+mod liveness;
 mod locals;
 mod names;
 pub mod opcodes;
@@ -90,6 +92,7 @@ pub enum Builtin {
     Float,
     Bool,
     Ord,
+    Chr,
     /// `list.append`
     Append,
     Math(MathFn),
@@ -113,6 +116,8 @@ pub trait Known {
     fn complex(&self, object: *const ()) -> (f64, f64);
     fn list_iterator_type(&self) -> *mut PyTypeObject;
     fn tuple_iterator_type(&self) -> *mut PyTypeObject;
+    /// Whether it is a type of iterators over strings.
+    fn is_string_iterator(&self, ty: *mut PyTypeObject) -> bool;
     /// Address of the byte that is 1 while the version's bets hold.
     fn valid(&self) -> *const ();
     /// A byte for feedback that nobody reads.

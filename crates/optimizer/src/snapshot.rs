@@ -28,6 +28,7 @@ pub struct Snapshot<'a> {
     pub decode: Decode,
     pub widened: &'a Widened,
     list_iterator: *mut PyTypeObject,
+    string_iterators: [*mut PyTypeObject; 2],
     tuple_iterator: *mut PyTypeObject,
     /// Sites of calls and attributes that the runtime does.
     pub calls: Vec<Box<CallSite>>,
@@ -89,6 +90,7 @@ impl<'a> Snapshot<'a> {
                 decode,
                 widened,
                 list_iterator: iterator_type(PyList_New(0)),
+                string_iterators: [0x61, 0x3b1].map(|code_point| iterator_type(PyUnicode_FromOrdinal(code_point))),
                 tuple_iterator: iterator_type(PyTuple_New(0)),
                 calls: Vec::new(),
                 attributes: Vec::new(),
@@ -128,6 +130,7 @@ impl<'a> Snapshot<'a> {
             ..Knowledge::default()
         };
         knowledge.note_untold(decoded);
+        knowledge.note_reached(decoded);
         knowledge
     }
 
@@ -151,6 +154,10 @@ impl<'a> Snapshot<'a> {
     }
 }
 
+#[allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "only `build`, which is unsafe, asks, and about live objects"
+)]
 impl Known for Snapshot<'_> {
     fn int(&mut self, value: i64) -> *mut PyObject {
         // SAFETY: the GIL is held; making an int cannot fail here.
@@ -180,6 +187,10 @@ impl Known for Snapshot<'_> {
 
     fn tuple_iterator_type(&self) -> *mut PyTypeObject {
         self.tuple_iterator
+    }
+
+    fn is_string_iterator(&self, ty: *mut PyTypeObject) -> bool {
+        self.string_iterators.contains(&ty)
     }
 
     fn valid(&self) -> *const () {
@@ -386,6 +397,7 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
                 "min" => Builtin::Min,
                 "max" => Builtin::Max,
                 "ord" => Builtin::Ord,
+                "chr" => Builtin::Chr,
                 _ => return None,
             });
         }

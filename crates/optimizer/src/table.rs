@@ -84,7 +84,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            ToBool => self.to_bool()?,
+            ToBool => self.convert_to_bool()?,
             IsOp => self.is_op()?,
             ContainsOp => self.contains_op()?,
 
@@ -359,7 +359,11 @@ impl Builder<'_> {
         if self.is_inlined() {
             return self.return_from_inlined(item);
         }
-        let value = self.owned_object(item)?;
+        // Nobody sees a local's object after this that nobody sees now.
+        let value = match self.local_with(&item) {
+            Some(local) if self.frames[0].locals[local].home => self.home_object(local),
+            _ => self.new_object(item)?,
+        };
         // What the stack still has is given up by the interpreter's compiler before a return.
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));

@@ -57,7 +57,7 @@ pub struct Unit {
     /// The version's body, then the typed bodies that these call.
     parts: Vec<Part>,
     /// Where the addresses of the typed bodies go, in their order.
-    #[expect(clippy::vec_box, reason = "the code has their addresses")]
+    #[allow(clippy::vec_box, reason = "code has their addresses")]
     words: Vec<Box<AtomicPtr<()>>>,
     version: *mut Version,
     /// First code unit of the outermost code object's bytecode.
@@ -126,7 +126,7 @@ thread_local! {
 /// What compiling a unit's parts adds up to.
 #[derive(Default)]
 struct Made {
-    #[expect(clippy::vec_box, reason = "the code has their addresses")]
+    #[allow(clippy::vec_box, reason = "code has their addresses")]
     exits: Vec<Box<DeoptPoint>>,
     timings: Vec<(&'static str, Duration)>,
     texts: Texts,

@@ -154,6 +154,30 @@ pub unsafe fn current() -> *mut Thread {
     }
 }
 
+impl Thread {
+    /// What is kept for a thread at first.
+    pub fn new(tstate: *mut ThreadState) -> Thread {
+        Thread {
+            tstate,
+            stack_limit: 0,
+            // Never the breaker's value, so that the first entry looks at the instrumentation.
+            expected_breaker: usize::MAX,
+            checked_version: usize::MAX,
+            instrumented: false,
+            unwrapped: 0,
+            linked_bytes: 0,
+            next_body: std::ptr::null(),
+            next_entry: 0,
+            enter: std::ptr::null_mut(),
+            leaving: 0,
+            left: std::ptr::null_mut(),
+            scratch: [std::ptr::null_mut(); SCRATCH],
+            spare_chunk: std::ptr::null_mut(),
+            words: [0; DEOPT_WORDS],
+        }
+    }
+}
+
 #[cold]
 unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
     // SAFETY: as for `current`.
@@ -164,26 +188,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
         if threads.len() > 64 && !threads.contains_key(&id) {
             forget_dead(threads, tstate);
         }
-        let thread = threads.entry(id).or_insert_with(|| {
-            Box::new(Thread {
-                tstate,
-                stack_limit: 0,
-                // Never the breaker's value, so that the first entry looks at the instrumentation.
-                expected_breaker: usize::MAX,
-                checked_version: usize::MAX,
-                instrumented: false,
-                unwrapped: 0,
-                linked_bytes: 0,
-                next_body: std::ptr::null(),
-                next_entry: 0,
-                enter: std::ptr::null_mut(),
-                leaving: 0,
-                left: std::ptr::null_mut(),
-                scratch: [std::ptr::null_mut(); SCRATCH],
-                spare_chunk: std::ptr::null_mut(),
-                words: [0; DEOPT_WORDS],
-            })
-        });
+        let thread = threads.entry(id).or_insert_with(|| Box::new(Thread::new(tstate)));
         thread.tstate = tstate;
         thread.stack_limit = stack_limit();
         registry.last = &raw mut **thread;

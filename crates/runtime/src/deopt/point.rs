@@ -34,7 +34,7 @@ pub enum Recovery {
 pub enum IteratorOf {
     List,
     Tuple,
-    /// An `array.array`, a memoryview, a NumPy array.
+    /// An `array.array`, a memoryview, a NumPy array, a str.
     Array,
 }
 
@@ -93,6 +93,8 @@ pub enum VirtualObject {
         real: Recovery,
         imaginary: Recovery,
     },
+    /// The str of one character, by its code point (an `Int`).
+    Character(Recovery),
 }
 
 impl VirtualObject {
@@ -109,6 +111,7 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice { start, stop, step } => vec![start, stop, step],
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+            VirtualObject::Character(code_point) => vec![code_point],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::Row { array, index } => vec![array, index],
         }

@@ -82,6 +82,10 @@ unsafe fn look_from_baseline(
             }
         }
         if matches!((*t).stage, Stage::Sampling) {
+            if version == (*t).sampling {
+                // Where there is nothing else than sampling code, that counts as baseline code.
+                return null_mut();
+            }
             // Another function of the same code.
             supersede(function, version, (*t).sampling);
             return (*t).sampling;
@@ -140,6 +144,7 @@ unsafe fn start_sampling(
             return null_mut();
         }
         (*t).samplings += 1;
+        (*t).reached = 0;
         let Some(makers) = globals().makers else {
             return null_mut();
         };
@@ -178,6 +183,22 @@ fn is_on_its_way_down(sampling: &Version) -> bool {
     short && sampling.records.iter().any(waiting)
 }
 
+/// Whether the loops of a sampling version have come to instructions since the last look at which they had not been before,
+/// so that there may be more: it takes samples for as long again then.
+unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version) -> bool {
+    // SAFETY: live objects.
+    unsafe {
+        let reached = (*sampling).records.iter().filter(|record| record.count > 0).count();
+        let more = reached > std::mem::replace(&mut (*t).reached, reached);
+        let effective = effective(state);
+        if !more || effective.is_stressed() || (*sampling).back_edges >= LONGEST_EDGES {
+            return false;
+        }
+        (*sampling).check_edges = (*sampling).back_edges + effective.sample().edges;
+        true
+    }
+}
+
 /// A sampling version has seen enough: its frames and calls go back to baseline code, and the function is optimized.
 unsafe fn end_sampling(
     function: *mut PyObject,
@@ -190,6 +211,9 @@ unsafe fn end_sampling(
     // SAFETY: see `look`.
     unsafe {
         if (*sampling).successor.is_null() && is_on_its_way_down(&*sampling) {
+            return null_mut();
+        }
+        if entry != 0 && (*sampling).successor.is_null() && (*t).sampling == sampling && gets_on(state, t, sampling) {
             return null_mut();
         }
         if (*sampling).successor.is_null() {
