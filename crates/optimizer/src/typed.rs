@@ -536,7 +536,7 @@ impl<'a> Builder<'a> {
         for value in quiet.into_iter().chain(loud) {
             self.effect(Op::DecrefNumber, &[value], Imm::None);
         }
-        self.f.end(self.block, Op::Return, vec![value], None, Vec::new());
+        self.f.end(self.block, Op::Give, vec![value], None, Vec::new());
         self.terminated = true;
         Ok(())
     }
