@@ -336,6 +336,42 @@ class TestFinalizers:
         check(source, "[1], 8", "[D()], 8", "[D()], 9")
 
 
+class TestFrames:
+    def test_frames_that_somebody_keeps(self, check: Check) -> None:
+        source = """
+            import sys
+            KEPT = []
+
+            def keep(n):
+                if n == 1:
+                    KEPT.append(sys._getframe(1))
+                elif n == 2:
+                    try:
+                        raise ValueError
+                    except ValueError as error:
+                        KEPT.append(error.__traceback__.tb_frame.f_back)
+
+            def g(n, early, late):
+                total = 0
+                if early:
+                    keep(early)
+                for i in range(n):
+                    total += i
+                    if i == late:
+                        keep(1)
+                    half = total / 2
+                x = total * 2.5
+                return x
+
+            def f(n, early, late):
+                result = g(n, early, late)
+                seen = [frame.f_locals for frame in KEPT]
+                KEPT.clear()
+                return result, [dict(one) for one in seen]
+        """
+        check(source, "20, 0, -1", "20, 1, -1", "200, 1, -1", "200, 2, -1", "200, 0, 10", "200, 2, 150", "50, 1, 20")
+
+
 class TestSpecialMethods:
     def test_operator_changes_globals_classes_and_locals(self, check: Check) -> None:
         source = """

@@ -43,10 +43,20 @@ pub unsafe fn look(function: *mut PyObject, version: *mut Version, frame: *mut F
         let next = if (*version).tier == Tier::Sampling {
             end_sampling(function, state, t, version, frame, entry)
         } else {
-            look_from_baseline(function, state, t, version, entry)
+            look_from_baseline(function, state, t, version, frame, entry)
         };
         api::PyErr_SetRaisedException(raised);
         next
+    }
+}
+
+/// Whether somebody has the frame's frame object, and so may look at its locals at any time: optimized code keeps them
+/// elsewhere.
+unsafe fn is_observed(frame: *mut Frame) -> bool {
+    // SAFETY: a live frame owns a reference to its frame object.
+    unsafe {
+        let object: *mut PyObject = (*frame).frame_obj.cast();
+        !object.is_null() && Py_REFCNT(object) > 1
     }
 }
 
@@ -55,6 +65,7 @@ unsafe fn look_from_baseline(
     state: *mut CodeState,
     t: *mut Tiering,
     version: *mut Version,
+    frame: *mut Frame,
     entry: i64,
 ) -> *mut Version {
     // SAFETY: see `look`.
@@ -66,6 +77,9 @@ unsafe fn look_from_baseline(
         if entry == 0 {
             set_entry(function, version, optimized(state, t, 0));
         } else {
+            if is_observed(frame) {
+                return null_mut();
+            }
             let known = optimized(state, t, entry);
             if !known.is_null() {
                 (*known).entered += 1;
@@ -269,7 +283,7 @@ unsafe fn end_sampling(
             return null_mut();
         }
         let optimized = optimized(state, t, entry);
-        if optimized.is_null() {
+        if optimized.is_null() || is_observed(frame) {
             return baseline;
         }
         (*optimized).entered += 1;
