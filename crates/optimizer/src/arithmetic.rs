@@ -5,6 +5,7 @@ use crate::item::{Constant, Item, Kind, Number};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::optimized;
+use justjit_runtime::special::Unary;
 
 /// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
 pub mod nb {
@@ -70,6 +71,9 @@ impl Builder<'_> {
             return Ok(());
         }
         let Some(result) = result else {
+            if self.binary_special(&left, &right, kinds)? {
+                return Ok(());
+            }
             return self.generic_binary(left, right);
         };
         self.specialized += 1;
@@ -322,7 +326,12 @@ impl Builder<'_> {
                 let (real, imaginary) = self.as_complex(&item, 0);
                 Item::Complex(self.op(Op::FloatNeg, &[real]), self.op(Op::FloatNeg, &[imaginary]))
             }
-            _ => return self.generic_unary(item, &justjit_runtime::ops::numbers::UNARY_NEGATIVE),
+            _ => {
+                if self.unary_special(Unary::Negative, &item, known)? {
+                    return Ok(());
+                }
+                return self.generic_unary(item, &justjit_runtime::ops::numbers::UNARY_NEGATIVE);
+            }
         };
         self.specialized += 1;
         self.release_known(item, known);
@@ -381,7 +390,12 @@ impl Builder<'_> {
                 self.float_compare(cond[op], a, b)
             }
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
-            _ => return self.generic_compare(left, right),
+            _ => {
+                if self.comparison_special(&left, &right, kinds)? {
+                    return Ok(());
+                }
+                return self.generic_compare(left, right);
+            }
         };
         self.specialized += 1;
         self.release_known(left, kinds.0);

@@ -7,6 +7,7 @@
 //!
 //! Frames of inlined callees are abstract frames on top of the function's own.
 
+use crate::instances::Recovering;
 use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
 use crate::uses::Uses;
@@ -101,6 +102,10 @@ pub struct Builder<'a> {
     pub generic: usize,
     pub specialized: usize,
     constants: FxHashMap<(usize, bool), Symbol>,
+    /// The instances of the frames whose state is being made.
+    pub recovering: Recovering,
+    /// Numbers of inlined codes, by the caller's, the call and the code.
+    pub inlined_at: FxHashMap<(usize, usize, usize), usize>,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -127,7 +132,11 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
     let blocks = &decoded.blocks;
     let mut behind_loop = vec![false; blocks.len()];
     let mut occasions = vec![false; blocks.len()];
-    for (last, block) in blocks.iter().enumerate().filter(|(_, block)| block.entry_depth.is_some()) {
+    for (last, block) in blocks
+        .iter()
+        .enumerate()
+        .filter(|(_, block)| block.entry_depth.is_some())
+    {
         for &first in block.successors.iter().filter(|&&first| first as usize <= last) {
             let inside = first as usize..=last;
             let leaving = blocks[inside.clone()].iter().flat_map(|block| &block.successors);
@@ -142,9 +151,8 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
         }
     }
     let blocks = blocks.iter().enumerate();
-    let avoided = blocks.filter(|(at, block)| {
-        occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start)
-    });
+    let avoided =
+        blocks.filter(|(at, block)| occasions[*at] && !behind_loop[*at] && knowledge.is_unreached(block.start));
     avoided.map(|(_, block)| block.start).collect()
 }
 
@@ -187,6 +195,8 @@ impl<'a> Builder<'a> {
             generic: 0,
             specialized: 0,
             constants: FxHashMap::default(),
+            recovering: Recovering::default(),
+            inlined_at: FxHashMap::default(),
         }
     }
 
@@ -409,8 +419,9 @@ impl<'a> Builder<'a> {
 
     // ---- states --------------------------------------------------------------------------------------------------
 
-    fn recovery(&mut self, item: &Item, virtuals: &mut Vec<VirtualObject>) -> Recovery {
+    pub fn recovery(&mut self, item: &Item, virtuals: &mut Vec<VirtualObject>) -> Recovery {
         match item {
+            Item::Instance(id, class) => self.instance_recovery(*id, *class, virtuals),
             Item::Null => Recovery::Null,
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
@@ -496,7 +507,8 @@ impl<'a> Builder<'a> {
     /// The state of these frames; the innermost goes on at its `index`.
     pub fn state_of(&mut self, frames: &[Frame], going: Going, reason: Reason) -> State {
         let mut virtuals = Vec::new();
-        let mut recovered = Vec::with_capacity(frames.len());
+        self.recovering = Recovering::of(frames);
+        let mut recovered: Vec<FrameRecovery> = Vec::with_capacity(frames.len());
         for (depth, frame) in frames.iter().enumerate() {
             let function = if depth == 0 {
                 Recovery::InFrame
@@ -516,6 +528,9 @@ impl<'a> Builder<'a> {
                 .iter()
                 .map(|item| self.recovery(item, &mut virtuals))
                 .collect();
+            if let Some(caller) = recovered.last_mut() {
+                caller.returns = self.returns_recovery(&frame.returns, &mut virtuals);
+            }
             let info = &self.codes[frame.code];
             recovered.push(FrameRecovery {
                 code: info.symbol,
@@ -523,6 +538,7 @@ impl<'a> Builder<'a> {
                 offset: info.decoded.instructions[frame.index].offset,
                 locals,
                 stack,
+                returns: ir::Returns::Value,
             });
         }
         self.f.add_state(FrameState {
@@ -572,8 +588,11 @@ impl<'a> Builder<'a> {
     /// Goes on at an instruction of the innermost frame.
     pub fn go_to(&mut self, index: usize) -> Done {
         self.frame().index = index;
+        self.sweep();
         let place: Vec<_> = self.frames.iter().map(|frame| (frame.code, frame.index)).collect();
         self.generalize();
+        self.limit_instances()?;
+        self.renumber_instances();
         let shape = shape_of(&self.frames);
         let known = self.versions.get(&place).map_or(0, Vec::len);
         let is_header = self.info().headers.contains(&index);
@@ -584,6 +603,10 @@ impl<'a> Builder<'a> {
         }
         if found.is_none() && known >= VERSION_LIMIT {
             found = self.fit(&place, true)?;
+            if found.is_none() && !self.frames[0].instances.is_empty() {
+                self.make_all_instances()?;
+                found = self.fit(&place, true)?;
+            }
             if found.is_none() {
                 // The last one takes everything.
                 self.forget_all()?;
@@ -624,6 +647,12 @@ impl<'a> Builder<'a> {
         let Some((block, shape)) = fitting else {
             return Ok(None);
         };
+        for (at, wanted) in shape[0].instances.iter().enumerate() {
+            for (which, (_, wanted)) in wanted.values.iter().enumerate() {
+                let item = self.frames[0].instances[at].values[which].1.clone();
+                self.frames[0].instances[at].values[which].1 = self.fit_item(item, wanted)?;
+            }
+        }
         for (depth, wanted) in shape.into_iter().enumerate() {
             for (at, wanted) in wanted.locals.into_iter().enumerate() {
                 self.fit_local(depth, at, &wanted)?;
@@ -723,6 +752,17 @@ impl<'a> Builder<'a> {
     /// Makes what differs from way to way the same: constant numbers become numbers, and what an item has from a slot is
     /// told only by the local itself.
     fn generalize(&mut self) {
+        for at in 0..self.frames[0].instances.len() {
+            for which in 0..self.frames[0].instances[at].values.len() {
+                if let Item::Constant(Constant {
+                    number: Some(number), ..
+                }) = self.frames[0].instances[at].values[which].1
+                {
+                    let item = self.number_item(number);
+                    self.frames[0].instances[at].values[which].1 = item;
+                }
+            }
+        }
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].locals.len() {
                 let local = &self.frames[depth].locals[at];
@@ -759,6 +799,7 @@ impl<'a> Builder<'a> {
 
     /// Boxes everything, and forgets what is known of types.
     fn forget_all(&mut self) -> Done {
+        self.make_all_instances()?;
         for local in 0..self.frames[0].locals.len() {
             self.bring_home(local)?;
         }
@@ -837,6 +878,7 @@ impl<'a> Builder<'a> {
             if self.f.insts.len() > SIZE_LIMIT {
                 return decline("too large for the optimizing tier");
             }
+            self.sweep();
             let depth = self.frames.len();
             let frame = self.frames.last().expect("there is a frame");
             let (code, index) = (frame.code, frame.index);

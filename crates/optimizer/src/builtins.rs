@@ -7,6 +7,7 @@ use crate::item::{Item, Iterator, Kind, Step};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Effect, Op, Reason, Type, Value};
 use justjit_runtime::optimized;
+use justjit_runtime::special::Unary;
 use pyo3_ffi::*;
 
 fn is_int(kind: Kind) -> bool {
@@ -31,6 +32,16 @@ impl Builder<'_> {
             return Ok(false);
         };
         let kinds: Vec<Kind> = args.iter().map(|item| self.argument_kind(item)).collect();
+        if let (Builtin::Len, [item]) = (builtin, args) {
+            let kind = if kinds[0] == Kind::Unknown {
+                self.predicted(1)
+            } else {
+                kinds[0]
+            };
+            if self.unary_special(Unary::Length, item, kind)? {
+                return Ok(true);
+            }
+        }
         let result = match (builtin, args) {
             (Builtin::Len, [item]) => self.len_of(item),
             (Builtin::Range, _) => self.range_of(args, &kinds),

@@ -121,6 +121,9 @@ impl Builder<'_> {
                 return Ok(());
             }
         }
+        if self.subscript_special(&container, &key, kinds.0)? {
+            return Ok(());
+        }
         if self.is_unseen() {
             return Ok(());
         }
@@ -160,6 +163,9 @@ impl Builder<'_> {
                 self.release_known(container, kinds.0);
                 return Ok(());
             }
+        }
+        if self.set_subscript_special(&container, &key, &value, kinds.0)? {
+            return Ok(());
         }
         self.frame().stack.extend([value, container, key]);
         self.generic_status(&ops::STORE_SUBSCR, &[1, 0, 2])

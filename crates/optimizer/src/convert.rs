@@ -43,6 +43,10 @@ impl Builder<'_> {
         if ty == self.known.tuple_iterator_type() {
             return Kind::TupleIterator;
         }
+        // A guard of its type must say what the object is from then on.
+        if !self.known.bet_on_instances(ty) {
+            return Kind::Unknown;
+        }
         let at = self.types.iter().position(|&known| known == ty);
         let at = at.unwrap_or_else(|| {
             self.types.push(ty);
@@ -204,6 +208,7 @@ impl Builder<'_> {
     pub fn owned_object(&mut self, item: Item) -> Done<Value> {
         Ok(match item {
             Item::Null => self.null(),
+            Item::Instance(id, _) => self.make_instance(id, true)?,
             Item::Constant(constant) => {
                 let value = self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol));
                 self.incref_constant(constant.symbol, value);

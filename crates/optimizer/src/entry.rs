@@ -187,17 +187,14 @@ impl Builder<'_> {
             function: Item::Null,
             locals,
             stack: Vec::new(),
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
         }];
         self.run()
     }
 
     /// A loop header: everything is in the frame's memory.
-    unsafe fn enter_loop(
-        &mut self,
-        input: &Input<'_>,
-        index: usize,
-        frame: *mut layout::Frame,
-    ) -> Done {
+    unsafe fn enter_loop(&mut self, input: &Input<'_>, index: usize, frame: *mut layout::Frame) -> Done {
         let count = input.decoded.nlocals_plus as usize;
         let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
         // Where the frame is not such a one, baseline code goes on.
@@ -210,6 +207,7 @@ impl Builder<'_> {
                 offset: input.decoded.instructions[index].offset,
                 locals: vec![Recovery::InFrame; count],
                 stack: vec![Recovery::InFrame; depth],
+                returns: justjit_ir::Returns::Value,
             }],
             virtuals: Vec::new(),
             release: Vec::new(),
@@ -382,6 +380,8 @@ impl Builder<'_> {
             function: Item::Null,
             locals,
             stack,
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
         }];
         self.terminated = false;
         self.run()

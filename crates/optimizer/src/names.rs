@@ -4,7 +4,7 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind};
 use justjit_builder::{IntCond, Type as Width};
-use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
 use justjit_runtime::layout::{offset, type_object};
 use justjit_runtime::optimized;
@@ -51,6 +51,7 @@ impl Builder<'_> {
     fn cell(&mut self, slot: usize) -> Option<Value> {
         match self.frame().locals[slot].item {
             Item::Object(object) => Some(object.value),
+            Item::Constant(constant) => Some(self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol))),
             _ => None,
         }
     }
@@ -114,6 +115,9 @@ impl Builder<'_> {
         let Some(ty) = self.type_of_kind(kind) else {
             return;
         };
+        if self.known.bet_on_class(ty) {
+            return;
+        }
         let ty = self.object(ty.cast());
         let version = self.load_width(
             Type::Int,
@@ -159,6 +163,11 @@ impl Builder<'_> {
     /// `LOAD_ATTR`.
     pub fn load_attr(&mut self, arg: usize) -> Done {
         let receiver = self.pop();
+        if let Item::Instance(id, class) = receiver
+            && self.load_attr_of_instance(id, class, arg)?
+        {
+            return Ok(());
+        }
         if let Item::Constant(constant) = &receiver
             && let Some(value) = self.known.attribute_of_constant(
                 self.f.symbols[constant.symbol.index()].address.cast_mut().cast(),
@@ -220,6 +229,15 @@ impl Builder<'_> {
                     }
                     return Ok(());
                 }
+                Finds::Property { field, getter } => {
+                    self.expect(&object, kind);
+                    self.expect_shape(object.value, kind, &shape);
+                    let mut known = object;
+                    known.kind = kind;
+                    if self.inline_getter(field, getter, Item::Object(known), arg & 1 != 0)? {
+                        return Ok(());
+                    }
+                }
                 _ => {}
             }
         }
@@ -268,6 +286,11 @@ impl Builder<'_> {
     pub fn store_attr(&mut self, index: usize) -> Done {
         let receiver = self.pop();
         let value = self.pop();
+        if let Item::Instance(id, class) = receiver
+            && self.store_attr_of_instance(id, class, index, &value)?
+        {
+            return Ok(());
+        }
         if let Item::Object(object) = receiver
             && let Some((shape, kind)) = self.shape(&receiver, 1, true)
             && let Finds::Value { offset, .. } = shape.finds

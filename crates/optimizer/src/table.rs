@@ -15,6 +15,8 @@ impl Builder<'_> {
         let arg = self.at.arg as usize;
         match self.at.opcode {
             Nop | Resume => {}
+            // Inlined callees have their cells from the beginning.
+            CopyFreeVars if self.is_inlined() => {}
             LoadConst => self.load_const(arg),
             LoadFast | LoadFastCheck => self.load_fast(arg),
             LoadFastLoadFast => {
@@ -308,6 +310,26 @@ impl Builder<'_> {
         let right = self.pop();
         let left = self.pop();
         let negate = self.at.arg != 0;
+        // What has not been made is nothing but itself.
+        if left == right && (left.is_unboxed() || matches!(left, Item::Instance(..)))
+            || matches!(
+                (&left, &right),
+                (
+                    Item::Instance(..),
+                    Item::Object(_) | Item::Constant(_) | Item::Instance(..)
+                )
+            )
+            || matches!(
+                (&left, &right),
+                (Item::Object(_) | Item::Constant(_), Item::Instance(..))
+            )
+        {
+            let flag = self.bool((left == right) != negate);
+            self.push(Item::Bool(flag));
+            self.release(left);
+            self.release(right);
+            return Ok(());
+        }
         let simple = |item: &Item| matches!(item, Item::Object(_) | Item::Constant(_) | Item::Bool(_));
         if !simple(&left) || !simple(&right) {
             return self.generic_is(left, right, negate);
@@ -334,6 +356,7 @@ impl Builder<'_> {
             return self.return_from_inlined(item);
         }
         let value = self.owned_object(item)?;
+        self.end_instances()?;
         // What the stack still has is given up by the interpreter's compiler before a return.
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));

@@ -178,6 +178,7 @@ impl Generator {
                 offset: self.offset,
                 locals,
                 stack: vec![],
+                returns: justjit_ir::Returns::Value,
             }],
             virtuals: vec![],
             release: vec![],

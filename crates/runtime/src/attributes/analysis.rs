@@ -3,6 +3,7 @@
 use super::{Kind, Module, NO_KEYS, Shadow};
 use crate::api;
 use crate::globals;
+use crate::instances::Attribute;
 use crate::layout::*;
 use crate::types::class_attribute;
 use pyo3_ffi::*;
@@ -296,5 +297,62 @@ pub(super) unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject
             });
         }
         None
+    }
+}
+
+/// Whether the class's instances have inline values.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn has_inline_values(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe { !shared_keys(tp).is_null() }
+}
+
+/// The index of a name among the class's inline values.
+///
+/// # Safety
+/// As for [`has_inline_values`].
+pub unsafe fn inline_index(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<u8> {
+    // SAFETY: see the contract.
+    unsafe {
+        let keys = shared_keys(tp);
+        if keys.is_null() {
+            return None;
+        }
+        key_index(keys, name).and_then(|index| u8::try_from(index).ok())
+    }
+}
+
+/// What a name finds at an instance of a class with inline values and nothing else.
+///
+/// # Safety
+/// As for [`has_inline_values`].
+pub unsafe fn of_instance(tp: *mut PyTypeObject, name: *mut PyObject) -> Attribute {
+    // SAFETY: see the contract.
+    unsafe {
+        if let (Some(index), found) = (inline_index(tp, name), class_attribute(tp, name)) {
+            if found.is_null() {
+                return Attribute::Value(index, null_mut());
+            }
+            return match is_immutable_instance(found) && (*Py_TYPE(found)).tp_descr_set.is_none() {
+                true => Attribute::Value(index, found),
+                false => Attribute::Other,
+            };
+        }
+        match analyze_load(tp, name) {
+            Some(Kind::Method { function, .. }) if Py_TYPE(function) == &raw mut PyFunction_Type => {
+                Attribute::Method(function)
+            }
+            Some(Kind::ClassValue {
+                value,
+                is_lasting: true,
+                ..
+            }) => Attribute::OfClass(value),
+            Some(Kind::Property { property, getter }) => {
+                Attribute::Property(&raw const (*property.cast::<Property>()).prop_get, getter)
+            }
+            _ => Attribute::Other,
+        }
     }
 }

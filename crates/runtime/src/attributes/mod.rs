@@ -19,6 +19,7 @@ use crate::site::CallSite;
 use crate::thread::Thread;
 use crate::types::class_attribute;
 use analysis::*;
+pub use analysis::{has_inline_values, inline_index, of_instance};
 pub use apply::certainly_lacks;
 use apply::*;
 use pyo3_ffi::*;
