@@ -102,6 +102,8 @@ pub struct Builder<'a> {
     pub generic: usize,
     pub specialized: usize,
     constants: FxHashMap<(usize, bool), Symbol>,
+    /// References that are about to be given up, and in no frame any more.
+    pending: Vec<Value>,
     /// The instances of the frames whose state is being made.
     pub recovering: Recovering,
     /// Numbers of inlined codes, by the caller's, the call and the code.
@@ -195,6 +197,7 @@ impl<'a> Builder<'a> {
             generic: 0,
             specialized: 0,
             constants: FxHashMap::default(),
+            pending: Vec::new(),
             recovering: Recovering::default(),
             inlined_at: FxHashMap::default(),
         }
@@ -573,7 +576,26 @@ impl<'a> Builder<'a> {
     pub fn state_at(&mut self, index: usize, reason: Reason) -> State {
         let mut frames = self.frames.clone();
         frames.last_mut().expect("there is a frame").index = index;
-        self.state_of(&frames, Going::Resume, reason)
+        let state = self.state_of(&frames, Going::Resume, reason);
+        self.f.states[state.index()].release.clone_from(&self.pending);
+        state
+    }
+
+    /// Gives up the references of items that are in no frame any more, one after the other.
+    pub fn release_all(&mut self, items: Vec<Item>) {
+        let mut owned = Vec::new();
+        for mut item in items {
+            item.objects_mut(&mut |object| {
+                if object.owner == Owner::Item {
+                    owned.push((object.value, object.kind));
+                }
+            });
+        }
+        for (at, &(value, kind)) in owned.iter().enumerate() {
+            self.pending = owned[at + 1..].iter().map(|&(value, _)| value).collect();
+            self.decref(value, kind);
+        }
+        self.pending.clear();
     }
 
     /// Leaves the code: the present instruction is done by baseline code.

@@ -291,9 +291,7 @@ impl Builder<'_> {
         }
         dropped.extend(finished.locals.into_iter().map(|local| local.item));
         dropped.push(finished.function);
-        for item in dropped {
-            self.release(item);
-        }
+        self.release_all(dropped);
         self.go_to_next(next)
     }
 

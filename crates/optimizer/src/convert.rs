@@ -325,21 +325,7 @@ impl Builder<'_> {
 
     /// Gives the item's references up.
     pub fn release(&mut self, item: Item) {
-        match item {
-            Item::Object(Object {
-                value,
-                kind,
-                owner: Owner::Item,
-            }) => self.decref(value, kind),
-            Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
-                items.into_iter().for_each(|item| self.release(item));
-            }
-            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. }) => {
-                self.release(*inner);
-            }
-            Item::Slice(parts) => (*parts).into_iter().for_each(|item| self.release(item)),
-            _ => {}
-        }
+        self.release_all(vec![item]);
     }
 
     /// Gives the references of an item up whose kind has been made sure of.

@@ -157,6 +157,7 @@ impl Builder<'_> {
             return;
         }
         let alive = self.reachable();
+        let mut given_up = Vec::new();
         for at in 0..self.frames[0].instances.len() {
             if alive.contains(&(at as u32)) {
                 continue;
@@ -165,10 +166,9 @@ impl Builder<'_> {
             self.frames[0].instances[at].made = None;
             // In the order in which a deallocation gives them up.
             values.sort_by_key(|&(index, _)| index);
-            for (_, item) in values {
-                self.release(item);
-            }
+            given_up.extend(values.into_iter().map(|(_, item)| item));
         }
+        self.release_all(given_up);
     }
 
     /// Numbers the instances in the order in which the frames have them; forgets those that have ended.
