@@ -28,6 +28,14 @@ def jit_worker() -> Iterator[Worker]:
 
 
 @pytest.fixture(scope="session")
+def optimizing_worker() -> Iterator[Worker]:
+    """Another such process, for the optimizing tier."""
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
 def enabled_worker() -> Iterator[Worker]:
     """A process in which everything is hooked."""
     worker = Worker(enabled=True)

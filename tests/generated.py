@@ -25,12 +25,12 @@ class Difference(AssertionError):
 
 def compare(source: str, plain: Worker, jit: Worker) -> None:
     """Raise a Difference if ``source`` behaves differently in any mode."""
-    plain.begin("harness.run_case", source, FILENAME, "run", INTERPRETER, False)  # while the other one compiles
+    plain.begin("harness.run_case", source, FILENAME, "run", INTERPRETER, 0)  # while the other one compiles
     found: dict[str, Any] = {}
     crash = None
     for mode in MODES:
         try:
-            found[mode] = jit.call("harness.run_case", source, FILENAME, "run", mode, False, timeout=30)
+            found[mode] = jit.call("harness.run_case", source, FILENAME, "run", mode, 0, timeout=30)
         except WorkerCrashed as error:
             crash = Difference(source, mode, str(error))
             break

@@ -29,9 +29,19 @@ INTERPRETER = "interpreter"
 BASELINE = "baseline"
 HANDOVER_EVERYWHERE = "hand-over at every instruction"
 SAMPLING = "sampling"
+TIERING = "tiering up at once"
 DEOPT_EVERYWHERE = "deopt at every instruction"
+LLVM = "optimizing on LLVM"
+CRANELIFT = "optimizing on Cranelift"
+DEOPT_LLVM = "optimizing on LLVM, each exit taken once"
+DEOPT_CRANELIFT = "optimizing on Cranelift, each exit taken once"
+OPTIMIZING = {LLVM: "llvm", DEOPT_LLVM: "llvm", CRANELIFT: "cranelift", DEOPT_CRANELIFT: "cranelift"}
+"""The modes of the optimizing tier, and who generates their code."""
 HANDOVER = "hand-over"
 DEOPT = "deopt"
+
+SETTLED = 5
+"""Calls after which inline caches have settled, and a function has been optimized where a mode wants that."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,14 +134,25 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
         hook: Callable[[types.FunctionType], types.FunctionType] = _identity
         if mode != INTERPRETER:
             import justjit
+            from justjit import _core
 
             hook = _hook if point is None else _hook_with_point(point)
             if mode == HANDOVER_EVERYWHERE:
                 stack.enter_context(justjit.config(handover_every=1))
             elif mode == DEOPT_EVERYWHERE:
                 stack.enter_context(justjit.config(deopt_every=1))
+            elif mode == TIERING:
+                _core.use_stand_in(True, left_at=["BINARY_OP", "CALL"])
+                stack.callback(_core.use_stand_in, False)
+                stack.enter_context(justjit.config(stress="optimize"))
             elif mode == SAMPLING:
                 stack.enter_context(justjit.config(sampling_only=True))
+            elif backend := OPTIMIZING.get(mode):
+                stress = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
+                settings = justjit.config(
+                    tier="optimizing", background=False, backend=backend, stress=stress, verify=True
+                )
+                stack.enter_context(settings)
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points
@@ -187,25 +208,42 @@ def _row(row: Any) -> tuple[Any, ...]:
     return tuple(row()) if callable(row) else tuple(row)
 
 
-def _schedule(rows: Sequence[Any], warm: bool) -> list[Any]:
+def _schedule(rows: Sequence[Any], warm: int) -> list[Any]:
     """Each row often enough for inline caches to settle, and then in turn with the others, so that they are upset."""
-    settled = [row for row in rows for _ in range(5)] if warm else []
+    settled = [row for row in rows for _ in range(warm)]
     return [*settled, *rows, *rows]
 
 
-def _run(source: str, filename: str, name: str, warm: bool) -> list[Record]:
+def _run(source: str, filename: str, name: str, warm: int) -> list[Record]:
     function = load(source, filename)[name]
     rows = getattr(function, "__case_rows__", ((),))
     return [call(function, _row(row)) for row in _schedule(rows, warm)]
 
 
-def run_case(source: str, filename: str, name: str, mode: str, warm: bool = True) -> list[Record]:
+def run_case(source: str, filename: str, name: str, mode: str, warm: int = SETTLED) -> list[Record]:
     """Run the function ``name`` of ``source`` with each row of its arguments."""
     progress.note(f"{name}, {mode}")
     with _tier(mode, None):
         records = _run(source, filename, name, warm)
     gc.collect()
     return records
+
+
+OWN_FAULTS = ("the IR is wrong", "the optimizer failed", "lowering", "LLVM", "Verifier errors")
+"""How the reasons begin for which a function is not optimized, but should be."""
+
+
+def run_optimized(source: str, filename: str, name: str, mode: str, warm: int = SETTLED) -> tuple[list[Record], int]:
+    """As ``run_case``; also how many optimized versions were made."""
+    from justjit import _core
+
+    before = _core.stats()
+    records = run_case(source, filename, name, mode, warm)
+    after = _core.stats()
+    declined = after["optimize_declined"].keys() - before["optimize_declined"].keys()
+    if faults := [reason for reason in declined if reason.startswith(OWN_FAULTS)]:
+        raise AssertionError(f"declined: {faults}")
+    return records, after["optimized_versions"] - before["optimized_versions"]
 
 
 def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -228,6 +266,12 @@ def points(source: str, filename: str, name: str, how: str) -> list[Point]:
     raise LookupError(name)
 
 
+def _out_of_room() -> bool:
+    import justjit
+
+    return justjit.stats().limit_reached
+
+
 def run_case_points(source: str, filename: str, name: str, how: str, expected: list[Record]) -> list[str]:
     """Leave compiled code at each instruction of the case in turn; what differed from ``expected``."""
     differences = []
@@ -236,7 +280,9 @@ def run_case_points(source: str, filename: str, name: str, how: str, expected: l
             gc.collect()
         progress.note(f"{name}, {point}")
         with _tier(BASELINE, point):
-            records = _run(source, filename, name, warm=False)
+            records = _run(source, filename, name, warm=0)
+        if _out_of_room():
+            return [f"{point}\nno room for more code: nothing is tested any more"]
         if records != expected:
             differences.append(f"{point}\n{difference(expected, records)}")
     return differences
@@ -264,10 +310,10 @@ def differential(function: types.FunctionType, *rows: Any) -> None:
     sys.modules["program_rows"] = holder
     filename = f"<{function.__qualname__}>"
     expected = run_case(source, filename, function.__name__, INTERPRETER)
-    for mode in (BASELINE, SAMPLING, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE):
+    for mode in (BASELINE, SAMPLING, TIERING, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE, *OPTIMIZING):
         found = difference(expected, run_case(source, filename, function.__name__, mode))
         assert not found, f"{mode}\n{found}"
-    short = run_case(source, filename, function.__name__, INTERPRETER, warm=False)
+    short = run_case(source, filename, function.__name__, INTERPRETER, warm=0)
     for how in (HANDOVER, DEOPT):
         differences = run_case_points(source, filename, function.__name__, how, short)
         assert not differences, "\n".join(differences)

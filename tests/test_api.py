@@ -315,9 +315,9 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("name", "value", "message"),
         [
-            ("tier", "fast", "tier must be one of 'interpreter', 'baseline', 'auto', not 'fast'"),
-            ("tier", 1, "tier must be one of 'interpreter', 'baseline', 'auto', not 1 (int)"),
-            ("tier", None, "tier must be one of 'interpreter', 'baseline', 'auto', not None (NoneType)"),
+            ("tier", "fast", "tier must be one of 'interpreter', 'baseline', 'optimizing', 'auto', not 'fast'"),
+            ("tier", 1, "tier must be one of 'interpreter', 'baseline', 'optimizing', 'auto', not 1 (int)"),
+            ("tier", None, "tier must be one of 'interpreter', 'baseline', 'optimizing', 'auto', not None (NoneType)"),
             ("baseline_calls", -1, "baseline_calls must be an integer from 0 to 2147483647, not -1"),
             ("baseline_calls", 2**31, "baseline_calls must be an integer from 0 to 2147483647, not 2147483648"),
             ("baseline_calls", "2", "baseline_calls must be an integer from 0 to 2147483647, not '2' (str)"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER
+from tests.harness import BASELINE, DEOPT_EVERYWHERE, HANDOVER_EVERYWHERE, INTERPRETER
 from tests.references import CALLS, WINDOWS
 from tests.test_programs import each_case
 from tests.worker import Worker
@@ -18,7 +18,7 @@ def _leaked(blocks: int, expected: int, calls: int) -> bool:
 def test_nothing_leaks(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     arguments = path.read_text(), str(path), name
     expected = plain_worker.call("references.growth", *arguments, INTERPRETER)
-    for mode in (BASELINE,) if name in SLOW else (BASELINE, HANDOVER_EVERYWHERE):
+    for mode in (BASELINE,) if name in SLOW else (BASELINE, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE):
         found = jit_worker.call("references.growth", *arguments, mode)
         if _leaked(found.pop("blocks"), expected["blocks"], CALLS):  # look longer: what leaks goes on growing
             many = 20 * CALLS

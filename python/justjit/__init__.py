@@ -10,7 +10,7 @@
 
 ``jit`` gives back the same function object, compiled after a few calls. ``enable()`` compiles everything a program
 defines; ``python -m justjit script.py`` runs a whole program so. ``stats()``, ``explain(f)`` and ``dump(f, what)`` tell
-what became of it.
+what became of it, and ``profile()`` where its time goes.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,16 @@ from justjit._environment import apply_environment as _apply_environment  # noqa
 
 if TYPE_CHECKING:
     from justjit._explain import Explanation
+    from justjit._profile import FunctionProfile, LoopProfile, Profile, profile
     from justjit._stats import FunctionStats, Stats
 
 __all__ = [
     "Config",
     "Explanation",
+    "FunctionProfile",
     "FunctionStats",
+    "LoopProfile",
+    "Profile",
     "Stats",
     "__version__",
     "config",
@@ -41,11 +45,20 @@ __all__ = [
     "explain",
     "is_enabled",
     "jit",
+    "profile",
     "stats",
 ]
 
-_LAZY = {"Explanation": "_explain", "FunctionStats": "_stats", "Stats": "_stats"}
-"""Classes whose modules cost more to import than all the rest, and by whom they are given."""
+_LAZY = {
+    "Explanation": "_explain",
+    "FunctionProfile": "_profile",
+    "FunctionStats": "_stats",
+    "LoopProfile": "_profile",
+    "Profile": "_profile",
+    "Stats": "_stats",
+    "profile": "_profile",
+}
+"""What is in modules that cost more to import than all the rest, and in which."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,9 @@
-"""``python -m justjit [options] script.py args…``: runs a whole program compiled."""
+"""``python -m justjit [profile] [options] script.py args…``: runs a whole program compiled."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ from justjit import __version__, config, enable
 from justjit._config import MAX_BYTES, MAX_CALLS, TIERS, check_integer
 from justjit._run import Program, run
 
-_WITH_VALUE = {"--tier", "--baseline-calls", "--code-memory-limit", "--log"}
+_WITH_VALUE = {"--tier", "--baseline-calls", "--code-memory-limit", "--log", "--json", "--interval", "--limit"}
 
 
 def _integer(maximum: int) -> Any:
@@ -23,13 +24,37 @@ def _integer(maximum: int) -> Any:
     return parse
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m justjit",
-        usage="python -m justjit [options] (script.py | directory | - | -m module | -c code) [arguments]",
-        description="Run a Python program with every function compiled.",
-        allow_abbrev=False,
-    )
+def _interval(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0001 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.0001 to 10")
+    return value
+
+
+def _parser(profiles: bool) -> argparse.ArgumentParser:
+    program = "(script.py | directory | - | -m module | -c code) [arguments]"
+    if profiles:
+        parser = argparse.ArgumentParser(
+            prog="python -m justjit profile",
+            usage=f"python -m justjit profile [options] {program}",
+            description="Run a Python program with every function compiled, and print to the standard error where its "
+            "time went: by loop and by function, with the tier that each ran in, and why not in a better one.",
+            allow_abbrev=False,
+        )
+        parser.add_argument("--json", metavar="FILE", help="write the profile to this file, and print nothing")
+        parser.add_argument("--interval", type=_interval, metavar="SECONDS", help="between samples (default: 0.001)")
+        parser.add_argument("--limit", type=_integer(1000), metavar="N", help="rows of each table (default: 15)")
+    else:
+        parser = argparse.ArgumentParser(
+            prog="python -m justjit",
+            usage=f"python -m justjit [profile] [options] {program}",
+            description="Run a Python program with every function compiled. With `profile`, also print where its time "
+            "went: `python -m justjit profile --help`.",
+            allow_abbrev=False,
+        )
     parser.add_argument("--tier", choices=TIERS, help="who may run the functions (default: auto)")
     parser.add_argument(
         "--baseline-calls",
@@ -76,8 +101,10 @@ def _program(parser: argparse.ArgumentParser, words: list[str]) -> Program:
 
 def main() -> None:
     """Parse the command line, set what it asks for, run the program."""
-    own, words = _split(sys.argv[1:])
-    parser = _parser()
+    arguments = sys.argv[1:]
+    profiles = arguments[:1] == ["profile"]
+    own, words = _split(arguments[profiles:])
+    parser = _parser(profiles)
     options = parser.parse_args(own)
     program = _program(parser, words)
     settings: dict[str, Any] = {
@@ -96,13 +123,40 @@ def main() -> None:
     config(**{name: value for name, value in settings.items() if value is not None})
     if options.stats:
         _print_stats_at_exit()
+    if profiles:
+        _run_profiled(program, options)
+    else:
+        enable()
+        run(program)
+
+
+def _run_profiled(program: Program, options: argparse.Namespace) -> None:
+    from justjit._profile import Profile
+
+    profile = Profile() if options.interval is None else Profile(options.interval)
+    if options.json:
+        try:  # before the program runs, rather than after
+            open(options.json, "w", encoding="utf-8").close()
+        except OSError as error:
+            raise SystemExit(f"python -m justjit profile: --json {options.json}: {error.strerror or error}") from None
+    process = os.getpid()
+    path = os.path.abspath(options.json) if options.json else None
     enable()
-    run(program)
+    profile.start()
+    try:
+        run(program)
+    finally:
+        if os.getpid() == process:  # not again in a forked child
+            profile.stop()
+            if path is not None:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(profile.as_json() + "\n")
+            elif sys.stderr is not None:
+                print(profile.table(15 if options.limit is None else options.limit), file=sys.stderr)
 
 
 def _print_stats_at_exit() -> None:
     import atexit
-    import os
 
     process = os.getpid()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from justjit import _core
 from justjit._config import Backend, Tier, check_choice, check_setting
@@ -19,7 +19,19 @@ T = TypeVar("T")
 
 _MISSING: Any = object()
 
-DUMPS = ("bytecode", "cfg", "clif", "asm")
+DUMPS = (
+    "bytecode",
+    "cfg",
+    "clif",
+    "asm",
+    "asm:baseline",
+    "asm:optimizing",
+    "clif:optimizing",
+    "llvm",
+    "llvm:emitted",
+    "ir",
+    "ir:build",
+)
 
 
 @overload
@@ -142,13 +154,23 @@ def explain(function: Callable[..., Any] | property, /) -> Explanation:
     return _explain.explain(one_function(function, "explain"))
 
 
-def dump(function: Callable[..., Any] | property, what: Literal["bytecode", "cfg", "clif", "asm"] = "asm", /) -> str:
-    """What ``function`` is compiled to, each source line above what it became.
+def dump(function: Callable[..., Any] | property, what: str = "asm", /) -> str:
+    """What ``function`` is compiled to, each source line above or beside what it became.
 
-    "bytecode": the decoded instructions; "cfg": basic blocks and edges; "clif": Cranelift's input; "asm": machine code.
+    "bytecode": the decoded instructions; "cfg": basic blocks and edges; "asm": machine code, of the tier that runs the
+    function.
+
+    Of the baseline tier: "clif", Cranelift's input, and "asm:baseline".
+
+    Of the optimizing tier, which has to have taken samples: "ir", its intermediate code after all passes; "ir:build",
+    before them; "ir:NAME", after the last run of the pass of that name; "llvm:emitted" and "llvm", what LLVM is given
+    and what it makes of it; "clif:optimizing", what Cranelift is given; "asm:optimizing".
+
+    The function is compiled once more for the text, for what has been seen of it so far.
     """
     from justjit import _explain
 
     found = one_function(function, "dump")
-    check_choice("what", what, DUMPS)
+    passes = [f"ir:{name}" for name, _ in _core.passes()]
+    check_choice("what", what, (*DUMPS, *passes))
     return _explain.dump(found, what)

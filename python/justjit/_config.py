@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 Tier = Literal["interpreter", "baseline", "optimizing", "auto"]
 Backend = Literal["auto", "llvm", "cranelift"]
-Stress = Literal["off", "optimize"]
+Stress = Literal["off", "optimize", "deopt"]
 
 TIERS: Final[tuple[str, ...]] = ("interpreter", "baseline", "optimizing", "auto")
 BACKENDS: Final[tuple[str, ...]] = ("auto", "llvm", "cranelift")
-STRESSES: Final[tuple[str, ...]] = ("off", "optimize")
+STRESSES: Final[tuple[str, ...]] = ("off", "optimize", "deopt")
 MAX_OPT_LEVEL: Final = 3
 MAX_CALLS: Final = 2**31 - 1
 MAX_BYTES: Final = 2**63 - 1
@@ -136,7 +136,8 @@ class Config:
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
     stress: Stress
-    """For tests: "optimize" has everything optimized, in place, as soon as it has been run once."""
+    """For tests: "optimize" has everything optimized, in place, as soon as it has been run once;
+    "deopt" has such code left besides, at each place where it can be, the first time."""
     sampling_only: bool
     """For tests: all compiled code takes samples for the optimizing tier."""
     deopt_every: int

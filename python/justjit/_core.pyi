@@ -5,7 +5,7 @@ Nothing here validates what a person may have typed; the functions of the packag
 
 import types
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 __all__ = [
     "compile_as_optimized",
@@ -20,6 +20,8 @@ __all__ = [
     "invalidate_version",
     "is_enabled",
     "is_hooked",
+    "loops",
+    "passes",
     "pending_compilations",
     "run_module_code",
     "run_recovered",
@@ -27,7 +29,9 @@ __all__ = [
     "set_config",
     "set_deopt_points",
     "set_handover_points",
+    "start_profile",
     "stats",
+    "stop_profile",
     "unhook",
     "use_stand_in",
     "version",
@@ -80,8 +84,31 @@ def explain(function: types.FunctionType) -> list[tuple[int, int | None, str, st
     The status is "compiled", "runtime call", "hand-over" or "declined".
     """
 
-def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
-    """What ``function`` became, as text. ``@L12`` at the start of a line: what follows belongs to source line 12."""
+def dump(function: types.FunctionType, what: str) -> str:
+    """What ``function`` became, as text. ``@L12`` at the start of a line: what follows belongs to source line 12.
+
+    In the optimizing tier's code a comment ``; line 12`` or ``; line 12 of callee in file`` says so.
+    """
+
+def passes() -> list[tuple[str, str]]:
+    """The optimizing tier's passes, in order: name, and what each does."""
+
+def loops(code: types.CodeType) -> list[dict[str, Any]]:
+    """The loops of a code object, the outer ones before those in them.
+
+    Each has ``first_line`` and ``last_line``, ``parent`` (an index into the list, or None), ``entry`` (the number by
+    which a running loop is entered, or None), and ``ranges`` of byte offsets.
+    """
+
+def start_profile(interval: float, codes: list[types.CodeType]) -> None:
+    """Begin to sample where time goes, each so many seconds; ``codes`` are all code objects that there are."""
+
+def stop_profile() -> dict[str, Any] | None:
+    """End the profile: what was found. None if none is being made, as in a child that was forked meanwhile.
+
+    ``places`` are code object, byte offset or None, tier, bits of the entries of loops that are optimized, samples and
+    seconds; ``unknown`` and ``idle`` are samples and seconds; ``seconds`` is how long it took.
+    """
 
 def samples(function: types.FunctionType) -> list[tuple[int, str, dict[str, Any]]]:
     """For tests: what ``function``'s sampling code has noted of each bytecode instruction: offset, name, notes."""
@@ -120,7 +147,7 @@ def use_stand_in(
     fails: str | None = None,
     panics: bool = False,
 ) -> None:
-    """For tests: put a stand-in in the optimizing tier's place, or take it away.
+    """For tests: put a stand-in in the optimizing tier's place, or that back.
 
     It gives baseline code, after so many milliseconds, which is left at instructions with these names unless that is
     known to happen often; or it declines at once, fails later, or panics.

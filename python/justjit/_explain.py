@@ -8,14 +8,15 @@ import os
 import re
 import types
 from collections import Counter
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from justjit import _core
 from justjit._stats import FunctionStats, _size, _time, function_stats
 
 COMPILED = "compiled"
 _SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-_MARKER = re.compile(r"^(\s*)@L(\d+)[ \t]*")
+_MARKER = re.compile(r"^(\s*)@L(\d+)[ \t]*(?!\S* = )")
+_COMMENT = re.compile(r"; line (\d+)(?: of (\S+) in (.+))?$")
 _STATUSES = {
     COMPILED: "compiled to machine code",
     "runtime call": "compiled to a call of justjit's runtime",
@@ -139,13 +140,24 @@ def explain(function: types.FunctionType) -> Explanation:
     return text
 
 
-def dump(function: types.FunctionType, what: Literal["bytecode", "cfg", "clif", "asm"]) -> str:
+def _beside(function: types.FunctionType, text: str) -> str:
+    """The source line that a comment in the optimizing tier's code names, put behind it."""
+    named = _COMMENT.search(text)
+    if named is None:
+        return text
+    number, callee, file = int(named[1]), named[2], named[3]
+    line = _source_line(function, number) if callee is None else linecache.getline(file, number)
+    where = f"line {number}" if callee is None else f"line {number} of {callee}"
+    return f"{text[: named.start()]}; {where}: {line.strip()}".rstrip()
+
+
+def dump(function: types.FunctionType, what: str) -> str:
     """The dump, with each line marker replaced by the source line that it stands for."""
     woven = []
     for text in _core.dump(function, what).splitlines():
         marker = _MARKER.match(text)
         if marker is None:
-            woven.append(text)
+            woven.append(_beside(function, text))
             continue
         number = int(marker[2])
         woven.append(f"{marker[1]}; line {number}: {_source_line(function, number).strip()}".rstrip())

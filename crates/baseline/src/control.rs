@@ -23,8 +23,17 @@ impl<B: Builder> Emitter<'_, B> {
         if !carry {
             self.flush();
         }
+        self.locate_loop(block as u32);
         self.jump_to_block(block as u32);
         carry.then(|| std::mem::take(&mut self.stack))
+    }
+
+    /// On the way into a loop: tells the profiler, since the loop itself may not store where it is.
+    fn locate_loop(&mut self, block: u32) {
+        let block = &self.function.blocks[block as usize];
+        if block.is_loop_header {
+            self.set_instruction_pointer_to(self.function.instructions[block.start].offset);
+        }
     }
 
     /// After a conditional jump: the stack to carry into the next block, if only that jump leads there.
@@ -40,11 +49,21 @@ impl<B: Builder> Emitter<'_, B> {
         }
         self.flush();
         let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
-        let next = self.machine_block(self.block_at(self.at.next));
+        let following = self.block_at(self.at.next);
+        let is_loop = self.function.blocks[following as usize].is_loop_header;
+        let next = match is_loop {
+            true => self.b.create_block(),
+            false => self.machine_block(following),
+        };
         if jump_if {
             self.b.branch(condition, (target, &[]), (next, &[]));
         } else {
             self.b.branch(condition, (next, &[]), (target, &[]));
+        }
+        if is_loop {
+            self.b.switch_to(next);
+            self.locate_loop(following);
+            self.jump_to_block(following);
         }
         self.terminated = true;
     }

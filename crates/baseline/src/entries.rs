@@ -213,6 +213,15 @@ impl<B: Builder> Emitter<'_, B> {
     }
 }
 
+/// The number by which a body is entered at the loop header that is this block, if it is at all.
+pub fn loop_entry(function: &Function, block: u32) -> Option<i64> {
+    let entries = entries(function, false, &[]);
+    let wanted = function.blocks[block as usize]
+        .is_loop_header
+        .then_some(Entry::Block(block))?;
+    Some(1 + entries.iter().position(|&entry| entry == wanted)? as i64)
+}
+
 /// The first instruction of the loop header with this entry number.
 pub fn loop_header(function: &Function, entry: i64) -> Option<usize> {
     let entries = entries(function, false, &[]);

@@ -88,6 +88,11 @@ impl<B: Builder> Emitter<'_, B> {
             let function = self.peek(from_top);
             let receiver = self.peek(from_top - 1);
             self.b.call(&NOTE_CALL, &[record, function, receiver]);
+            if self.at.opcode == Opcode::Call && arg > 0 {
+                let first = self.peek(arg);
+                let which = self.int(2);
+                self.b.call(&NOTE_OPERAND, &[record, which, first]);
+            }
         }
         let count = operands(self.at.opcode);
         for which in 0..count {

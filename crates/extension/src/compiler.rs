@@ -191,18 +191,22 @@ unsafe fn is_first(function: *mut PyObject, state: *mut CodeState) -> bool {
     unsafe { tiering::older_version(function, state).is_null() }
 }
 
-/// Makes a continuation version of a function's code (see [`justjit_runtime::deopt`]).
+/// Makes a continuation version of code that a function has or has had (see [`justjit_runtime::deopt`]).
 ///
 /// # Safety
-/// The GIL is held; a live function.
-pub unsafe fn compile_continuation(function: *mut PyObject, offsets: &[u32]) -> Result<*mut Version, String> {
+/// The GIL is held; a live function and its code.
+pub unsafe fn compile_continuation(
+    function: *mut PyObject,
+    code: *mut Code,
+    offsets: &[u32],
+) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
     unsafe {
-        let state = hook::ensure_state(hook::code_of(function).cast());
+        let state = hook::ensure_state(code.cast());
         if state.is_null() {
             return Err("no memory".into());
         }
-        make(function.cast(), state, Purpose::Continuation(offsets)).map(Box::into_raw)
+        make(function.cast(), state, Purpose::Continuation(code, offsets)).map(Box::into_raw)
     }
 }
 
@@ -217,8 +221,8 @@ pub enum Purpose<'a> {
     Text,
     /// To take samples for the optimizing tier.
     Sampling,
-    /// To be entered at the instructions whose starts are at these byte offsets.
-    Continuation(&'a [u32]),
+    /// To have frames of this code go on at the instructions whose starts are at these byte offsets.
+    Continuation(*mut Code, &'a [u32]),
 }
 
 /// Makes a version of a function that is not installed.
@@ -239,7 +243,11 @@ pub unsafe fn make(
             Purpose::Sampling if !config.sampling_only => Tier::Sampling,
             _ => Tier::Baseline,
         };
-        let mut version = Version::new(function, tier);
+        let code = match purpose {
+            Purpose::Continuation(code, _) => code,
+            _ => (*function).func_code.cast::<Code>(),
+        };
+        let mut version = Version::of_code(function, code, tier);
         let made = fill(&mut version, function, state, purpose).and_then(|body| {
             let parts = MachineParts::of(body);
             give_entry(&mut version, parts, purpose != Purpose::Text)
@@ -273,7 +281,7 @@ pub unsafe fn fill(
             compiler.limit_reached = true;
             return Err(LIMIT_REACHED.into());
         }
-        let code = (*function).func_code.cast::<Code>();
+        let code = version.code;
         let decoded = decode_code(code)?;
         if let Some(reason) = decline_reason(&decoded) {
             return Err(reason);
@@ -311,7 +319,7 @@ pub unsafe fn fill(
             (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
         }
         let mut continues_at = Vec::new();
-        if let Purpose::Continuation(offsets) = purpose {
+        if let Purpose::Continuation(_, offsets) = purpose {
             profiling = false;
             version.check_edges = CONTINUATION_EDGES;
             version.feedback_of = older;
@@ -340,7 +348,7 @@ pub unsafe fn fill(
         let mut handover_points = (*state).handover_points.clone();
         handover_points.extend(every(config.handover_every));
         let mut deopt_points = Vec::new();
-        if !matches!(purpose, Purpose::Continuation(_)) {
+        if !matches!(purpose, Purpose::Continuation(..)) {
             deopt_points.clone_from(&(*state).deopt_points);
             deopt_points.extend(every(config.deopt_every));
         }
@@ -363,7 +371,7 @@ pub unsafe fn fill(
         };
         let name = text((*code).co_qualname);
         // Continuations run seldom and not for long.
-        let backend = if profiling || matches!(purpose, Purpose::Continuation(_)) {
+        let backend = if profiling || matches!(purpose, Purpose::Continuation(..)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend

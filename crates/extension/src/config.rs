@@ -1,7 +1,7 @@
 //! The process-wide settings that compiled code and the compiler read.
 
 use justjit_runtime::tiering::policy::{Options, Policy, Tiers};
-use justjit_runtime::tiering::request::Backend;
+use justjit_runtime::tiering::request::{Backend, Stress};
 use justjit_runtime::{hook, safepoint, tiering};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
@@ -75,7 +75,7 @@ pub fn to_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("background", policy.background)?;
     dict.set_item("backend", settings.backend.name())?;
     dict.set_item("passes_off", PyTuple::new(py, &settings.passes_off)?)?;
-    dict.set_item("stress", if policy.stress { "optimize" } else { "off" })?;
+    dict.set_item("stress", settings.stress.name())?;
     dict.set_item("baseline_calls", config.baseline_calls)?;
     dict.set_item("code_memory_limit", config.code_memory_limit)?;
     dict.set_item("unwind_info", config.unwind_info)?;
@@ -96,6 +96,11 @@ fn tiers(value: &Bound<'_, PyAny>) -> PyResult<Tiers> {
 fn backend(value: &Bound<'_, PyAny>) -> PyResult<Backend> {
     let name: String = value.extract()?;
     Backend::named(&name).ok_or_else(|| PyValueError::new_err(format!("no such backend: {name:?}")))
+}
+
+fn stress(value: &Bound<'_, PyAny>) -> PyResult<Stress> {
+    let name: String = value.extract()?;
+    Stress::named(&name).ok_or_else(|| PyValueError::new_err(format!("no such stress: {name:?}")))
 }
 
 /// Sets one of a function's own options.
@@ -125,7 +130,7 @@ pub fn update(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
             "background" => config.policy.background = value.extract()?,
             "backend" => config.policy.settings.backend = backend(&value)?,
             "passes_off" => config.policy.settings.passes_off = value.extract()?,
-            "stress" => config.policy.stress = value.extract::<String>()? == "optimize",
+            "stress" => config.policy.settings.stress = stress(&value)?,
             "baseline_calls" => config.baseline_calls = value.extract()?,
             "code_memory_limit" => config.code_memory_limit = value.extract()?,
             "unwind_info" => config.unwind_info = value.extract()?,

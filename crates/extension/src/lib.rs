@@ -4,6 +4,7 @@ mod compiler;
 mod config;
 mod optimize;
 mod optimizing_report;
+mod profile;
 mod recovered;
 mod report;
 mod samples;
@@ -182,7 +183,8 @@ fn set_handover_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResu
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let state = hook::ensure_state(hook::code_of(pointer).cast());
-        if !state.is_null() {
+        // Versions that are forgotten are kept for ever.
+        if !state.is_null() && (*state).handover_points != offsets {
             (*state).handover_points = offsets;
             hook::forget_versions(pointer);
         }
@@ -196,7 +198,8 @@ fn set_deopt_points(function: &Bound<'_, PyAny>, offsets: Vec<u32>) -> PyResult<
     // SAFETY: a live function; the GIL is held.
     unsafe {
         let state = hook::ensure_state(hook::code_of(pointer).cast());
-        if !state.is_null() {
+        // Versions that are forgotten are kept for ever.
+        if !state.is_null() && (*state).deopt_points != offsets {
             (*state).deopt_points = offsets;
             hook::forget_versions(pointer);
         }
@@ -215,6 +218,12 @@ fn run_module_code(py: Python<'_>, code: &Bound<'_, PyAny>, globals: &Bound<'_, 
         let result = justjit_runtime::call::run_module(function.as_ptr(), globals.as_ptr());
         Bound::from_owned_ptr_or_err(py, result).map(drop)
     }
+}
+
+/// The optimizing tier's passes, in order: name, and what each does.
+#[pyfunction]
+fn passes() -> Vec<(&'static str, &'static str)> {
+    justjit_optimizer::passes().map(|pass| (pass.name, pass.text)).collect()
 }
 
 /// Fails with a clear error where the interpreter is not the one that the extension was built for.
@@ -254,6 +263,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(function_stats, module)?,
         wrap_pyfunction!(explain, module)?,
         wrap_pyfunction!(dump, module)?,
+        wrap_pyfunction!(passes, module)?,
+        wrap_pyfunction!(profile::loops, module)?,
+        wrap_pyfunction!(profile::start_profile, module)?,
+        wrap_pyfunction!(profile::stop_profile, module)?,
         wrap_pyfunction!(function_samples, module)?,
         wrap_pyfunction!(set_handover_points, module)?,
         wrap_pyfunction!(set_deopt_points, module)?,

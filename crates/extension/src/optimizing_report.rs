@@ -7,7 +7,7 @@ use justjit_runtime::deopt::DeoptPoint;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::Code;
 use justjit_runtime::tiering::{self, Stage};
-use justjit_runtime::version::Version;
+use justjit_runtime::version::{Tier, Version};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pyo3_ffi::PyObject;
@@ -41,6 +41,22 @@ fn entrance(decoded: Option<&Decoded>, entry: i64) -> String {
         decoded.position(decoded.instructions[index].offset).line
     });
     line.map_or_else(|| "loop".to_owned(), |line| format!("loop at line {line}"))
+}
+
+/// What the head of a dump says: which form it shows, where others are entered that run.
+pub fn entrances(state: &CodeState, decoded: &Decoded) -> String {
+    // SAFETY: versions live as long as the state has them.
+    let versions = state.versions.iter().map(|&version| unsafe { &*version });
+    let optimized = versions.filter(|version| version.tier == Tier::Optimizing && version.valid);
+    let mut entered: Vec<_> = optimized
+        .map(|version| entrance(Some(decoded), version.enters.unwrap_or(0)))
+        .collect();
+    entered.dedup();
+    let running = match entered.is_empty() {
+        true => "none".to_owned(),
+        false => entered.join(", "),
+    };
+    format!("; made for this dump, entered at the call; optimized versions that run are entered at: {running}\n")
 }
 
 fn version_dict<'py>(py: Python<'py>, version: &Version, decoded: Option<&Decoded>) -> PyResult<Bound<'py, PyDict>> {

@@ -213,7 +213,8 @@ pub fn run_recovered<'py>(
         let mut points = vec![Box::new(point)];
         let point: *mut DeoptPoint = &raw mut *points[0];
         (*version).add_deopt_points(points);
-        link_function_frame(thread, frame, function, Code::instructions((*version).code));
+        let code = (*version).code;
+        link_function_frame(thread, frame, function, code, Code::instructions(code));
         if let Some(raised) = raised {
             PyErr::from_value(raised).restore(py);
         }

@@ -1,7 +1,7 @@
 //! What people see of compiled code: counters, explanations, dumps.
 
 use crate::compiler::{self, Purpose};
-use crate::optimizing_report;
+use crate::{optimize, optimizing_report};
 use justjit_baseline::decline_reason;
 use justjit_baseline::table::{Kind, describe};
 use justjit_bytecode::Function as Decoded;
@@ -10,6 +10,7 @@ use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
 use justjit_runtime::layout::Function;
 use justjit_runtime::ops::intrinsics::{intrinsic_1_supported, intrinsic_2_supported, unary};
+use justjit_runtime::tiering::{self, request::Backend};
 use justjit_runtime::version::{HandOverReason, Tier, totals};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -266,14 +267,77 @@ fn clif(text: &str, decoded: &Decoded) -> String {
     out
 }
 
+/// A text of the optimizing tier's, which is made for it.
+unsafe fn optimized(
+    function: *mut PyObject,
+    decoded: &Decoded,
+    name: &str,
+    backend: Option<Backend>,
+) -> PyResult<String> {
+    // SAFETY: the caller holds the function; the GIL is held; settings are copied.
+    unsafe {
+        let state = hook::state_of(hook::code_of(function).cast());
+        let sampled = state.as_ref().is_some_and(|state| {
+            let mut versions = state.versions.iter().copied();
+            versions.any(|version| (*version).is_sampling() || (*version).tier == Tier::Optimizing)
+        });
+        if !sampled {
+            return Err(PyRuntimeError::new_err(
+                "it has not been sampled for the optimizing tier: call it some more, under config(tier=\"optimizing\") or with \
+                 @jit(tier=\"optimizing\") a few times",
+            ));
+        }
+        let mut settings = tiering::effective(state).settings();
+        if let Some(backend) = backend {
+            settings.backend = backend;
+        }
+        let texts = optimize::texts(function, &settings)
+            .map_err(|reason| PyRuntimeError::new_err(format!("not optimized: {reason}")))?;
+        let Some((_, text)) = texts.iter().find(|(known, _)| known == name) else {
+            let names: Vec<_> = texts.iter().map(|(known, _)| known.as_str()).collect();
+            return Err(PyRuntimeError::new_err(format!(
+                "there is no {name:?} of this version (a pass may be switched off), but there are {}",
+                names.join(", ")
+            )));
+        };
+        let mut out = optimizing_report::entrances(&*state, decoded);
+        out.push_str(&if name == "clif" {
+            clif(text, decoded)
+        } else {
+            text.clone()
+        });
+        Ok(out)
+    }
+}
+
 /// A function's forms as text.
 pub fn dump(function: *mut PyObject, what: &str) -> PyResult<String> {
     let decoded = decoded(function)?;
-    match what {
+    let runs_optimized = || {
+        // SAFETY: the caller holds the function; the GIL is held.
+        unsafe {
+            let state = hook::state_of(hook::code_of(function).cast());
+            !state.is_null()
+                && hook::present_version(function, state)
+                    .as_ref()
+                    .is_some_and(|version| version.tier == Tier::Optimizing && !version.machine_code.is_empty())
+        }
+    };
+    let (what, optimized_by) = match what {
         "bytecode" => return Ok(bytecode(&decoded)),
         "cfg" => return Ok(cfg(&decoded)),
-        "clif" | "asm" => {}
+        "clif" => ("clif", None),
+        "clif:optimizing" => ("clif", Some(Some(Backend::Cranelift))),
+        "asm" => ("asm", runs_optimized().then_some(None)),
+        "asm:baseline" => ("asm", None),
+        "asm:optimizing" => ("asm", Some(None)),
+        "llvm" | "llvm:emitted" => (what, Some(Some(Backend::Llvm))),
+        _ if what == "ir" || what.starts_with("ir:") => (what, Some(None)),
         _ => return Err(PyValueError::new_err(format!("nothing to dump is called {what:?}"))),
+    };
+    if let Some(backend) = optimized_by {
+        // SAFETY: see above.
+        return unsafe { optimized(function, &decoded, what, backend) };
     }
     // SAFETY: the caller holds the function; the GIL is held; the version is never installed.
     unsafe {

@@ -25,6 +25,8 @@ struct Behaviour {
 }
 
 static BEHAVIOUR: Mutex<Option<Behaviour>> = Mutex::new(None);
+/// Who makes optimized code otherwise.
+static REPLACED: Mutex<Option<Makers>> = Mutex::new(None);
 
 struct Made {
     code: Code,
@@ -95,7 +97,7 @@ unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<d
     }
 }
 
-/// Puts the stand-in in the optimizing tier's place, or takes it away.
+/// Puts the stand-in in the optimizing tier's place, or that back.
 #[pyfunction]
 #[pyo3(signature = (use_it, *, milliseconds=0, left_at=Vec::new(), declines=None, fails=None, panics=false))]
 pub fn use_stand_in(
@@ -113,10 +115,16 @@ pub fn use_stand_in(
         fails,
         panics,
     });
-    *BEHAVIOUR.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = behaviour;
-    set_makers(use_it.then_some(Makers {
-        baseline,
-        snapshot,
-        finish,
-    }));
+    let mut present = BEHAVIOUR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut replaced = REPLACED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if use_it && present.is_none() {
+        *replaced = set_makers(Some(Makers {
+            baseline,
+            snapshot,
+            finish,
+        }));
+    } else if !use_it && present.is_some() {
+        set_makers(replaced.take());
+    }
+    *present = behaviour;
 }

@@ -5,9 +5,11 @@
 //! of [`Event`]s. Two functions mean the same if for the same arguments these agree; objects made during the run are
 //! compared by their numbers, for an optimized function may make fewer.
 
+mod compute;
+
 use crate::op::{Effect, Op};
 use crate::{BlockCall, Function, Imm, InstData, Recovery, State, Type, Value, VirtualObject};
-use justjit_builder::{FloatCond, IntCond, Region, Type as Width};
+use justjit_builder::{Region, Type as Width};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -100,6 +102,7 @@ pub fn evaluate(function: &Function, arguments: &[Datum], steps: usize) -> Run {
         memory: HashMap::new(),
         boxes: HashMap::new(),
         epoch: 0,
+        taken: HashMap::new(),
         calls: 0,
         trace: Vec::new(),
         entries: Vec::new(),
@@ -130,6 +133,8 @@ struct Machine<'a> {
     boxes: HashMap<u64, Datum>,
     /// Counts the times that anything may have been written.
     epoch: u64,
+    /// For each object when references of it were taken.
+    taken: HashMap<u64, Vec<u64>>,
     calls: u64,
     trace: Vec<Event>,
     entries: Vec<(usize, Vec<SeenFrame>)>,
@@ -309,7 +314,16 @@ impl Machine<'_> {
                 Some(number @ Datum::Int(_)) => Some(number),
                 _ => return Err(format!("{} is no int object", data.args[0])),
             },
-            Op::Safepoint | Op::Incref | Op::DecrefNumber | Op::TakeOver | Op::HandOver => return Ok(Next::On),
+            Op::Incref => {
+                let address = self.address(data.args[0])?;
+                self.taken.entry(address).or_default().push(self.epoch);
+                return Ok(Next::On);
+            }
+            Op::DecrefNumber => {
+                self.undone(data.args[0])?;
+                return Ok(Next::On);
+            }
+            Op::Safepoint | Op::TakeOver | Op::HandOver => return Ok(Next::On),
             Op::Deopt => None,
             Op::Jump => return Ok(Next::To(data.targets[0].clone())),
             Op::Branch => {
@@ -317,6 +331,8 @@ impl Machine<'_> {
                 return Ok(Next::To(data.targets[taken].clone()));
             }
             Op::Return => return Ok(Next::End(Outcome::Return(self.seen(self.get(data.args[0])?)))),
+            // It ends nothing if it undoes an `incref` and no unknown code has run since.
+            Op::Decref if self.undone(data.args[0])? => return Ok(Next::On),
             Op::Decref => {
                 let seen = self.seen(self.get(data.args[0])?);
                 self.trace.push(Event::Decref(seen));
@@ -350,6 +366,13 @@ impl Machine<'_> {
             (None, _, _) => Ok(Next::On),
             _ => Err("an operation gave nothing".into()),
         }
+    }
+
+    /// A reference is given up; whether it was taken since unknown code ran last.
+    fn undone(&mut self, value: Value) -> Result_<bool> {
+        let address = self.address(value)?;
+        let taken = self.taken.get_mut(&address).and_then(Vec::pop);
+        Ok(taken == Some(self.epoch))
     }
 
     /// Any code may have run: memory holds something else.
@@ -389,7 +412,8 @@ impl Machine<'_> {
     }
 
     fn make(&mut self, number: Datum) -> Datum {
-        let address = BOXES + SPACING * self.boxes.len() as u64;
+        // By what is in it: the memory behind it must not tell how many objects were made before.
+        let address = BOXES + SPACING * (hash(self.seen(number)) >> 32);
         self.boxes.insert(address, number);
         Datum::Object(address)
     }
@@ -464,130 +488,15 @@ impl Machine<'_> {
         self.trace.push(Event::Store(region, address, seen));
         Ok(())
     }
-
-    fn compute(&mut self, data: &InstData) -> Result_<Datum> {
-        let arg = |index: usize| data.args[index];
-        let symbol = |symbol: crate::Symbol| hash(&self.function.symbols[symbol.index()].name) % 32;
-        Ok(match (data.op, data.imm) {
-            (Op::IntConst, Imm::Int(value)) => Datum::Int(value),
-            (Op::FloatConst, Imm::Float(value)) => Datum::Float(value),
-            (Op::BoolConst, Imm::Bool(value)) => Datum::Bool(value),
-            (Op::ObjectConst, Imm::Symbol(name)) => Datum::Object((symbol(name) + 1) * SPACING),
-            (Op::PointerConst, Imm::Symbol(name)) => Datum::Pointer((symbol(name) + 512) * 64),
-            (Op::Null, _) => Datum::Object(0),
-            (Op::AddressOf, _) => match self.get(arg(0))? {
-                Datum::Object(address) => Datum::Int(address as i64),
-                other => return Err(format!("no object: {other:?}")),
-            },
-            (Op::IntAdd | Op::IntAddWrapping, _) => Datum::Int(self.int(arg(0))?.wrapping_add(self.int(arg(1))?)),
-            (Op::IntSub, _) => Datum::Int(self.int(arg(0))?.wrapping_sub(self.int(arg(1))?)),
-            (Op::IntMul, _) => Datum::Int(self.int(arg(0))?.wrapping_mul(self.int(arg(1))?)),
-            (Op::IntFloorDiv, _) => {
-                let (a, b) = (self.int(arg(0))?, self.int(arg(1))?);
-                let quotient = a.checked_div(b).ok_or("a division traps")?;
-                Datum::Int(quotient - i64::from(quotient.wrapping_mul(b) != a && (a < 0) != (b < 0)))
-            }
-            (Op::IntMod, _) => {
-                let (a, b) = (self.int(arg(0))?, self.int(arg(1))?);
-                let rest = if b == -1 {
-                    0
-                } else {
-                    a.checked_rem(b).ok_or("a division traps")?
-                };
-                Datum::Int(if rest != 0 && (rest < 0) != (b < 0) {
-                    rest + b
-                } else {
-                    rest
-                })
-            }
-            (Op::IntAnd, _) => Datum::Int(self.int(arg(0))? & self.int(arg(1))?),
-            (Op::IntOr, _) => Datum::Int(self.int(arg(0))? | self.int(arg(1))?),
-            (Op::IntXor, _) => Datum::Int(self.int(arg(0))? ^ self.int(arg(1))?),
-            (Op::IntShl, _) => Datum::Int(self.int(arg(0))? << (self.int(arg(1))? & 63)),
-            (Op::IntShr, _) => Datum::Int(self.int(arg(0))? >> self.int(arg(1))?.clamp(0, 63)),
-            (Op::IntCompare, Imm::IntCond(cond)) => Datum::Bool(compare(cond, self.int(arg(0))?, self.int(arg(1))?)),
-            (Op::IntToFloat, _) => Datum::Float(self.int(arg(0))? as f64),
-            (Op::IntWrap, _) => {
-                let (a, bits) = (self.int(arg(0))?, self.int(arg(1))?);
-                let unused = 64 - bits.clamp(1, 64) as u32;
-                Datum::Int(a << unused >> unused)
-            }
-            (Op::FloatAdd, _) => Datum::Float(self.float(arg(0))? + self.float(arg(1))?),
-            (Op::FloatSub, _) => Datum::Float(self.float(arg(0))? - self.float(arg(1))?),
-            (Op::FloatMul, _) => Datum::Float(self.float(arg(0))? * self.float(arg(1))?),
-            (Op::FloatDiv, _) => Datum::Float(self.float(arg(0))? / self.float(arg(1))?),
-            (Op::FloatNeg, _) => Datum::Float(-self.float(arg(0))?),
-            (Op::FloatAbs, _) => Datum::Float(self.float(arg(0))?.abs()),
-            (Op::FloatSqrt, _) => Datum::Float(self.float(arg(0))?.sqrt()),
-            (Op::FloatFloor, _) => Datum::Float(self.float(arg(0))?.floor()),
-            (Op::FloatCeil, _) => Datum::Float(self.float(arg(0))?.ceil()),
-            (Op::FloatTrunc, _) => Datum::Float(self.float(arg(0))?.trunc()),
-            (Op::FloatNearest, _) => Datum::Float(self.float(arg(0))?.round_ties_even()),
-            (Op::FloatCompare, Imm::FloatCond(cond)) => {
-                let (a, b) = (self.float(arg(0))?, self.float(arg(1))?);
-                Datum::Bool(match cond {
-                    FloatCond::Eq => a == b,
-                    FloatCond::Ne => a != b,
-                    FloatCond::Lt => a < b,
-                    FloatCond::Le => a <= b,
-                    FloatCond::Gt => a > b,
-                    FloatCond::Ge => a >= b,
-                })
-            }
-            (Op::FloatToInt, _) => Datum::Int(self.float(arg(0))? as i64),
-            (Op::BoolNot, _) => Datum::Bool(!self.bool(arg(0))?),
-            (Op::BoolAnd, _) => Datum::Bool(self.bool(arg(0))? & self.bool(arg(1))?),
-            (Op::BoolOr, _) => Datum::Bool(self.bool(arg(0))? | self.bool(arg(1))?),
-            (Op::BoolXor, _) => Datum::Bool(self.bool(arg(0))? ^ self.bool(arg(1))?),
-            (Op::BoolToInt, _) => Datum::Int(i64::from(self.bool(arg(0))?)),
-            (Op::Select, _) => self.get(arg(if self.bool(arg(0))? { 1 } else { 2 }))?,
-            (Op::Same, _) => Datum::Bool(self.get(arg(0))? == self.get(arg(1))?),
-            (Op::IsNull, _) => Datum::Bool(self.get(arg(0))? == Datum::Object(0)),
-            (Op::HasType, Imm::Symbol(name)) => {
-                let inside = self.inside(self.address(arg(0))?);
-                Datum::Bool(match self.function.symbols[name.index()].name.as_str() {
-                    "int" => matches!(inside, Some(Datum::Int(_))),
-                    "float" => matches!(inside, Some(Datum::Float(_))),
-                    "bool" => matches!(inside, Some(Datum::Bool(_))),
-                    other => inside.is_none() && hash((self.address(arg(0))?, other)) & 1 == 0,
-                })
-            }
-            (Op::UnboxFloat, _) => match self.inside(self.address(arg(0))?) {
-                Some(number @ Datum::Float(_)) => number,
-                _ => return Err(format!("{} is no float object", arg(0))),
-            },
-            (Op::BoxInt | Op::BoxFloat | Op::BoxBool, _) => self.make(self.get(arg(0))?),
-            (Op::Load | Op::LoadIndexed, _) => self.load(data)?,
-            (Op::AddOffset, _) => Datum::Pointer(self.address(arg(0))?.wrapping_add(self.int(arg(1))? as u64)),
-            (op, _) => return Err(format!("{op:?} is not evaluated")),
-        })
-    }
-}
-
-/// Compares as a machine does.
-fn compare(cond: IntCond, a: i64, b: i64) -> bool {
-    let (unsigned_a, unsigned_b) = (a as u64, b as u64);
-    match cond {
-        IntCond::Eq => a == b,
-        IntCond::Ne => a != b,
-        IntCond::SignedLt => a < b,
-        IntCond::SignedLe => a <= b,
-        IntCond::SignedGt => a > b,
-        IntCond::SignedGe => a >= b,
-        IntCond::UnsignedLt => unsigned_a < unsigned_b,
-        IntCond::UnsignedLe => unsigned_a <= unsigned_b,
-        IntCond::UnsignedGt => unsigned_a > unsigned_b,
-        IntCond::UnsignedGe => unsigned_a >= unsigned_b,
-    }
 }
 
 /// An argument of a type, from a seed: small and extreme numbers, objects of all kinds.
 pub fn argument(ty: Type, seed: u64) -> Datum {
-    const INTS: [i64; 12] = [0, 1, 2, 3, 5, 7, -1, -2, 100, i64::MAX, i64::MIN, i64::MAX - 1];
+    const INTS: [i64; 13] = [0, 1, 2, 3, 5, 7, -1, -2, 100, 3000, i64::MAX, i64::MIN, i64::MAX - 1];
     const FLOATS: [f64; 8] = [0.0, -0.0, 1.0, 2.5, -3.0, f64::INFINITY, f64::NAN, 1e300];
     match ty {
         Type::Object => Datum::Object((seed % 20 + 1) * SPACING),
-        Type::Int => Datum::Int(INTS[(seed % 12) as usize]),
+        Type::Int => Datum::Int(INTS[(seed % 13) as usize]),
         Type::Float => Datum::Float(FLOATS[(seed % 8) as usize]),
         Type::Bool => Datum::Bool(seed & 1 == 0),
         Type::Pointer => Datum::Pointer((seed % 16 + 1024) * 64),

@@ -17,6 +17,7 @@ pub mod op;
 mod parse;
 mod print;
 mod state;
+mod tokens;
 mod verify;
 
 pub use dominators::Dominators;

@@ -175,6 +175,8 @@ ops! {
     IntMulChecked "int_mul_checked" These(&[Int, Int]) => This(Int), None, Guard [exits]: "Product; leaves on overflow.";
     IntFloorDiv "int_floor_div" These(&[Int, Int]) => This(Int), None, Pure: "Quotient rounded towards minus infinity. The divisor is known not to be 0, and the quotient to fit.";
     IntMod "int_mod" These(&[Int, Int]) => This(Int), None, Pure: "Remainder with the sign of the divisor. The divisor is known not to be 0; that of -2**63 by -1 is 0.";
+    IntDiv "int_div" These(&[Int, Int]) => This(Int), None, Pure: "Quotient of two that are known not to be negative, the second not 0.";
+    IntRem "int_rem" These(&[Int, Int]) => This(Int), None, Pure: "Remainder of two that are known not to be negative, the second not 0.";
     IntAnd "int_and" These(&[Int, Int]) => This(Int), None, Pure: "Bitwise and.";
     IntOr "int_or" These(&[Int, Int]) => This(Int), None, Pure: "Bitwise or.";
     IntXor "int_xor" These(&[Int, Int]) => This(Int), None, Pure: "Bitwise exclusive or.";

@@ -57,6 +57,21 @@ pub enum VirtualObject {
         tuple: Recovery,
         index: Recovery,
     },
+    /// An `array.array`, a memoryview or a NumPy array, and the index of the next item.
+    ArrayIterator {
+        array: Recovery,
+        index: Recovery,
+    },
+    /// A NumPy scalar of a type (a constant) and a number.
+    NumpyScalar {
+        ty: Recovery,
+        value: Recovery,
+    },
+    /// Part of a NumPy array at an index that is in range.
+    Row {
+        array: Recovery,
+        index: Recovery,
+    },
     BoundMethod {
         function: Recovery,
         receiver: Recovery,
@@ -100,6 +115,8 @@ impl VirtualObject {
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
+            VirtualObject::ArrayIterator { array, index } | VirtualObject::Row { array, index } => vec![array, index],
+            VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
@@ -118,6 +135,8 @@ impl VirtualObject {
             VirtualObject::RangeIterator { next, stop, step } => vec![next, stop, step],
             VirtualObject::ListIterator { list, index } => vec![list, index],
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
+            VirtualObject::ArrayIterator { array, index } | VirtualObject::Row { array, index } => vec![array, index],
+            VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter_mut().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],

@@ -314,6 +314,19 @@ impl<'a> Translation<'a> {
                 sequence: self.recovery(tuple)?,
                 index: self.recovery(index)?,
             },
+            ir::VirtualObject::ArrayIterator { array, index } => VirtualObject::SequenceIterator {
+                of: IteratorOf::Array,
+                sequence: self.recovery(array)?,
+                index: self.recovery(index)?,
+            },
+            ir::VirtualObject::NumpyScalar { ty, value } => VirtualObject::NumpyScalar {
+                ty: self.recovery(ty)?,
+                value: self.recovery(value)?,
+            },
+            ir::VirtualObject::Row { array, index } => VirtualObject::Row {
+                array: self.recovery(array)?,
+                index: self.recovery(index)?,
+            },
             ir::VirtualObject::BoundMethod { function, receiver } => VirtualObject::BoundMethod {
                 function: self.recovery(function)?,
                 receiver: self.recovery(receiver)?,

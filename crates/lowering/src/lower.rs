@@ -192,6 +192,8 @@ impl<B: Builder> Lowering<'_, B> {
             | Op::IntMulChecked
             | Op::IntFloorDiv
             | Op::IntMod
+            | Op::IntDiv
+            | Op::IntRem
             | Op::IntAnd
             | Op::IntOr
             | Op::IntXor

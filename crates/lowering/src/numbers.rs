@@ -22,6 +22,8 @@ impl<B: Builder> Lowering<'_, B> {
             Op::IntAddChecked => self.checked(OverflowOp::Add, a, b, inst),
             Op::IntSubChecked => self.checked(OverflowOp::Sub, a, b, inst),
             Op::IntMulChecked => self.checked(OverflowOp::Mul, a, b, inst),
+            Op::IntDiv => self.b.int_op(IntOp::DivSigned, a, b),
+            Op::IntRem => self.b.int_op(IntOp::RemSigned, a, b),
             Op::IntFloorDiv => self.floor_div(a, b, right),
             Op::IntMod => self.floor_mod(a, b, right),
             Op::IntAnd => self.b.int_op(IntOp::And, a, b),

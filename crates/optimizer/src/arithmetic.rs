@@ -4,6 +4,7 @@ use crate::builder::{Builder, Done};
 use crate::item::{Constant, Item, Kind, Number};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
+use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
 
@@ -58,6 +59,7 @@ impl Builder<'_> {
         let left = self.pop();
         let kinds = (self.likely_kind(&left, 0), self.likely_kind(&right, 1));
         let result = match kinds {
+            (Kind::Numpy(_), _) | (_, Kind::Numpy(_)) => self.numpy_operator(op, &left, &right, kinds),
             (a, b) if is_int(a) && is_int(b) => self.int_operator(op, &left, &right, kinds),
             (a, b) if is_real(a) && is_real(b) => self.float_operator(op, &left, &right),
             (a, b)
@@ -196,7 +198,7 @@ impl Builder<'_> {
     }
 
     /// The int as a float, which leaves where that would have to be rounded.
-    fn exact_float(&mut self, value: Value, item: &Item) -> Value {
+    pub fn exact_float(&mut self, value: Value, item: &Item) -> Value {
         if !matches!(constant_int(item), Some(value) if (-EXACT..=EXACT).contains(&value)) {
             let offset = self.int(EXACT);
             let limit = self.int(2 * EXACT);
@@ -322,6 +324,10 @@ impl Builder<'_> {
                 let value = self.as_float(&item);
                 Item::Float(self.op(Op::FloatNeg, &[value]))
             }
+            Kind::Numpy(scalar) => match self.numpy_negative(&item, scalar) {
+                Some(result) => result,
+                None => return self.generic_unary(item, &justjit_runtime::ops::numbers::UNARY_NEGATIVE),
+            },
             Kind::Complex => {
                 let (real, imaginary) = self.as_complex(&item, 0);
                 Item::Complex(self.op(Op::FloatNeg, &[real]), self.op(Op::FloatNeg, &[imaginary]))
@@ -342,6 +348,14 @@ impl Builder<'_> {
     /// `UNARY_INVERT`.
     pub fn unary_invert(&mut self) -> Done {
         let item = self.pop();
+        if let Kind::Numpy(scalar) = self.likely_kind(&item, 0)
+            && let Some(result) = self.numpy_invert(&item, scalar)
+        {
+            self.specialized += 1;
+            self.release_known(item, Kind::Numpy(scalar));
+            self.push(result);
+            return Ok(());
+        }
         if self.likely_kind(&item, 0) != Kind::Int {
             return self.generic_unary(item, &justjit_runtime::ops::numbers::UNARY_INVERT);
         }
@@ -362,6 +376,17 @@ impl Builder<'_> {
         let right = self.pop();
         let left = self.pop();
         let kinds = (self.likely_kind(&left, 0), self.likely_kind(&right, 1));
+        if let Some(flag) = self.numpy_compare(op, &left, &right, kinds) {
+            self.specialized += 1;
+            self.release_known(left, kinds.0);
+            self.release_known(right, kinds.1);
+            self.push(if self.at.arg & 16 == 0 {
+                Item::Numpy(Scalar::Bool, flag)
+            } else {
+                Item::Bool(flag)
+            });
+            return Ok(());
+        }
         let flag = match kinds {
             (a, b) if is_int(a) && is_int(b) && !self.is_widened(Reason::Overflow) => {
                 let a = self.as_int(&left);
@@ -446,6 +471,7 @@ impl Builder<'_> {
                 self.bool(false)
             }
             Kind::Bool => self.as_bool(item),
+            Kind::Numpy(scalar) => self.numpy_truth(item, scalar),
             Kind::Int if !self.is_widened(Reason::Overflow) => {
                 let value = self.as_int(item);
                 let zero = self.int(0);

@@ -101,6 +101,8 @@ pub struct Builder<'a> {
     /// Instructions that are translated to calls of the runtime, and all.
     pub generic: usize,
     pub specialized: usize,
+    /// How often the former ran, while somebody looked.
+    pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
     /// References that are about to be given up, and in no frame any more.
     pending: Vec<Value>,
@@ -196,6 +198,7 @@ impl<'a> Builder<'a> {
             kept: Vec::new(),
             generic: 0,
             specialized: 0,
+            generic_weight: 0,
             constants: FxHashMap::default(),
             pending: Vec::new(),
             recovering: Recovering::default(),
@@ -428,6 +431,32 @@ impl<'a> Builder<'a> {
             Item::Null => Recovery::Null,
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
+            Item::Numpy(scalar, value) => {
+                let ty = justjit_runtime::arrays::scalar_type(*scalar).expect("a type that was met");
+                let object = VirtualObject::NumpyScalar {
+                    ty: Recovery::Constant(self.object_symbol(ty.cast())),
+                    value: Recovery::Number(*value),
+                };
+                // The same object wherever it occurs.
+                let known = virtuals.iter().position(|one| *one == object);
+                let at = known.unwrap_or_else(|| {
+                    virtuals.push(object);
+                    virtuals.len() - 1
+                });
+                Recovery::Virtual(at as u32)
+            }
+            Item::Row { array, index, .. } => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::Row { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
+            Item::Iterator(crate::item::Iterator::Array { array, index, .. }) => {
+                let array = self.recovery(array, virtuals);
+                let index = Recovery::Number(*index);
+                virtuals.push(VirtualObject::ArrayIterator { array, index });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {
                     real: Recovery::Number(*real),
@@ -906,6 +935,11 @@ impl<'a> Builder<'a> {
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
             if !begun && info.merges.contains(&index) {
+                if depth == 1 && info.headers.contains(&index) {
+                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
+                    let offset = info.decoded.instructions[index].offset;
+                    self.effect(Op::Locate, &[], Imm::Offset(offset));
+                }
                 return self.go_to(index);
             }
             begun = false;

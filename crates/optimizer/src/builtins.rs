@@ -6,9 +6,15 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Iterator, Kind, Step};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
 use pyo3_ffi::*;
+
+/// Whether it is a number that `float` takes without asking it.
+fn is_real(kind: Kind) -> bool {
+    is_int(kind) || kind == Kind::Float || matches!(kind, Kind::Numpy(scalar) if scalar.is_int() || scalar.is_float())
+}
 
 fn is_int(kind: Kind) -> bool {
     matches!(kind, Kind::Int | Kind::Bool)
@@ -31,6 +37,18 @@ impl Builder<'_> {
         let Some(builtin) = self.known.builtin(callee) else {
             return Ok(false);
         };
+        let mut args = args.to_vec();
+        if let [item @ Item::Object(_)] = &mut args[..]
+            && item.kind() == Kind::Unknown
+            && !matches!(builtin, Builtin::Range | Builtin::Zip)
+        {
+            // By what the call was seen with.
+            let kind = self.predicted(2);
+            if kind != Kind::Unknown {
+                *item = self.known_as(item, kind);
+            }
+        }
+        let args = &args[..];
         let kinds: Vec<Kind> = args.iter().map(|item| self.argument_kind(item)).collect();
         if let (Builtin::Len, [item]) = (builtin, args) {
             let kind = if kinds[0] == Kind::Unknown {
@@ -47,7 +65,11 @@ impl Builder<'_> {
             (Builtin::Range, _) => self.range_of(args, &kinds),
             (Builtin::Enumerate, [item]) => {
                 let count = self.int(0);
-                self.iterator_over(item)?.map(|inner| {
+                let inner = match self.array_iterator(item, 2) {
+                    None => self.iterator_over(item)?,
+                    inner => inner,
+                };
+                inner.map(|inner| {
                     Item::Iterator(Iterator::Enumerate {
                         inner: Box::new(inner),
                         count,
@@ -69,10 +91,10 @@ impl Builder<'_> {
             (Builtin::Abs, [item]) => self.abs_of(item, kinds[0]),
             (Builtin::Min | Builtin::Max, [a, b]) => self.least(builtin == Builtin::Max, (a, b), (kinds[0], kinds[1])),
             (Builtin::Int, [item]) => self.int_of(item, kinds[0]),
-            (Builtin::Float, [item]) if is_int(kinds[0]) || kinds[0] == Kind::Float => {
+            (Builtin::Float, [item]) if is_real(kinds[0]) => {
                 Some(Item::Float(self.as_float(item)))
             }
-            (Builtin::Bool, [item]) if matches!(kinds[0], Kind::Int | Kind::Bool | Kind::Float | Kind::None) => {
+            (Builtin::Bool, [item]) if matches!(kinds[0], Kind::Int | Kind::Bool | Kind::Float | Kind::None | Kind::Numpy(_)) => {
                 self.truth(item).map(Item::Bool)
             }
             (Builtin::Ord, [item]) => self.ord_of(item),
@@ -86,10 +108,10 @@ impl Builder<'_> {
                 self.release_known(list, Kind::List);
                 return Ok(true);
             }
-            (Builtin::Math(function), [item]) if is_int(kinds[0]) || kinds[0] == Kind::Float => {
+            (Builtin::Math(function), [item]) if is_real(kinds[0]) => {
                 self.math_of(function, item)
             }
-            (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_int(kind) || kind == Kind::Float) => {
+            (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_real(kind)) => {
                 let a = self.as_float(a);
                 let b = self.as_float(b);
                 let value = self.compute(function, &[a, b], Type::Float);
@@ -132,7 +154,7 @@ impl Builder<'_> {
             Item::Object(object) if object.kind == Kind::Dict => {
                 Some(Item::Int(self.load(Type::Int, object.value, 16, ir_region::HEADER)))
             }
-            Item::Object(object) if matches!(object.kind, Kind::Other(_)) => self.array_length(object),
+            item if matches!(item.kind(), Kind::Array(_)) => self.array_length(item),
             Item::Object(object) if object.kind == Kind::Unknown => {
                 // By what the call was seen with.
                 let kind = self.predicted(1);
@@ -151,7 +173,10 @@ impl Builder<'_> {
     }
 
     fn range_of(&mut self, args: &[Item], kinds: &[Kind]) -> Option<Item> {
-        if args.is_empty() || args.len() > 3 || !kinds.iter().all(|&kind| is_int(kind) || kind == Kind::Unknown) {
+        if args.is_empty()
+            || args.len() > 3
+            || !kinds.iter().all(|&kind| crate::arrays::is_index(kind) || kind == Kind::Unknown)
+        {
             return None;
         }
         let step = match args.get(2) {
@@ -214,6 +239,7 @@ impl Builder<'_> {
                 let below = self.int_compare(IntCond::SignedLt, value, zero);
                 Item::Int(self.op(Op::Select, &[below, negated, value]))
             }
+            Kind::Numpy(scalar) => return self.numpy_abs(item, scalar),
             Kind::Complex => {
                 let (real, imaginary) = self.as_complex(item, 0);
                 let value = self.compute(&optimized::COMPLEX_ABS, &[real, imaginary], Type::Float);
@@ -234,6 +260,18 @@ impl Builder<'_> {
                 let second = self.int_compare(cond, b, a);
                 Some(Item::Int(self.op(Op::Select, &[second, b, a])))
             }
+            (Kind::Numpy(one), Kind::Numpy(other)) if one == other && one.is_int() => {
+                let (a, b) = (self.as_int(a), self.as_int(b));
+                let cond = if greatest { IntCond::SignedGt } else { IntCond::SignedLt };
+                let second = self.int_compare(cond, b, a);
+                Some(Item::Numpy(one, self.op(Op::Select, &[second, b, a])))
+            }
+            (Kind::Numpy(one), Kind::Numpy(other)) if one == other && one.is_float() => {
+                let (a, b) = (self.as_float(a), self.as_float(b));
+                let cond = if greatest { FloatCond::Gt } else { FloatCond::Lt };
+                let second = self.float_compare(cond, b, a);
+                Some(Item::Numpy(one, self.op(Op::Select, &[second, b, a])))
+            }
             (Kind::Float, Kind::Float) => {
                 let (a, b) = (self.as_float(a), self.as_float(b));
                 let cond = if greatest { FloatCond::Gt } else { FloatCond::Lt };
@@ -247,7 +285,8 @@ impl Builder<'_> {
     fn int_of(&mut self, item: &Item, kind: Kind) -> Option<Item> {
         Some(match kind {
             Kind::Int | Kind::Bool => Item::Int(self.as_int(item)),
-            Kind::Float => {
+            Kind::Numpy(scalar) if scalar.is_int() => Item::Int(self.as_int(item)),
+            Kind::Float | Kind::Numpy(Scalar::Float64) => {
                 let value = self.as_float(item);
                 Item::Int(self.truncated(value))
             }
@@ -288,6 +327,9 @@ impl Builder<'_> {
 
     fn math_of(&mut self, function: crate::MathFn, item: &Item) -> Option<Item> {
         use crate::MathFn::*;
+        if matches!((function, item.kind()), (Floor | Ceil | Trunc, Kind::Numpy(_))) {
+            return None;
+        }
         let value = self.as_float(item);
         Some(match function {
             Sqrt => {

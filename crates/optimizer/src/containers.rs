@@ -1,6 +1,7 @@
 //! Subscripts, lists, tuples.
 
 use crate::arithmetic::constant_int;
+use crate::arrays::is_index;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object};
 use justjit_builder::{IntCond, Type as Width};
@@ -40,14 +41,19 @@ impl Builder<'_> {
             self.release(container);
             return Ok(());
         }
+        if self.array_subscr(&container, &key)? {
+            return Ok(());
+        }
         let kinds = (self.likely_kind(&container, 0), self.likely_kind(&key, 1));
         if let (
-            Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Other(_),
-            Kind::Int | Kind::Bool,
+            Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray,
+            Kind::Int | Kind::Bool | Kind::Numpy(_),
         ) = kinds
+            && is_index(kinds.1)
             && !self.is_widened(Reason::Overflow)
             && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
         {
+            let key = self.known_as(&key, kinds.1);
             let made = matches!(container, Item::Tuple(_));
             let element = match kinds.0 {
                 Kind::List | Kind::Tuple => {
@@ -68,7 +74,7 @@ impl Builder<'_> {
                         self.push(element);
                         return Ok(());
                     }
-                    Some(element)
+                    element
                 }
                 Kind::Bytes | Kind::ByteArray => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
@@ -91,9 +97,9 @@ impl Builder<'_> {
                         );
                         self.load_item(Type::Int, byte, start, index, (0, 1), ir_region::DATA)
                     };
-                    Some(Item::Int(value))
+                    Item::Int(value)
                 }
-                Kind::Str => {
+                _ => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
                     let Item::Object(object) = sequence else {
                         unreachable!("a sequence is an object")
@@ -109,17 +115,14 @@ impl Builder<'_> {
                             (Effect::Allocate, true),
                         )
                         .expect("a result");
-                    Some(Item::owned(value, Kind::Str))
+                    Item::owned(value, Kind::Str)
                 }
-                _ => self.array_item(&container, kinds.0, &key)?,
             };
-            if let Some(element) = element {
-                self.specialized += 1;
-                self.push(element);
-                self.release_known(key, kinds.1);
-                self.release_known(container, kinds.0);
-                return Ok(());
-            }
+            self.specialized += 1;
+            self.push(element);
+            self.release_known(key, kinds.1);
+            self.release_known(container, kinds.0);
+            return Ok(());
         }
         if self.subscript_special(&container, &key, kinds.0)? {
             return Ok(());
@@ -143,18 +146,21 @@ impl Builder<'_> {
         let key = self.pop();
         let container = self.pop();
         let value = self.pop();
+        if self.store_array_item(&container, &key, &value)? {
+            return Ok(());
+        }
         let kinds = (self.likely_kind(&container, 1), self.likely_kind(&key, 2));
-        if matches!(kinds.1, Kind::Int | Kind::Bool)
+        if is_index(kinds.1)
             && !self.is_widened(Reason::Overflow)
             && let Item::Object(object) = container
         {
+            let key = self.known_as(&key, kinds.1);
             let stored = match kinds.0 {
                 Kind::List => {
                     self.store_list_item(object, &key, value.clone())?;
                     true
                 }
                 Kind::ByteArray => self.store_byte(object, &key, &value)?,
-                Kind::Other(_) => self.store_array_item(object, kinds.0, &key, &value)?,
                 _ => false,
             };
             if stored {

@@ -3,7 +3,8 @@
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
-use justjit_runtime::optimized;
+use justjit_runtime::arrays::Scalar;
+use justjit_runtime::{arrays, optimized};
 use pyo3_ffi::*;
 
 impl Builder<'_> {
@@ -26,6 +27,8 @@ impl Builder<'_> {
             Kind::RangeIterator => &raw mut PyRangeIter_Type,
             Kind::ListIterator => self.known.list_iterator_type(),
             Kind::TupleIterator => self.known.tuple_iterator_type(),
+            Kind::Array(holder) => arrays::holder_type(holder)?,
+            Kind::Numpy(scalar) => arrays::scalar_type(scalar)?,
             Kind::Other(number) => self.types[number as usize],
         })
     }
@@ -42,6 +45,12 @@ impl Builder<'_> {
         }
         if ty == self.known.tuple_iterator_type() {
             return Kind::TupleIterator;
+        }
+        // SAFETY: as above.
+        match unsafe { arrays::known_type(ty) } {
+            Some(arrays::Known::Holder(holder)) => return Kind::Array(holder),
+            Some(arrays::Known::Scalar(scalar)) => return Kind::Numpy(scalar),
+            None => {}
         }
         // A guard of its type must say what the object is from then on.
         if !self.known.bet_on_instances(ty) {
@@ -125,6 +134,12 @@ impl Builder<'_> {
                 number: Some(Number::Bool(value)),
                 ..
             }) => self.int(value.into()),
+            Item::Numpy(Scalar::Bool, value) => self.op(Op::BoolToInt, &[value]),
+            Item::Numpy(_, value) => value,
+            Item::Object(object) if matches!(object.kind, Kind::Numpy(_)) => {
+                let item = self.unboxed_scalar(item);
+                self.as_int(&item)
+            }
             Item::Object(object) if object.kind == Kind::Bool => {
                 let flag = self.as_bool(item);
                 self.op(Op::BoolToInt, &[flag])
@@ -150,6 +165,11 @@ impl Builder<'_> {
                 number: Some(Number::Float(bits)),
                 ..
             }) => self.float(f64::from_bits(bits)),
+            Item::Numpy(scalar, value) if scalar.is_float() => value,
+            Item::Object(object) if matches!(object.kind, Kind::Numpy(_)) => {
+                let item = self.unboxed_scalar(item);
+                self.as_float(&item)
+            }
             Item::Object(object) if !matches!(object.kind, Kind::Int | Kind::Bool) => {
                 self.expect(&object, Kind::Float);
                 let value = self.op(Op::UnboxFloat, &[object.value]);
@@ -191,7 +211,7 @@ impl Builder<'_> {
     }
 
     /// A local whose object has been unboxed is a number from now on, if only its value matters. The slot keeps the object.
-    fn remember_number(&mut self, object: &Object, number: Item) {
+    pub fn remember_number(&mut self, object: &Object, number: Item) {
         if let Owner::Slot(local) = object.owner
             && self.codes[0].uses.numeric_locals[local as usize]
         {
@@ -222,6 +242,17 @@ impl Builder<'_> {
                     self.effect(Op::Incref, &[object.value], Imm::None);
                 }
                 object.value
+            }
+            Item::Numpy(scalar, value) => self.boxed_scalar(scalar, value)?,
+            Item::Row { array, index, .. } => {
+                let array = self.owned_object(*array)?;
+                // It refers to the array, but changes nothing about it.
+                self.call(&arrays::MAKE_ROW, &[array, index], Some(Type::Object), (Effect::Any, true))
+                    .expect("a result")
+            }
+            Item::Iterator(Iterator::Array { array, index, .. }) => {
+                let array = self.owned_object(*array)?;
+                self.make(&arrays::MAKE_ARRAY_ITERATOR, &[array, index])?
             }
             Item::Complex(real, imaginary) => self.make(&optimized::MAKE_COMPLEX, &[real, imaginary])?,
             Item::Tuple(items) => {
@@ -269,7 +300,7 @@ impl Builder<'_> {
     }
 
     /// An object is made by the runtime, which takes over the references that it is given; there is always memory for it.
-    fn make(&mut self, function: &'static justjit_builder::RuntimeFn, args: &[Value]) -> Done<Value> {
+    pub fn make(&mut self, function: &'static justjit_builder::RuntimeFn, args: &[Value]) -> Done<Value> {
         Ok(self
             .call(function, args, Some(Type::Object), (Effect::Allocate, true))
             .expect("a result"))

@@ -25,6 +25,7 @@ impl Builder<'_> {
             return self.refuse_inlining();
         }
         self.generic += 1;
+        self.make_rows()?;
         self.bring_all_home()?;
         self.detach_all();
         let offset = self.at.offset;

@@ -40,10 +40,12 @@ fn instances_in(item: &Item, visit: &mut dyn FnMut(u32)) {
     match item {
         Item::Instance(id, _) => visit(*id),
         Item::Tuple(items) => items.iter().for_each(|item| instances_in(item, visit)),
+        Item::Row { array, .. } => instances_in(array, visit),
         Item::Slice(parts) => parts.iter().for_each(|item| instances_in(item, visit)),
         Item::Iterator(iterator) => match iterator {
             crate::item::Iterator::Range { .. } => {}
             crate::item::Iterator::Sequence { sequence: inner, .. }
+            | crate::item::Iterator::Array { array: inner, .. }
             | crate::item::Iterator::Enumerate { inner, .. } => instances_in(inner, visit),
             crate::item::Iterator::Zip { inner } => inner.iter().for_each(|item| instances_in(item, visit)),
         },
@@ -60,10 +62,12 @@ fn replace_in(item: &mut Item, replace: &mut dyn FnMut(u32, u32) -> Option<Item>
             }
         }
         Item::Tuple(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
+        Item::Row { array, .. } => replace_in(array, replace),
         Item::Slice(parts) => parts.iter_mut().for_each(|item| replace_in(item, replace)),
         Item::Iterator(iterator) => match iterator {
             crate::item::Iterator::Range { .. } => {}
             crate::item::Iterator::Sequence { sequence: inner, .. }
+            | crate::item::Iterator::Array { array: inner, .. }
             | crate::item::Iterator::Enumerate { inner, .. } => replace_in(inner, replace),
             crate::item::Iterator::Zip { inner } => inner.iter_mut().for_each(|item| replace_in(item, replace)),
         },

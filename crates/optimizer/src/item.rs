@@ -4,6 +4,7 @@
 //! has asked for do not exist yet, and for those that do it is known who owns their references.
 
 use justjit_ir::{Symbol, Value};
+use justjit_runtime::arrays::{Holder, Layout, Scalar};
 
 /// The exact type of an object, as far as it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -24,6 +25,10 @@ pub enum Kind {
     RangeIterator,
     ListIterator,
     TupleIterator,
+    /// An `array.array`, a memoryview, a NumPy array.
+    Array(Holder),
+    /// A NumPy scalar.
+    Numpy(Scalar),
     /// Another type: its number among the builder's types.
     Other(u32),
 }
@@ -41,6 +46,7 @@ impl Kind {
                 | Kind::Str
                 | Kind::Bytes
                 | Kind::RangeIterator
+                | Kind::Numpy(_)
         )
     }
 }
@@ -103,6 +109,12 @@ pub enum Iterator {
         sequence: Box<Item>,
         index: Value,
     },
+    /// Over an array of numbers, which the item owns like any other.
+    Array {
+        array: Box<Item>,
+        index: Value,
+        layout: Layout,
+    },
     Enumerate {
         inner: Box<Item>,
         count: Value,
@@ -122,6 +134,15 @@ pub enum Item {
     Float(Value),
     Bool(Value),
     Complex(Value, Value),
+    /// A NumPy scalar: an int, a float or a bool, as its type is.
+    Numpy(Scalar, Value),
+    /// Part of a NumPy array, which has not been made: the array, and an index that is in range. It is on the operand
+    /// stack only, until it is indexed.
+    Row {
+        array: Box<Item>,
+        index: Value,
+        layout: Layout,
+    },
     Object(Object),
     /// A tuple that has not been made; the items' references are its own.
     Tuple(Vec<Item>),
@@ -205,6 +226,8 @@ impl Item {
             Item::Float(_) => Kind::Float,
             Item::Bool(_) => Kind::Bool,
             Item::Complex(..) => Kind::Complex,
+            Item::Numpy(scalar, _) => Kind::Numpy(*scalar),
+            Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
             Item::Tuple(_) => Kind::Tuple,
             Item::Instance(_, class) => Kind::Other(*class),
@@ -215,7 +238,10 @@ impl Item {
 
     /// Whether it is a number that is no object (yet).
     pub fn is_unboxed(&self) -> bool {
-        matches!(self, Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..))
+        matches!(
+            self,
+            Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..) | Item::Numpy(..)
+        )
     }
 
     /// Replaces the values in it.
@@ -223,7 +249,7 @@ impl Item {
         let mut all = |values: &mut [&mut Value]| values.iter_mut().for_each(|value| **value = map(**value));
         match self {
             Item::Null | Item::Constant(_) | Item::Instance(..) => {}
-            Item::Int(value) | Item::Float(value) | Item::Bool(value) => all(&mut [value]),
+            Item::Int(value) | Item::Float(value) | Item::Bool(value) | Item::Numpy(_, value) => all(&mut [value]),
             Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
             Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
@@ -238,6 +264,10 @@ impl Item {
             Item::Iterator(Iterator::Sequence { sequence, index }) => {
                 *index = map(*index);
                 sequence.map(map);
+            }
+            Item::Row { array, index, .. } | Item::Iterator(Iterator::Array { array, index, .. }) => {
+                *index = map(*index);
+                array.map(map);
             }
             Item::Iterator(Iterator::Enumerate { inner, count }) => {
                 *count = map(*count);
@@ -255,9 +285,9 @@ impl Item {
             Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
                 items.iter_mut().for_each(|item| item.objects_mut(visit));
             }
-            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. }) => {
-                inner.objects_mut(visit);
-            }
+            Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. })
+            | Item::Iterator(Iterator::Array { array: inner, .. })
+            | Item::Row { array: inner, .. } => inner.objects_mut(visit),
             Item::Slice(parts) => parts.iter_mut().for_each(|item| item.objects_mut(visit)),
             _ => {}
         }

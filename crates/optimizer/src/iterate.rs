@@ -29,6 +29,11 @@ impl Builder<'_> {
                     })
                 }
                 _ => {
+                    if let Some(iterator) = self.array_iterator(&item, 0) {
+                        self.specialized += 1;
+                        self.push(iterator);
+                        return Ok(());
+                    }
                     if self.is_unseen() {
                         return Ok(());
                     }
@@ -160,6 +165,7 @@ impl Builder<'_> {
                 let size = self.size_of(object.value);
                 self.int_compare(IntCond::SignedLt, *index, size)
             }
+            Iterator::Array { array, index, layout } => self.array_has_more(array, *index, layout),
             Iterator::Enumerate { inner, .. } => match &**inner {
                 Item::Iterator(inner) => {
                     let inner = inner.clone();
@@ -252,6 +258,12 @@ impl Builder<'_> {
                 let one = self.int(1);
                 let index = self.op(Op::IntAdd, &[index, one]);
                 (item, Iterator::Sequence { sequence, index })
+            }
+            Iterator::Array { array, index, layout } => {
+                let item = self.array_next(&array, index, &layout);
+                let one = self.int(1);
+                let index = self.op(Op::IntAdd, &[index, one]);
+                (item, Iterator::Array { array, index, layout })
             }
             Iterator::Enumerate { inner, count } => {
                 let Item::Iterator(inner) = *inner else {

@@ -2,6 +2,7 @@
 
 use crate::item::Kind;
 use justjit_ir::Reason;
+use justjit_runtime::arrays::Layouts;
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
@@ -13,6 +14,8 @@ pub struct Types {
     pub more: bool,
     /// An int did not fit 64 bits.
     pub wide: bool,
+    /// How the elements of arrays lay.
+    pub layouts: Layouts,
 }
 
 impl Types {
@@ -25,6 +28,7 @@ impl Types {
         }
         self.more |= other.more;
         self.wide |= other.wide;
+        self.layouts.add_all(other.layouts);
     }
 
     /// The one type that was met.

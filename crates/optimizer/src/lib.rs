@@ -20,12 +20,18 @@ mod locals;
 mod names;
 pub mod snapshot;
 mod special;
+mod stress;
 mod table;
 pub mod text;
 pub mod unit;
 mod uses;
 
 pub use entry::{Entry, Input, build};
+
+/// The passes that a function goes through, in order.
+pub fn passes() -> impl Iterator<Item = &'static justjit_passes::Pass> {
+    justjit_passes::passes().iter()
+}
 
 use justjit_bytecode::Function as Decoded;
 use justjit_ir as ir;
@@ -146,6 +152,9 @@ pub struct Built {
     /// Instructions that are translated for known types, and those that the runtime does.
     pub specialized: usize,
     pub generic: usize,
+    /// How often the latter ran, and how often all instructions of the function did, while somebody looked.
+    pub generic_weight: u64,
+    pub weight: u64,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
     pub codes: Vec<(*mut Code, Decoded)>,
 }

@@ -36,16 +36,37 @@ impl Builder<'_> {
     /// `STORE_FAST`.
     pub fn store_fast(&mut self, local: usize) -> Done {
         let item = self.pop();
-        self.store_local(local, item)
+        let old = self.store_local(local, item)?;
+        self.release(old);
+        Ok(())
     }
 
-    /// Stores an item, which is given up, into a local.
-    pub fn store_local(&mut self, local: usize, item: Item) -> Done {
+    /// `STORE_FAST_LOAD_FAST`: what the local had is given up at the end.
+    pub fn store_fast_load_fast(&mut self, stored: usize, loaded: usize) -> Done {
+        let item = self.pop();
+        let old = self.store_local(stored, item)?;
+        self.load_fast(loaded);
+        if !self.terminated {
+            self.release(old);
+        }
+        Ok(())
+    }
+
+    /// `STORE_FAST_STORE_FAST`
+    pub fn store_fast_store_fast(&mut self, first: usize, second: usize) -> Done {
+        let item = self.pop();
+        let old = self.store_local(first, item)?;
+        let item = self.pop();
+        let other = self.store_local(second, item)?;
+        self.release_all(vec![old, other]);
+        Ok(())
+    }
+
+    /// Stores an item, which is given up, into a local; what is to be given up afterwards.
+    pub fn store_local(&mut self, local: usize, item: Item) -> Done<Item> {
         let item = self.as_number_if_only_that(local, item);
         if self.is_inlined() {
-            let old = std::mem::replace(&mut self.frame().locals[local].item, item);
-            self.release(old);
-            return Ok(());
+            return Ok(std::mem::replace(&mut self.frame().locals[local].item, item));
         }
         self.detach_slot(local as u32);
         let is_number = item.is_unboxed()
@@ -58,9 +79,9 @@ impl Builder<'_> {
             {
                 let null = self.null();
                 self.store(null, self.frame_pointer, slot_offset(local), ir_region::FRAME);
-                self.decref(object.value, object.kind);
+                return Ok(Item::owned(object.value, object.kind));
             }
-            return Ok(());
+            return Ok(Item::Null);
         }
         let kind = item.kind();
         let constant = matches!(item, Item::Constant(_)).then(|| item.clone());
@@ -71,29 +92,32 @@ impl Builder<'_> {
             owner: Owner::Slot(local as u32),
         }));
         let old = std::mem::replace(&mut self.frame().locals[local], Local { item, home: true });
-        self.replace_slot(local, value, old);
-        Ok(())
+        Ok(self.replace_slot(local, value, old))
     }
 
-    /// Puts an object into a slot, and gives up what was there.
-    fn replace_slot(&mut self, local: usize, value: justjit_ir::Value, old: Local) {
+    /// Puts an object into a slot; what was there, if it is still to be given up.
+    fn replace_slot(&mut self, local: usize, value: justjit_ir::Value, old: Local) -> Item {
         let offset = slot_offset(local);
         match old {
             Local {
                 item: Item::Null,
                 home: true,
-            } => self.store(value, self.frame_pointer, offset, ir_region::FRAME),
+            } => {
+                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                Item::Null
+            }
             Local {
                 item: Item::Object(object),
                 home: true,
             } => {
                 self.store(value, self.frame_pointer, offset, ir_region::FRAME);
-                self.decref(object.value, object.kind);
+                Item::owned(object.value, object.kind)
             }
             _ => {
                 let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
                 self.store(value, self.frame_pointer, offset, ir_region::FRAME);
                 self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
+                Item::Null
             }
         }
     }
@@ -197,7 +221,8 @@ impl Builder<'_> {
             home: true,
         };
         let old = std::mem::replace(&mut self.frame().locals[local], new);
-        self.replace_slot(local, null, old);
+        let old = self.replace_slot(local, null, old);
+        self.release(old);
         Ok(())
     }
 }

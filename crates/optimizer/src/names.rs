@@ -5,6 +5,7 @@ use crate::convert::slot_offset;
 use crate::item::{Item, Kind};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_runtime::arrays::Holder;
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
 use justjit_runtime::layout::{offset, type_object};
 use justjit_runtime::optimized;
@@ -189,6 +190,14 @@ impl Builder<'_> {
             self.specialized += 1;
             self.push(method);
             self.push(receiver);
+            return Ok(());
+        }
+        if arg & 1 == 0
+            && let Some(value) = self.array_attribute(&receiver, self.name(arg >> 1))
+        {
+            self.specialized += 1;
+            self.push(value);
+            self.release_known(receiver, Kind::Array(Holder::Ndarray));
             return Ok(());
         }
         if let Item::Object(object) = receiver

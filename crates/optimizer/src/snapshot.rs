@@ -64,6 +64,7 @@ fn types(sample: Option<&Sample>) -> Types {
         met: met.into_iter().flatten().collect(),
         more: gone || sample.has(flag::MORE_TYPES | flag::NULL | flag::CHANGED),
         wide: sample.has(flag::WIDE_INT),
+        layouts: sample.layouts,
     }
 }
 

@@ -27,14 +27,8 @@ impl Builder<'_> {
             }
             LoadFastAndClear => self.load_fast_and_clear(arg),
             StoreFast => self.store_fast(arg)?,
-            StoreFastLoadFast => {
-                self.store_fast(arg >> 4)?;
-                self.load_fast(arg & 15);
-            }
-            StoreFastStoreFast => {
-                self.store_fast(arg >> 4)?;
-                self.store_fast(arg & 15)?;
-            }
+            StoreFastLoadFast => self.store_fast_load_fast(arg >> 4, arg & 15)?,
+            StoreFastStoreFast => self.store_fast_store_fast(arg >> 4, arg & 15)?,
             DeleteFast => self.delete_fast(arg)?,
             PopTop | EndFor => {
                 let item = self.pop();

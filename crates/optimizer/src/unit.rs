@@ -1,5 +1,6 @@
 //! A function on its way from IR to machine code: what can be done on any thread.
 
+use crate::text::name_of;
 use crate::{Built, Decline};
 use justjit_bytecode::Function as Decoded;
 use justjit_cranelift as cranelift;
@@ -27,11 +28,14 @@ pub struct Options {
     pub verify: bool,
     /// Keep texts: those of the IR after building, after each pass with that name, after all; the code generator's.
     pub texts: bool,
+    /// For tests: each place where the code can be left is left the first time that it is come to.
+    pub fail_exits: bool,
     /// Unwind information (Cranelift).
     pub unwind_info: bool,
 }
 
-/// Texts of a compilation, by name: `ir`, `ir:PASS`, `llvm`, `clif`, `asm`.
+/// Texts of a compilation, by name: `ir:build` (before the passes), `ir:PASS` (after the last run of that pass), `ir` (after
+/// all); `llvm:emitted` and `llvm`, or `clif`; `asm`.
 pub type Texts = Vec<(String, String)>;
 
 /// What compiling gives.
@@ -55,6 +59,8 @@ pub struct Unit {
     pub version: *mut Version,
     /// First code unit of the outermost code object's bytecode.
     pub instructions: *const u16,
+    /// Names and files of the code objects, where [`Unit::name_codes`] was called.
+    names: Vec<(String, String)>,
 }
 
 // SAFETY: the pointers are addresses, of things that live as long as the version.
@@ -100,7 +106,48 @@ impl Unit {
             instructions: unsafe { Code::instructions(code) },
             codes: built.codes,
             version,
+            names: Vec::new(),
         }
+    }
+
+    /// Has texts name the code objects that were inlined.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn name_codes(&mut self) {
+        // SAFETY: see the contract; the version keeps the code objects.
+        let name =
+            |&(code, _): &(*mut Code, Decoded)| unsafe { (name_of((*code).co_qualname), name_of((*code).co_filename)) };
+        self.names = self.codes.iter().map(name).collect();
+    }
+
+    /// The source line of a position in the IR, in words.
+    fn line_of(&self, position: ir::Position) -> Option<String> {
+        let code = position.code as usize;
+        let line = self.codes.get(code)?.1.position(position.offset).line?;
+        Some(match self.names.get(code) {
+            Some((name, file)) if code > 0 => format!("line {line} of {name} in {file}"),
+            _ => format!("line {line}"),
+        })
+    }
+
+    fn text(&self, function: &Function) -> String {
+        function.annotated(&|position| self.line_of(position)).to_string()
+    }
+
+    /// Machine code; `@L12` before what belongs to source line 12, as far as that is known.
+    fn listing(&self, lines: &[(u32, String)], position: &dyn Fn(u32) -> Option<u32>) -> String {
+        let mut text = String::new();
+        let mut last = None;
+        for (at, instruction) in lines {
+            let line = position(*at).and_then(|offset| self.codes[0].1.position(offset).line);
+            if line.is_some() && line != last {
+                last = line;
+                text.push_str(&format!("@L{}\n", line.unwrap_or_default()));
+            }
+            text.push_str(&format!("    {at:5x}  {instruction}\n"));
+        }
+        text
     }
 
     /// Passes, lowering, code generation.
@@ -114,12 +161,13 @@ impl Unit {
             ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
         }
         if options.texts {
-            texts.push(("ir:build".into(), self.function.to_string()));
+            texts.push(("ir:build".into(), self.text(&self.function)));
         }
+        let mut function = std::mem::take(&mut self.function);
         let mut dump = |dump: justjit_passes::Dump<'_>| {
             if dump.when == When::After {
                 let name = format!("ir:{}", dump.pass);
-                let text = dump.function.to_string();
+                let text = self.text(dump.function);
                 match texts.iter_mut().find(|(known, _)| *known == name) {
                     Some((_, known)) => *known = text,
                     None => texts.push((name, text)),
@@ -134,13 +182,13 @@ impl Unit {
         if options.texts {
             pipeline.dump = Some(&mut dump);
         }
-        let mut function = std::mem::take(&mut self.function);
         let passed = pipeline.run(&mut function);
         timings.append(&mut pipeline.times);
         passed.map_err(|error| Decline(format!("the optimizer failed: {error}")))?;
         if options.texts {
-            texts.push(("ir".into(), function.to_string()));
+            texts.push(("ir".into(), self.text(&function)));
         }
+        let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
         let started = Instant::now();
         let exits = Exits::new(&function, self.version, &Places(&self), &DEOPTIMIZE)
             .map_err(|error| Decline(format!("lowering: {error}")))?;
@@ -148,6 +196,10 @@ impl Unit {
         let started = Instant::now();
         let (code, body, code_bytes) = self.generate(&function, &exits, options, &mut texts)?;
         timings.push(("code generation", started.elapsed()));
+        let code = match failures {
+            Some(failures) => Box::new((code, failures)),
+            None => code,
+        };
         Ok(Compiled {
             code,
             body,
@@ -187,7 +239,7 @@ impl Unit {
                 if options.texts {
                     texts.push(("llvm:emitted".into(), code.llvm_ir().unwrap_or_default().to_owned()));
                     texts.push(("llvm".into(), code.optimized_llvm_ir().unwrap_or_default().to_owned()));
-                    texts.push(("asm".into(), listing(&justjit_llvm::disassemble(&code))));
+                    texts.push(("asm".into(), self.listing(&justjit_llvm::disassemble(&code), &|_| None)));
                 }
                 let (body, size) = (code.address().cast(), code.size());
                 Ok((Box::new(code) as Box<dyn Any + Send>, body, size))
@@ -212,14 +264,13 @@ impl Unit {
                 .map_err(failed)?;
             if options.texts {
                 texts.push(("clif".into(), code.clif().unwrap_or_default().to_owned()));
-                texts.push(("asm".into(), listing(&cranelift::disassemble(&code))));
+                texts.push((
+                    "asm".into(),
+                    self.listing(&cranelift::disassemble(&code), &|at| code.position_at(at)),
+                ));
             }
             let (body, size) = (code.address().cast(), code.size());
             Ok((Box::new(code) as Box<dyn Any + Send>, body, size))
         })
     }
-}
-
-fn listing(lines: &[(u32, String)]) -> String {
-    lines.iter().map(|(at, text)| format!("{at:5x}  {text}\n")).collect()
 }

@@ -68,6 +68,8 @@ pub enum Clobber {
     Store(Place),
     /// Reference counts.
     Counts,
+    /// These, and the numbers in objects: a function that gives a reference up may use the object again for its result.
+    Numbers,
 }
 
 impl Clobber {
@@ -77,6 +79,7 @@ impl Clobber {
         match function.inst(inst).effect(function) {
             Effect::Any => Some(Clobber::Everything),
             Effect::Store => Some(Place::of(function, inst).map_or(Clobber::Everything, Clobber::Store)),
+            Effect::Reference if function.inst(inst).op == Op::Call => Some(Clobber::Numbers),
             Effect::Reference | Effect::Allocate => Some(Clobber::Counts),
             Effect::Call => Some(Clobber::Everything),
             Effect::Pure
@@ -94,6 +97,7 @@ impl Clobber {
             Clobber::Everything => true,
             Clobber::Store(stored) => stored.may_overlap(place, function),
             Clobber::Counts => matches!(place.region, Region::Count | Region::Any),
+            Clobber::Numbers => matches!(place.region, Region::Count | Region::Payload | Region::Any),
         }
     }
 }

@@ -11,8 +11,8 @@
 //! *Guarantees*: nothing is moved. Operands of float operations are not exchanged.
 
 use crate::aliasing::{Clobber, Place, clobbers};
+use crate::arithmetic;
 use crate::edit::{self, Constant, Replacements, become_constant, become_op};
-use crate::fold;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Block, Dominators, Effect, Flow, Function, Imm, Inst, Op, Type, Value};
 use std::collections::HashMap;
@@ -312,7 +312,7 @@ impl Cse<'_> {
             return self.value(inst);
         }
         let opposite = match key.2 {
-            Imm::IntCond(cond) => Imm::IntCond(fold::negated(cond)),
+            Imm::IntCond(cond) => Imm::IntCond(arithmetic::negated(cond)),
             other => other,
         };
         let negated = (key.0, key.1.clone(), opposite);

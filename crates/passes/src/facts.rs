@@ -4,8 +4,8 @@
 //! seen as a value and an offset, so that what is known of `i` is known of `i + 1` too. Facts are kept on a stack: those
 //! of a block are dropped when the walk of the dominator tree leaves it.
 
+use crate::arithmetic::negated;
 use crate::edit;
-use crate::fold::negated;
 use crate::interval::{self, FULL, Interval};
 use justjit_builder::IntCond;
 use justjit_ir::{Function, Imm, Op, Type, Value};
@@ -241,8 +241,8 @@ impl Facts {
             }
             (Op::IntSub | Op::IntSubChecked, _) => interval::sub(arg(0), arg(1)).clamp(64),
             (Op::IntMul | Op::IntMulChecked, _) => interval::mul(arg(0), arg(1)).clamp(64),
-            (Op::IntFloorDiv, _) => interval::floor_div(64, arg(0), arg(1)),
-            (Op::IntMod, _) => interval::floor_mod(64, arg(0), arg(1)),
+            (Op::IntFloorDiv | Op::IntDiv, _) => interval::floor_div(64, arg(0), arg(1)),
+            (Op::IntMod | Op::IntRem, _) => interval::floor_mod(64, arg(0), arg(1)),
             (Op::IntAnd, _) => interval::and(arg(0), arg(1)),
             (Op::IntOr, _) => interval::or(arg(0), arg(1)),
             (Op::IntXor, _) => interval::xor(arg(0), arg(1)),

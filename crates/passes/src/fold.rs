@@ -9,8 +9,9 @@
 //! identities with 0.0 or 1.0 (they would keep a signalling NaN or lose a zero's sign), and no result that is NaN is
 //! computed here, for its payload is the machine's to choose. A checked operation stays checked unless it is computed.
 
+use crate::arithmetic::{compare, floor_div, floor_mod, negated, shift_left, swapped, wrap};
 use crate::edit::{self, Constant, Replacements, become_constant, become_op};
-use justjit_builder::{FloatCond, IntCond};
+use justjit_builder::FloatCond;
 use justjit_ir::{Block, Flow, Function, Imm, Inst, Op, Type, Value};
 
 /// What becomes of an instruction.
@@ -128,92 +129,6 @@ fn commute(function: &mut Function, inst: Inst, op: Op, imm: Imm, args: &[Value]
     Some(Becomes::Other)
 }
 
-/// The comparison with the operands exchanged.
-pub fn swapped(cond: IntCond) -> IntCond {
-    match cond {
-        IntCond::Eq | IntCond::Ne => cond,
-        IntCond::SignedLt => IntCond::SignedGt,
-        IntCond::SignedLe => IntCond::SignedGe,
-        IntCond::SignedGt => IntCond::SignedLt,
-        IntCond::SignedGe => IntCond::SignedLe,
-        IntCond::UnsignedLt => IntCond::UnsignedGt,
-        IntCond::UnsignedLe => IntCond::UnsignedGe,
-        IntCond::UnsignedGt => IntCond::UnsignedLt,
-        IntCond::UnsignedGe => IntCond::UnsignedLe,
-    }
-}
-
-/// The comparison that is true when the other is false.
-pub fn negated(cond: IntCond) -> IntCond {
-    match cond {
-        IntCond::Eq => IntCond::Ne,
-        IntCond::Ne => IntCond::Eq,
-        IntCond::SignedLt => IntCond::SignedGe,
-        IntCond::SignedLe => IntCond::SignedGt,
-        IntCond::SignedGt => IntCond::SignedLe,
-        IntCond::SignedGe => IntCond::SignedLt,
-        IntCond::UnsignedLt => IntCond::UnsignedGe,
-        IntCond::UnsignedLe => IntCond::UnsignedGt,
-        IntCond::UnsignedGt => IntCond::UnsignedLe,
-        IntCond::UnsignedGe => IntCond::UnsignedLt,
-    }
-}
-
-pub fn compare(cond: IntCond, a: i64, b: i64) -> bool {
-    let (ua, ub) = (a as u64, b as u64);
-    match cond {
-        IntCond::Eq => a == b,
-        IntCond::Ne => a != b,
-        IntCond::SignedLt => a < b,
-        IntCond::SignedLe => a <= b,
-        IntCond::SignedGt => a > b,
-        IntCond::SignedGe => a >= b,
-        IntCond::UnsignedLt => ua < ub,
-        IntCond::UnsignedLe => ua <= ub,
-        IntCond::UnsignedGt => ua > ub,
-        IntCond::UnsignedGe => ua >= ub,
-    }
-}
-
-/// Python's `a // b`, if it is there and fits.
-pub fn floor_div(a: i64, b: i64) -> Option<i64> {
-    let quotient = a.checked_div(b)?;
-    Some(quotient - i64::from(a % b != 0 && (a < 0) != (b < 0)))
-}
-
-/// Python's `a % b`, if it is there.
-pub fn floor_mod(a: i64, b: i64) -> Option<i64> {
-    match b {
-        0 => None,
-        -1 => Some(0),
-        _ => {
-            let rest = a % b;
-            Some(if rest != 0 && (rest < 0) != (b < 0) {
-                rest + b
-            } else {
-                rest
-            })
-        }
-    }
-}
-
-/// `a << b`, if it fits and the count is allowed.
-pub fn shift_left(a: i64, b: i64) -> Option<i64> {
-    let count = u32::try_from(b).ok().filter(|&count| count < 64)?;
-    let shifted = a << count;
-    (shifted >> count == a).then_some(shifted)
-}
-
-/// The low bits, sign-extended.
-pub fn wrap(a: i64, bits: i64) -> Option<i64> {
-    Some(match bits {
-        8 => i64::from(a as i8),
-        16 => i64::from(a as i16),
-        32 => i64::from(a as i32),
-        _ => return None,
-    })
-}
-
 fn int_constants(op: Op, imm: Imm, a: i64, b: i64) -> Becomes {
     let (value, checked) = match op {
         Op::IntAdd => (a.checked_add(b), false),
@@ -225,6 +140,8 @@ fn int_constants(op: Op, imm: Imm, a: i64, b: i64) -> Becomes {
         Op::IntMulChecked => (a.checked_mul(b), true),
         Op::IntFloorDiv => (floor_div(a, b), false),
         Op::IntMod => (floor_mod(a, b), false),
+        Op::IntDiv if a >= 0 && b > 0 => (floor_div(a, b), false),
+        Op::IntRem if a >= 0 && b > 0 => (floor_mod(a, b), false),
         Op::IntAnd => (Some(a & b), false),
         Op::IntOr => (Some(a | b), false),
         Op::IntXor => (Some(a ^ b), false),
@@ -260,10 +177,10 @@ fn int_with_constant(
     let zero = Becomes::Constant(Constant::Int(0));
     match (op, b) {
         (Op::IntAdd | Op::IntAddWrapping | Op::IntSub | Op::IntAddChecked | Op::IntSubChecked, 0)
-        | (Op::IntMul | Op::IntMulChecked | Op::IntFloorDiv, 1)
+        | (Op::IntMul | Op::IntMulChecked | Op::IntFloorDiv | Op::IntDiv, 1)
         | (Op::IntOr | Op::IntXor | Op::IntShl | Op::IntShlChecked | Op::IntShr, 0)
         | (Op::IntAnd, -1) => Becomes::Value(args[0]),
-        (Op::IntMul | Op::IntMulChecked | Op::IntAnd, 0) | (Op::IntMod, 1 | -1) => zero,
+        (Op::IntMul | Op::IntMulChecked | Op::IntAnd, 0) | (Op::IntMod, 1 | -1) | (Op::IntRem, 1) => zero,
         (Op::IntOr, -1) => Becomes::Constant(Constant::Int(-1)),
         (Op::IntCompare, _) => compare_bool(function, inst, imm, args[0], b),
         // Floor semantics are those of the bits.

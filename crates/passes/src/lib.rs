@@ -4,17 +4,26 @@
 //! does from the table of operations only; none runs Python code or follows an address.
 
 mod aliasing;
+mod arithmetic;
+mod bounds;
+mod check_refcounts;
+mod counted;
 mod cse;
 mod dce;
 mod edit;
 mod facts;
 mod fold;
+mod forget;
 mod interval;
 mod licm;
 mod pipeline;
+mod preheaders;
 mod ranges;
+mod refcounts;
+mod safepoints;
 mod simplify_cfg;
 
+pub use check_refcounts::check_refcounts;
 pub use pipeline::{Dump, PassError, Pipeline, When};
 
 use justjit_ir::Function;
@@ -50,7 +59,18 @@ pub fn passes() -> &'static [Pass] {
             run,
         }
     }
+    const fn once(name: &'static str, text: &'static str, run: fn(&mut Function) -> bool) -> Pass {
+        Pass {
+            stage: Stage::Last,
+            ..each(name, text, run)
+        }
+    }
     const PASSES: &[Pass] = &[
+        each(
+            "preheaders",
+            "gives loops a block from which alone they are entered",
+            preheaders::run,
+        ),
         each("fold", "computes what is constant, applies exact identities", fold::run),
         each(
             "simplify_cfg",
@@ -63,11 +83,34 @@ pub fn passes() -> &'static [Pass] {
             cse::run,
         ),
         each(
+            "ranges",
+            "finds ranges of ints: what cannot overflow, bounds that hold",
+            ranges::run,
+        ),
+        each(
+            "refcounts",
+            "removes counting up and down that nobody can see",
+            refcounts::run,
+        ),
+        each(
             "licm",
             "moves what is the same in every iteration out of loops",
             licm::run,
         ),
+        each(
+            "bounds",
+            "tests the bounds of counted loops once before the loop",
+            bounds::run,
+        ),
         each("dce", "removes what nobody uses", dce::run),
+        once(
+            "safepoints",
+            "runs safepoints of simple loops once in many iterations",
+            safepoints::run,
+        ),
+        once("forget", "forgets the states that hoisting needs", forget::run),
+        once("last_fold", "fold, once more", fold::run),
+        once("last_dce", "dce, once more", dce::run),
     ];
     PASSES
 }

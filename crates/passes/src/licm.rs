@@ -17,7 +17,7 @@
 //! * A guard moves only if every iteration that goes round executes it: if it dominates all sources of back edges.
 
 use crate::aliasing::{Clobber, Place, clobbers};
-use crate::edit;
+use crate::{edit, preheaders};
 use justjit_builder::Region;
 use justjit_ir::{
     Block, Dominators, Effect, Flow, FrameState, Function, Going, Imm, Inst, LoopData, Loops, Op, State, Type, Value,
@@ -25,21 +25,11 @@ use justjit_ir::{
 };
 
 pub fn run(function: &mut Function) -> bool {
+    preheaders::run(function);
     let flow = Flow::of(function);
     let dominators = Dominators::of(function, &flow);
     let loops = Loops::of(function, &flow, &dominators);
     let mut changed = false;
-    // Preheaders first, for making one changes the graph; those that nothing moves into are taken away again.
-    let headers: Vec<Block> = loops.loops.iter().map(|data| data.header).collect();
-    for header in headers {
-        let outside = flow.predecessors(header).iter().copied();
-        let mut outside: Vec<Block> = outside.filter(|&from| !dominators.dominates(header, from)).collect();
-        outside.dedup();
-        edit::ensure_preheader(function, header, &outside);
-    }
-    let flow = Flow::of(function);
-    let dominators = Dominators::of(function, &flow);
-    let loops = Loops::of(function, &flow, &dominators);
     let mut homes = edit::homes(function);
     for (_, data) in loops.inside_out() {
         let mut hoist = Hoist {
@@ -133,8 +123,8 @@ impl Hoist<'_> {
                     edit::int(self.function, data.args[1]).is_some_and(|divisor| !(-1..=0).contains(&divisor))
                 }
                 op if reads_object(op) => self.justified(block, index, data.args[0]),
-                // Known not to overflow only where they stand; a sum becomes one that may.
-                Op::IntSub | Op::IntMul | Op::IntShl => false,
+                // What is known of their operands is known where they stand; a sum becomes one that may.
+                Op::IntSub | Op::IntMul | Op::IntShl | Op::IntDiv | Op::IntRem => false,
                 Op::Call => !matches!(data.imm, Imm::Symbol(callee) if self.function.call(callee).owned),
                 _ => true,
             },

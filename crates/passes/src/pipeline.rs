@@ -1,6 +1,6 @@
 //! Runs the passes: order, rounds, timers, dumps, switches, and the verifier in between.
 
-use crate::{Pass, Stage, passes};
+use crate::{Pass, Stage, check_refcounts, passes};
 use justjit_ir::{Function, verify};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,7 +25,7 @@ pub struct Dump<'a> {
     pub function: &'a Function,
 }
 
-/// A pass left a function that is not well formed.
+/// A pass left a function that is not well formed, or counts references wrong.
 #[derive(Clone, Debug)]
 pub struct PassError {
     pub pass: &'static str,
@@ -47,6 +47,9 @@ pub struct Pipeline<'a> {
     pub off: BTreeSet<String>,
     /// Whether to verify after each pass; debug builds always do.
     pub verify: bool,
+    /// Whether to check after each pass that references are counted right; it takes code that says where memory takes
+    /// references over.
+    pub references: bool,
     pub dump: Option<&'a mut dyn FnMut(Dump<'_>)>,
     /// Time by pass, in the list's order.
     pub times: Vec<(&'static str, Duration)>,
@@ -88,6 +91,12 @@ impl Pipeline<'_> {
             verify(function).map_err(|error| PassError {
                 pass: pass.name,
                 message: error.to_string(),
+            })?;
+        }
+        if self.references {
+            check_refcounts(function).map_err(|errors| PassError {
+                pass: pass.name,
+                message: errors.join("\n"),
             })?;
         }
         Ok(changed)

@@ -3,7 +3,7 @@
 //! *Does*: computes an interval of each int (parameters of blocks by iteration, widened in loops and then narrowed) and,
 //! walking the dominator tree, what branches and guards say: narrower intervals, and differences of two values; a value
 //! that goes round a loop and only grows is never below its start. With that it makes checked arithmetic unchecked where
-//! it fits, decides comparisons (so that bounds guards go), and drops remainders, masks and wraps that change nothing.
+//! it fits, divisions of natural numbers plain ones, decides comparisons (so that bounds guards go), and drops remainders, masks and wraps that change nothing.
 //! *Assumes*: an operation that is *known* not to overflow does not where it stands; what moves such operations must not
 //! move them to where they might. `load` of a 64-bit int that is not signed gives what is not negative.
 //! *Guarantees*: the graph stays as it is, and no instruction moves.
@@ -316,8 +316,16 @@ impl Ranges<'_> {
                 self.changed = true;
             }
             // The remainder of what is in range already.
-            (Op::IntMod, _) if interval(1).low > 0 && interval(0).low >= 0 && interval(0).high < interval(1).low => {
+            (Op::IntMod | Op::IntRem, _)
+                if interval(1).low > 0 && interval(0).low >= 0 && interval(0).high < interval(1).low =>
+            {
                 return Some(args[0]);
+            }
+            // Of natural numbers rounding is the same in all ways.
+            (Op::IntFloorDiv | Op::IntMod, _) if interval(0).low >= 0 && interval(1).low > 0 => {
+                let op = if data.op == Op::IntMod { Op::IntRem } else { Op::IntDiv };
+                become_op(function, inst, op, args.clone(), Imm::None);
+                self.changed = true;
             }
             (Op::IntAnd, _) => {
                 let mask = interval(1).single()?;

@@ -147,6 +147,17 @@ fn thread(function: &mut Function) -> bool {
         if data.insts.len() != 1 || header || data.entry_state.is_some() {
             continue;
         }
+        // A loop keeps the block from which it is entered.
+        let enters = |call: &BlockCall| {
+            let back = flow
+                .predecessors(call.block)
+                .iter()
+                .any(|&from| dominators.dominates(call.block, from));
+            back && !dominators.dominates(call.block, block)
+        };
+        if function.successors(block).iter().any(enters) {
+            continue;
+        }
         let last = function.inst(data.insts[0]).clone();
         // The parameters must not be used but here: where they are used behind, the block dominates.
         let here = last

@@ -10,12 +10,12 @@
 //! ...
 //! ```
 //!
-//! `JUSTJIT_BLESS=1` writes what comes out as what is expected. Input and output are also run by the evaluator, which must
+//! `all` stands for the pipeline. `JUSTJIT_BLESS=1` writes what comes out as what is expected. Input and output are also run by the evaluator, which must
 //! not see a difference.
 
 use justjit_ir::eval::{Outcome, argument, evaluate};
 use justjit_ir::{Function, parse, verify};
-use justjit_passes::{Pass, passes};
+use justjit_passes::{Pass, Pipeline, check_refcounts, passes};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,9 +30,27 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-fn named(text: &str) -> Vec<&'static Pass> {
+/// Runs the passes that the first line names.
+fn run(text: &str, function: &mut Function) {
     let line = text.lines().next().and_then(|line| line.strip_prefix("; passes:"));
-    let names = line.expect("the first line names the passes").split_whitespace();
+    let names = line.expect("the first line names the passes");
+    if names.trim() == "all" {
+        let mut pipeline = Pipeline {
+            verify: true,
+            ..Pipeline::default()
+        };
+        return pipeline
+            .run(function)
+            .unwrap_or_else(|error| panic!("{error}\n{function}"));
+    }
+    for pass in named(names) {
+        (pass.run)(function);
+        verify(function).unwrap_or_else(|error| panic!("{}: {error}\n{function}", pass.name));
+    }
+}
+
+fn named(names: &str) -> Vec<&'static Pass> {
+    let names = names.split_whitespace();
     let pass = |name| {
         passes()
             .iter()
@@ -55,7 +73,7 @@ fn read(text: &str) -> Function {
 fn compare(before: &Function, after: &Function) {
     let params = &before.blocks[0].params;
     let mut finished = 0;
-    for seed in 0..400u64 {
+    for seed in 0..200u64 {
         let mix = |index: usize| {
             (seed + 1)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -67,12 +85,12 @@ fn compare(before: &Function, after: &Function) {
             .enumerate()
             .map(|(index, &param)| argument(before.type_of(param), mix(index)))
             .collect();
-        let expected = evaluate(before, &arguments, 20_000);
+        let expected = evaluate(before, &arguments, 40_000);
         if matches!(expected.outcome, Outcome::Fault(_) | Outcome::Unfinished) {
             continue;
         }
         finished += 1;
-        let got = evaluate(after, &arguments, 20_000);
+        let got = evaluate(after, &arguments, 40_000);
         assert!(
             expected.allows(&got),
             "{arguments:?}\n{expected:#?}\n{got:#?}\n{before}\n{after}"
@@ -93,11 +111,11 @@ fn golden() {
         println!("{}", path.display());
         let before = read(input);
         let mut after = before.clone();
-        for pass in named(input) {
-            (pass.run)(&mut after);
-            verify(&after).unwrap_or_else(|error| panic!("{}: {}: {error}\n{after}", path.display(), pass.name));
-        }
+        run(input, &mut after);
         compare(&before, &after);
+        if check_refcounts(&before).is_ok() {
+            check_refcounts(&after).unwrap_or_else(|errors| panic!("{}: {errors:#?}\n{after}", path.display()));
+        }
         let got = after.to_string();
         if bless {
             let input = input.trim_end();

@@ -5,7 +5,7 @@ mod generate;
 use generate::{Random, function};
 use justjit_ir::eval::{Outcome, argument, evaluate};
 use justjit_ir::{Function, parse, verify};
-use justjit_passes::{Dump, Pipeline, When, passes};
+use justjit_passes::{Dump, Pipeline, When, check_refcounts, passes};
 
 /// How many functions; `JUSTJIT_IR_CASES` asks for more.
 fn cases(usual: u64) -> u64 {
@@ -50,6 +50,7 @@ fn compare(seed: u64, what: &str, before: &Function, after: &Function) -> u32 {
 
 fn check(seed: u64, what: &str, function: &Function) {
     verify(function).unwrap_or_else(|error| panic!("seed {seed}, {what}: {error}\n{function}"));
+    check_refcounts(function).unwrap_or_else(|errors| panic!("seed {seed}, {what}: {errors:#?}\n{function}"));
 }
 
 #[test]
@@ -100,12 +101,14 @@ fn pipeline() {
         let mut after = before.clone();
         let mut pipeline = Pipeline {
             verify: true,
+            references: true,
             dump: only.is_some().then_some(&mut show),
             ..Pipeline::default()
         };
         pipeline
             .run(&mut after)
             .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{before}\n{after}"));
+        check(seed, "pipeline", &after);
         compare(seed, "pipeline", &before, &after);
     }
 }

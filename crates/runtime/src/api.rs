@@ -13,6 +13,14 @@ pub type DictWatcher =
 /// What `PyType_AddWatcher` calls, when the type has been modified.
 pub type TypeWatcher = unsafe extern "C" fn(ty: *mut PyTypeObject) -> c_int;
 
+/// What `PyCode_AddWatcher` calls.
+pub type CodeWatcher = unsafe extern "C" fn(event: c_int, code: *mut PyObject) -> c_int;
+
+/// Events of [`CodeWatcher`].
+pub mod code_event {
+    pub const CREATE: i32 = 0;
+}
+
 /// Events of [`FunctionWatcher`].
 pub mod function_event {
     pub const CREATE: i32 = 0;
@@ -39,6 +47,8 @@ unsafe extern "C" {
     pub fn _Py_Dealloc(object: *mut PyObject);
     pub fn PyFunction_SetVectorcall(function: *mut PyObject, vectorcall: *const ());
     pub fn PyFunction_AddWatcher(callback: FunctionWatcher) -> c_int;
+    pub fn PyCode_AddWatcher(callback: CodeWatcher) -> c_int;
+    pub fn PyCode_ClearWatcher(id: c_int) -> c_int;
     pub fn PyDict_AddWatcher(callback: DictWatcher) -> c_int;
     pub fn PyDict_Watch(id: c_int, dict: *mut PyObject) -> c_int;
     pub fn PyType_AddWatcher(callback: TypeWatcher) -> c_int;

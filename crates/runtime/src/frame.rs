@@ -322,22 +322,22 @@ pub unsafe fn room(thread: *mut Thread, bytes: usize) -> *mut Frame {
     }
 }
 
-/// Makes `frame`, which there is [`room`] for, the current one, as the frame of a function without any locals yet. The
-/// references to the function and its code are borrowed.
+/// Makes `frame`, which there is [`room`] for, the current one, as the frame of a function that runs `code`, without any
+/// locals yet. The references to both are borrowed.
 ///
 /// # Safety
-/// `thread` is the present thread's; a live function; `instr_ptr` points into its code.
+/// `thread` is the present thread's; a live function, and code that it has or has had; `instr_ptr` points into that.
 pub unsafe fn link_function_frame(
     thread: *mut Thread,
     frame: *mut Frame,
     function: *mut PyObject,
+    code: *mut Code,
     instr_ptr: *mut u16,
 ) {
     // SAFETY: the record is laid out as a function's prologue does it.
     unsafe {
         let tstate = (*thread).tstate;
         let record = function.cast::<Function>();
-        let code = (*record).func_code.cast::<Code>();
         frame.write(Frame {
             f_executable: code.cast(),
             previous: (*tstate).current_frame,

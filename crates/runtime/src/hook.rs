@@ -464,9 +464,7 @@ pub unsafe fn upgrade(function: *mut PyObject, version: *mut Version, frame: *mu
                 (*version).recheck_calls = (*version).recheck_calls.max((*version).calls).saturating_mul(16);
                 (*version).recheck_edges = (*version).recheck_edges.max((*version).back_edges).saturating_mul(16);
             }
-            let (calls, edges) = tiering::next_look(version);
-            (*version).check_calls = calls.min((*version).recheck_calls);
-            (*version).check_edges = edges.min((*version).recheck_edges);
+            tiering::set_checks(version);
         }
         next
     }

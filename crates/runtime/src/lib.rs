@@ -1,11 +1,12 @@
 //! What compiled code stands on: object layouts, frames, and the functions it calls.
 //!
-//! Everything here runs with the GIL held. `layout` says where things lie in CPython's objects and `probe` proves
+//! Everything here runs with the GIL held, but for the threads of `tiering` and `profiler`. `layout` says where things lie in CPython's objects and `probe` proves
 //! it; `thread`, `frame`, `safepoint`, `call`, `site`, `binding`, `construct`, `special` and `builtins` carry calls; `globals` and `attributes` are the inline
 //! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook`, `version` and `tiering` tie code objects to
-//! machine code; `deopt` leaves optimized code.
+//! machine code; `deopt` leaves optimized code. `profiler` samples where time goes.
 
 pub mod api;
+pub mod arrays;
 pub mod attributes;
 pub mod bets;
 pub mod binding;
@@ -30,6 +31,7 @@ pub mod numbers;
 pub mod ops;
 pub mod optimized;
 pub mod probe;
+pub mod profiler;
 pub mod safepoint;
 pub mod sampling;
 pub mod site;

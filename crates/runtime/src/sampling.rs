@@ -5,6 +5,7 @@
 //! address and version tag, functions by the code that they run.
 
 use crate::api;
+use crate::arrays::{self, Layouts};
 use crate::call::BoundMethod;
 use crate::layout::Function;
 use crate::runtime_fns;
@@ -28,7 +29,7 @@ pub struct Record {
     /// What it pushed. `UNPACK_SEQUENCE`: all items. `FOR_ITER`: the items. `YIELD_VALUE`: what was sent. Where a method
     /// or a callable is pushed along with self or NULL: the callable.
     pub result: Option<Box<Sample>>,
-    /// What it worked on, the lowest on the operand stack first. Calls: the callable, and self or NULL.
+    /// What it worked on, the lowest on the operand stack first. Calls: the callable, self or NULL, the first argument.
     pub operands: [Option<Box<Sample>>; 3],
     pub callees: Option<Box<Callees>>,
 }
@@ -240,6 +241,8 @@ pub struct Sample {
     /// The range of the exact ints that fit 64 bits; `low > high` where there was none.
     pub low: i64,
     pub high: i64,
+    /// How the elements of arrays lay.
+    pub layouts: Layouts,
 }
 
 impl Default for Sample {
@@ -250,6 +253,7 @@ impl Default for Sample {
             flags: 0,
             low: i64::MAX,
             high: i64::MIN,
+            layouts: Layouts::default(),
         }
     }
 }
@@ -311,6 +315,9 @@ impl Sample {
                     self.low = self.low.min(value);
                     self.high = self.high.max(value);
                 }
+            }
+            if let Some(layout) = arrays::layout_of(object) {
+                self.layouts.add(layout);
             }
             if self.has(flag::OBJECTS) {
                 return;

@@ -195,14 +195,22 @@ impl Version {
         !self.records.is_empty()
     }
 
-    /// A version of a function's code without any code yet; it is its caller's to [`register`].
+    /// A version of a function's code without any machine code yet; it is its caller's to [`register`].
     ///
     /// # Safety
     /// The GIL is held; a live function.
     pub unsafe fn new(function: *mut Function, tier: Tier) -> Box<Version> {
         // SAFETY: see the contract.
+        unsafe { Version::of_code(function, (*function).func_code.cast(), tier) }
+    }
+
+    /// As [`Version::new`], for code that the function has or has had.
+    ///
+    /// # Safety
+    /// The GIL is held; a live function and code object.
+    pub unsafe fn of_code(function: *mut Function, code: *mut Code, tier: Tier) -> Box<Version> {
+        // SAFETY: see the contract.
         unsafe {
-            let code = (*function).func_code.cast::<Code>();
             let flags = (*code).co_flags;
             Box::new(Version {
                 body: null(),

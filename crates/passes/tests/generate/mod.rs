@@ -40,6 +40,8 @@ pub struct Generator {
     int: Symbol,
     float: Symbol,
     calls: Vec<Symbol>,
+    /// Objects of which a reference is held.
+    held: Vec<Value>,
     offset: u32,
     budget: u32,
 }
@@ -106,6 +108,7 @@ impl Generator {
             int,
             float,
             calls,
+            held: Vec::new(),
             offset: 0,
             budget: 60,
         }
@@ -132,10 +135,15 @@ impl Generator {
         }
     }
 
-    /// Any object, or a box of a number.
+    /// An object to return, with its reference.
     fn object(&mut self) -> Value {
         match self.random.below(4) {
-            0 => self.of(Type::Object),
+            0 => {
+                let value = self.of(Type::Object);
+                self.not_null(value);
+                self.append(Op::Incref, vec![value], Imm::None);
+                value
+            }
             1 => {
                 let value = self.of(Type::Float);
                 self.op(Op::BoxFloat, vec![value], Imm::None)
@@ -167,8 +175,16 @@ impl Generator {
         }
     }
 
-    fn frame_state(&mut self, locals: Vec<Recovery>) -> State {
+    fn frame_state(&mut self, mut locals: Vec<Recovery>) -> State {
         self.offset += 2;
+        // What is held is given to the frame, or released.
+        let mut release = Vec::new();
+        for value in self.held.clone() {
+            match self.random.chance(60) {
+                true => locals.push(Recovery::Owned(value)),
+                false => release.push(value),
+            }
+        }
         self.function.add_state(FrameState {
             going: Going::Resume,
             reason: Reason::Type,
@@ -181,7 +197,7 @@ impl Generator {
                 returns: justjit_ir::Returns::Value,
             }],
             virtuals: vec![],
-            release: vec![],
+            release,
         })
     }
 
@@ -196,7 +212,7 @@ impl Generator {
                 return;
             }
             self.budget -= 1;
-            match self.random.below(if depth > 0 { 16 } else { 12 }) {
+            match self.random.below(if depth > 0 { 18 } else { 12 }) {
                 0..=3 => self.ints(),
                 4 => self.floats(),
                 5 | 6 => self.bools(),
@@ -205,6 +221,7 @@ impl Generator {
                 10 => self.objects(),
                 11 => self.effects(),
                 12 | 13 => self.conditional(depth - 1),
+                14 | 15 => self.reference(depth - 1),
                 _ => self.counted(depth - 1),
             }
         }
@@ -427,6 +444,39 @@ impl Generator {
         }
     }
 
+    /// A reference is taken, or an object made; something is done; the reference is given up.
+    fn reference(&mut self, depth: u32) {
+        let made = self.random.chance(30);
+        let value = match made {
+            true => {
+                let value = self.of(Type::Int);
+                self.op(Op::BoxInt, vec![value], Imm::None)
+            }
+            false => {
+                let value = self.of(Type::Object);
+                self.not_null(value);
+                self.append(Op::Incref, vec![value], Imm::None);
+                value
+            }
+        };
+        self.held.push(value);
+        let known = self.values.len();
+        let depth = if self.random.chance(50) { depth } else { 0 };
+        self.statements(depth);
+        self.held.pop();
+        let quiet = made || self.random.chance(30);
+        self.append(
+            if quiet { Op::DecrefNumber } else { Op::Decref },
+            vec![value],
+            Imm::None,
+        );
+        if made {
+            // It has ended.
+            self.values.retain(|&other| other != value);
+        }
+        debug_assert!(self.values.len() + 1 >= known);
+    }
+
     fn jump(&mut self, to: Block, args: Vec<Value>) {
         self.function
             .end(self.block, Op::Jump, vec![], None, vec![BlockCall { block: to, args }]);
@@ -505,6 +555,9 @@ impl Generator {
         let step = self.random.pick(&[1, 1, 2]);
         let step = self.op(Op::IntConst, vec![], Imm::Int(step));
         let next = self.op(Op::IntAddChecked, vec![params[0], step], Imm::None);
+        if self.random.chance(50) {
+            self.append(Op::Safepoint, vec![], Imm::None);
+        }
         let mut args = vec![next];
         args.extend(types[1..].iter().map(|&ty| self.of(ty)));
         self.jump(header, args);

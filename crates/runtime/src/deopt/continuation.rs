@@ -23,9 +23,11 @@ pub struct Continuation {
     pub version: *mut Version,
 }
 
-/// Makes a continuation version of a function's code that can be entered at these instructions, given by the byte offsets
-/// of their starts. The error is the reason why not.
-pub type ContinuationCompiler = unsafe fn(function: *mut PyObject, offsets: &[u32]) -> Result<*mut Version, String>;
+/// Makes a continuation version of a code object, which a frame of the function runs (the function may have got another
+/// meanwhile), that can be entered at these instructions, given by the byte offsets of their starts. The error is the
+/// reason why not.
+pub type ContinuationCompiler =
+    unsafe fn(function: *mut PyObject, code: *mut Code, offsets: &[u32]) -> Result<*mut Version, String>;
 
 static mut COMPILER: Option<ContinuationCompiler> = None;
 
@@ -77,7 +79,7 @@ unsafe fn continuation_of(owner: *mut Version, frame: *mut Frame) -> *mut Versio
         }
         let raised = api::PyErr_GetRaisedException();
         let offsets = offsets(owner, code);
-        let made = COMPILER.map(|compiler| compiler((*frame).f_funcobj, &offsets));
+        let made = COMPILER.map(|compiler| compiler((*frame).f_funcobj, code, &offsets));
         api::PyErr_SetRaisedException(raised);
         let version = match made {
             Some(Ok(version)) => version,

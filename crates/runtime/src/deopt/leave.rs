@@ -101,7 +101,7 @@ unsafe fn push_frame(
             frame = (*(*thread).tstate).datastack_top.cast();
         }
         let instr_ptr = Code::instructions(recovery.code).add(recovery.place.offset as usize / 2);
-        link_function_frame(thread, frame, function, instr_ptr);
+        link_function_frame(thread, frame, function, recovery.code, instr_ptr);
         Some((frame, chunk))
     }
 }

@@ -88,6 +88,7 @@ pub unsafe fn invalidate(version: *mut Version) -> bool {
             return false;
         }
         (*version).valid = false;
+        crate::profiler::versions_changed((*version).code);
         (*version).successor = replacement;
         for point in &mut (*version).resume_points {
             point.valid_at = null_mut();

@@ -34,6 +34,8 @@ pub enum Recovery {
 pub enum IteratorOf {
     List,
     Tuple,
+    /// An `array.array`, a memoryview, a NumPy array.
+    Array,
 }
 
 /// An object that optimized code has not made. What it is made of may be virtual itself, if it comes earlier in
@@ -76,6 +78,16 @@ pub enum VirtualObject {
         stop: Recovery,
         step: Recovery,
     },
+    /// A NumPy scalar: its type (a `Constant`), and a number.
+    NumpyScalar {
+        ty: Recovery,
+        value: Recovery,
+    },
+    /// Part of a NumPy array at an index that is in range.
+    Row {
+        array: Recovery,
+        index: Recovery,
+    },
     /// Both are `Float`s.
     Complex {
         real: Recovery,
@@ -107,6 +119,8 @@ impl VirtualObject {
             VirtualObject::Instance { class, ref values, .. } => {
                 std::iter::once(class).chain(values.iter().copied()).collect()
             }
+            VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
+            VirtualObject::Row { array, index } => vec![array, index],
         }
     }
 }

@@ -87,7 +87,7 @@ impl<'a> Recovering<'a> {
         unsafe {
             for virtual_object in &self.point.virtuals {
                 let parts: Vec<_> = match virtual_object {
-                    VirtualObject::Complex { .. } => Vec::new(),
+                    VirtualObject::Complex { .. } | VirtualObject::NumpyScalar { .. } => Vec::new(),
                     other => other.parts().into_iter().map(|part| self.get(part)).collect(),
                 };
                 let object = self.make(virtual_object, &parts);
@@ -138,6 +138,7 @@ impl<'a> Recovering<'a> {
                     let right = match of {
                         IteratorOf::List => PyList_CheckExact(parts[0]),
                         IteratorOf::Tuple => PyTuple_CheckExact(parts[0]),
+                        IteratorOf::Array => 1,
                     };
                     debug_assert!(right != 0, "an iterator of another type");
                     let iterator = PyObject_GetIter(parts[0]);
@@ -154,6 +155,19 @@ impl<'a> Recovering<'a> {
                 VirtualObject::Zip(_) => call_type(&raw mut PyZip_Type, parts),
                 VirtualObject::BoundMethod { .. } => crate::api::PyMethod_New(parts[0], parts[1]),
                 VirtualObject::Slice { .. } => PySlice_New(parts[0], parts[1], parts[2]),
+                VirtualObject::NumpyScalar { ty, value } => {
+                    let Recovery::Constant(ty) = ty else {
+                        unreachable!("a scalar's type is a constant")
+                    };
+                    let (int, float) = match value {
+                        Recovery::Int(index) => (self.word(index) as i64, 0.0),
+                        Recovery::Bool(index) => (i64::from(self.word(index) as u8 != 0), 0.0),
+                        Recovery::Float(index) => (0, f64::from_bits(self.word(index))),
+                        _ => unreachable!("a scalar is made of a number"),
+                    };
+                    crate::arrays::make_scalar_of(ty, int, float)
+                }
+                VirtualObject::Row { .. } => PyObject_GetItem(parts[0], parts[1]),
                 VirtualObject::Complex { real, imaginary } => {
                     PyComplex_FromDoubles(self.float(real), self.float(imaginary))
                 }

@@ -19,6 +19,9 @@ use crate::version::Version;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
+/// Items of containers that are made anew; long lists that grow would take too long.
+const VIRTUAL_ITEMS: Py_ssize_t = 32;
+
 /// Values that are taken out of a frame.
 struct Taking {
     words: Vec<u64>,
@@ -85,10 +88,10 @@ impl Taking {
             let ty = Py_TYPE(value);
             let object = if Py_REFCNT(value) != 1 {
                 return None;
-            } else if ty == &raw mut PyTuple_Type && PyTuple_GET_SIZE(value) > 0 {
+            } else if ty == &raw mut PyTuple_Type && (1..=VIRTUAL_ITEMS).contains(&PyTuple_GET_SIZE(value)) {
                 let items = (0..PyTuple_GET_SIZE(value)).map(|index| PyTuple_GET_ITEM(value, index));
                 VirtualObject::Tuple(items.map(|item| Recovery::Borrowed(self.object(item))).collect())
-            } else if ty == &raw mut PyList_Type {
+            } else if ty == &raw mut PyList_Type && PyList_GET_SIZE(value) <= VIRTUAL_ITEMS {
                 let items = (0..PyList_GET_SIZE(value)).map(|index| PyList_GET_ITEM(value, index));
                 VirtualObject::List(items.map(|item| Recovery::Borrowed(self.object(item))).collect())
             } else if ty == &raw mut PyRangeIter_Type {

@@ -1,9 +1,10 @@
 //! The one thread on which units are compiled.
 //!
-//! It never has the GIL and knows no Python objects but by address. After a `fork` the child has no such thread: it forgets
-//! the queue, and starts a thread of its own when it needs one. A fork waits for the unit that is being compiled, but not
-//! long; if that was not enough, a lock inside a code generator may be held for ever in the child, which then does not
-//! optimize. At exit the queue is emptied, and the thread waited for likewise.
+//! It never has the GIL and knows no Python objects but by address. It lives while there is work. So a `fork`, which waits
+//! for the unit that is being compiled, finds a process without it: the interpreter warns about forks of processes with
+//! several threads. The child forgets the queue. The wait is short; if it was not enough, a lock inside a code generator may
+//! be held for ever in the child, which then does not optimize. At exit the queue is emptied, and the thread waited for
+//! likewise.
 
 use super::request::{Compiled, Decline, Unit};
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const STACK_BYTES: usize = 8 << 20;
@@ -27,16 +29,18 @@ pub type Outcome = Result<Compiled, Decline>;
 struct Queue {
     jobs: VecDeque<(u64, Box<dyn Unit>)>,
     done: Vec<(u64, Outcome)>,
-    /// A unit is being compiled.
-    busy: bool,
+    /// There is a thread, which has not seen that there is nothing more to do.
+    running: bool,
+    /// That thread, or the one before.
+    thread: Option<JoinHandle<()>>,
+    /// The thread is to end.
+    pausing: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// There is work.
-    work: Condvar,
-    /// A unit has been compiled.
+    /// The thread ends.
     idle: Condvar,
 }
 
@@ -46,10 +50,20 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lock, once nothing is being compiled or `limit` is over.
+    /// The lock, once the thread has ended or `limit` is over.
     fn lock_idle(&self, limit: Duration) -> MutexGuard<'_, Queue> {
-        let waited = self.idle.wait_timeout_while(self.lock(), limit, |queue| queue.busy);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut queue = self.lock();
+        queue.pausing = true;
+        let waited = self.idle.wait_timeout_while(queue, limit, |queue| queue.running);
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        queue.pausing = false;
+        if !queue.running
+            && let Some(thread) = queue.thread.take()
+        {
+            // It needs the lock no more.
+            let _ = thread.join();
+        }
+        queue
     }
 }
 
@@ -99,26 +113,21 @@ pub fn compile(unit: Box<dyn Unit>) -> Outcome {
 }
 
 fn serve(shared: &Shared) {
-    loop {
-        let mut queue = shared.lock();
-        let (job, unit) = loop {
-            if let Some(next) = queue.jobs.pop_front() {
-                break next;
-            }
-            queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        };
-        queue.busy = true;
+    let mut queue = shared.lock();
+    while !queue.pausing
+        && let Some((job, unit)) = queue.jobs.pop_front()
+    {
         drop(queue);
         let outcome = compile(unit);
-        let mut queue = shared.lock();
+        queue = shared.lock();
         queue.done.push((job, outcome));
-        queue.busy = false;
-        shared.idle.notify_all();
     }
+    queue.running = false;
+    shared.idle.notify_all();
 }
 
 /// Starts the thread, which gets no signals: they are the program's.
-fn start(shared: &'static Shared) -> std::io::Result<()> {
+fn start(shared: &'static Shared) -> std::io::Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new()
         .name("justjit".to_owned())
         .stack_size(STACK_BYTES);
@@ -137,13 +146,13 @@ fn start(shared: &'static Shared) -> std::io::Result<()> {
     unsafe {
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, null_mut());
     }
-    started.map(drop)
+    started
 }
 
-/// The present process's thread, started now if it is not yet.
-fn worker() -> std::io::Result<&'static Shared> {
+/// What this process shares with its thread, made now if it is not yet.
+fn prepare() -> &'static Shared {
     if let Some(shared) = shared() {
-        return Ok(shared);
+        return shared;
     }
     #[cfg(unix)]
     {
@@ -158,9 +167,17 @@ fn worker() -> std::io::Result<&'static Shared> {
         });
     }
     let shared: &'static Shared = Box::leak(Box::default());
-    start(shared)?;
     SHARED.store((&raw const *shared).cast_mut(), Ordering::Release);
-    Ok(shared)
+    shared
+}
+
+/// Has the queue be worked on, if there is something in it.
+fn run(shared: &'static Shared, queue: &mut Queue) -> std::io::Result<()> {
+    if !queue.jobs.is_empty() && !queue.running {
+        queue.thread = Some(start(shared)?);
+        queue.running = true;
+    }
+    Ok(())
 }
 
 /// Has a unit compiled; its outcome is among those that [`take`] gives, with this number. The unit comes back if there is
@@ -169,26 +186,26 @@ fn worker() -> std::io::Result<&'static Shared> {
 /// # Errors
 /// The unit, which was not taken.
 pub fn submit(unit: Box<dyn Unit>) -> Result<u64, Box<dyn Unit>> {
-    let Ok(shared) = worker() else {
-        return Err(unit);
-    };
+    let shared = prepare();
     let job = NEXT.fetch_add(1, Ordering::Relaxed);
-    shared.lock().jobs.push_back((job, unit));
-    shared.work.notify_one();
-    Ok(job)
+    let mut queue = shared.lock();
+    queue.jobs.push_back((job, unit));
+    match run(shared, &mut queue) {
+        Ok(()) => Ok(job),
+        // The last one is this one.
+        Err(_) => queue.jobs.pop_back().map_or(Ok(job), |(_, unit)| Err(unit)),
+    }
 }
 
 /// The outcomes that have come since the last time.
 pub fn take() -> Vec<(u64, Outcome)> {
-    shared().map_or_else(Vec::new, |shared| std::mem::take(&mut shared.lock().done))
-}
-
-/// Units that wait or are being compiled.
-pub fn waiting() -> usize {
-    shared().map_or(0, |shared| {
-        let queue = shared.lock();
-        queue.jobs.len() + usize::from(queue.busy)
-    })
+    let Some(shared) = shared() else {
+        return Vec::new();
+    };
+    let mut queue = shared.lock();
+    // A fork has ended the thread. If there is none to be had, it is tried again the next time.
+    let _ = run(shared, &mut queue);
+    std::mem::take(&mut queue.done)
 }
 
 /// The program ends: drops what waits, and waits a while for what is being compiled. Without the GIL.
@@ -217,13 +234,14 @@ mod fork {
 
     pub extern "C" fn go_on_in_parent() {
         // SAFETY: this thread has the lock.
-        drop(unsafe { (*(&raw mut HELD)).take() });
+        let held = unsafe { (&raw mut HELD).replace(None) };
+        drop(held);
     }
 
     pub extern "C" fn begin_in_child() {
         // SAFETY: this thread, the only one, has the lock.
-        if let Some(queue) = unsafe { (*(&raw mut HELD)).take() } {
-            if queue.busy {
+        if let Some(queue) = unsafe { (&raw mut HELD).replace(None) } {
+            if queue.running {
                 BROKEN.store(true, Ordering::Relaxed);
             }
             // Lock and queue are left as they are: nobody uses them again.

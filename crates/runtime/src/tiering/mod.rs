@@ -8,32 +8,35 @@
 //!
 //! Everything here is guarded by the GIL but for `background`, and runs no Python code.
 
+mod asking;
 pub mod background;
+mod dropping;
+mod looking;
 pub mod policy;
 pub mod request;
 mod stage;
 mod versions;
 
-use crate::api;
-use crate::deopt::{self, DeoptPoint, DeoptReason};
-use crate::hook::{self, CodeState, state_of};
-use crate::layout::{Frame, Function};
-use crate::version::{Tier, Version, retire};
+use crate::deopt;
+use crate::hook::{CodeState, state_of};
+use crate::layout::Function;
+use crate::version::{Tier, Version};
+pub use asking::take_over;
+use asking::{Pending, ask};
+pub use dropping::drop_version;
+use dropping::on_deopt;
+pub use looking::look;
 use policy::{Effective, Policy, Tiers};
 use pyo3_ffi::*;
-use request::{Compiled, Decline, Request, Unit, Widened};
+use request::{Compiled, Decline, Request, Unit};
 use rustc_hash::FxHashMap;
 pub use stage::{Stage, Tiering};
 use std::ptr::null_mut;
-use std::time::Duration;
 pub(crate) use versions::baseline_count;
 pub use versions::{add_version, baseline_version, newest_of, older_version, replace_entry, supersede};
 
 /// Optimized versions that a code object has for one namespace, beyond which it rests in baseline code.
 pub const VERSION_LIMIT: u32 = 5;
-/// Times that one point, or all points together, of a version are left before it is invalidated.
-const POINT_DEOPTS: u64 = 10;
-const ALL_DEOPTS: u64 = 100;
 /// Calls and back edges between looks for the outcome of a compilation.
 const WAITING_CALLS: u64 = 100;
 const WAITING_EDGES: u64 = 1_000;
@@ -49,23 +52,18 @@ pub enum Purpose {
     Sampling,
 }
 
+pub type BaselineMaker = unsafe fn(*mut PyObject, *mut CodeState, Purpose) -> Result<*mut Version, String>;
+pub type Snapshot = unsafe fn(&Request<'_>, *mut Version) -> Result<Box<dyn Unit>, Decline>;
+
 /// What makes code.
 #[derive(Clone, Copy)]
 pub struct Makers {
     /// A version of the baseline tier, not yet added to the code's.
-    pub baseline: unsafe fn(*mut PyObject, *mut CodeState, Purpose) -> Result<*mut Version, String>,
+    pub baseline: BaselineMaker,
     /// Takes a function from Python's objects, for this version.
-    pub snapshot: unsafe fn(&Request<'_>, *mut Version) -> Result<Box<dyn Unit>, Decline>,
+    pub snapshot: Snapshot,
     /// Gives a version its code.
     pub finish: unsafe fn(&mut Version, Compiled) -> Result<(), String>,
-}
-
-/// A version that is being compiled, with references to function and code.
-struct Pending {
-    job: u64,
-    function: *mut PyObject,
-    code: *mut PyObject,
-    version: *mut Version,
 }
 
 /// What is counted over all functions.
@@ -109,11 +107,12 @@ fn globals() -> &'static mut Globals {
     unsafe { &mut GLOBALS }
 }
 
-/// Sets who makes optimized code; without it everything stays in the baseline tier.
-pub fn set_makers(makers: Option<Makers>) {
-    globals().makers = makers;
+/// Sets who makes optimized code; without it everything stays in the baseline tier. Gives who did.
+pub fn set_makers(makers: Option<Makers>) -> Option<Makers> {
+    let before = std::mem::replace(&mut globals().makers, makers);
     deopt::set_policy(makers.map(|_| on_deopt as deopt::DeoptPolicy));
     look_again();
+    before
 }
 
 /// Whether there is an optimizing tier.
@@ -275,405 +274,16 @@ pub unsafe fn begin(state: *mut CodeState, version: *mut Version) {
     }
 }
 
-/// Baseline code `version` of the function, entered (`entry` is 0) or at a back edge to the loop header with this number,
-/// looks whether there is something better, or something to be done for it. Gives the version that the loop is to go on
-/// in, or NULL.
+/// Sets when a baseline version looks next, for its feedback or here.
 ///
 /// # Safety
-/// The GIL is held; `function` runs `version` of its present code. At a back edge the frame is complete.
-pub unsafe fn look(function: *mut PyObject, version: *mut Version, frame: *mut Frame, entry: i64) -> *mut Version {
+/// The GIL is held; a live version.
+pub unsafe fn set_checks(version: *mut Version) {
     // SAFETY: see the contract.
     unsafe {
-        if globals().makers.is_none() {
-            return null_mut();
-        }
-        take_over();
-        let state = state_of((*version).code.cast());
-        if state.is_null() {
-            return null_mut();
-        }
-        let raised = api::PyErr_GetRaisedException();
-        let t = tiering_of(state, version);
-        let next = if (*version).tier == Tier::Sampling {
-            end_sampling(function, state, t, version, frame, entry)
-        } else {
-            look_from_baseline(function, state, t, version, entry)
-        };
-        api::PyErr_SetRaisedException(raised);
-        next
-    }
-}
-
-unsafe fn look_from_baseline(
-    function: *mut PyObject,
-    state: *mut CodeState,
-    t: *mut Tiering,
-    version: *mut Version,
-    entry: i64,
-) -> *mut Version {
-    // SAFETY: see `look`.
-    unsafe {
-        let effective = effective(state);
-        if !effective.optimizes() {
-            return null_mut();
-        }
-        if entry == 0 {
-            set_entry(function, version, optimized(state, t, 0));
-        } else {
-            let known = optimized(state, t, entry);
-            if !known.is_null() {
-                (*known).entered += 1;
-                (*t).loop_entries += 1;
-                if (*t).loop_entries.is_multiple_of(LOOP_ENTRIES) && (*t).wants_start(state) {
-                    ask(function, state, t, null_mut(), 0, "its loops run often");
-                }
-                return known;
-            }
-        }
-        if matches!((*t).stage, Stage::Sampling) {
-            // Another function of the same code.
-            supersede(function, version, (*t).sampling);
-            return (*t).sampling;
-        }
-        if !matches!((*t).stage, Stage::Counting) {
-            return null_mut();
-        }
-        let Some(why) = (*t).is_due(state, &effective) else {
-            return null_mut();
-        };
-        let has_start = !optimized(state, t, 0).is_null();
-        let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective);
-        if !in_loop && (has_start || (*t).has_declined(0)) {
-            // What can be optimized is.
-            (*t).count_anew(state);
-            return null_mut();
-        }
-        if entry == 0 && (*t).loop_entries > 0 && (*t).wants_start(state) {
-            // What its loops did is known already.
-            ask(function, state, t, null_mut(), 0, &why);
-            return null_mut();
-        }
-        (*t).why = why;
-        start_sampling(function, state, t, version)
-    }
-}
-
-/// Has a function enter an optimized version (or NULL), if it enters `version` now.
-unsafe fn set_entry(function: *mut PyObject, version: *mut Version, optimized: *mut Version) {
-    // SAFETY: live objects.
-    unsafe {
-        if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
-            api::PyFunction_SetVectorcall(function, (*optimized).vectorcall);
-        }
-    }
-}
-
-unsafe fn start_sampling(
-    function: *mut PyObject,
-    state: *mut CodeState,
-    t: *mut Tiering,
-    version: *mut Version,
-) -> *mut Version {
-    // SAFETY: see `look`.
-    unsafe {
-        if (*t).requests >= VERSION_LIMIT {
-            (*t).rest(format!("{VERSION_LIMIT} optimized versions were made already"));
-            return null_mut();
-        }
-        if let Some(obstacle) = background::obstacle() {
-            (*t).rest(obstacle.to_owned());
-            return null_mut();
-        }
-        let Some(makers) = globals().makers else {
-            return null_mut();
-        };
-        match (makers.baseline)(function, state, Purpose::Sampling) {
-            Ok(sampling) => {
-                add_version(state, sampling);
-                supersede(function, version, sampling);
-                (*t).stage = Stage::Sampling;
-                (*t).sampling = sampling;
-                sampling
-            }
-            Err(reason) => {
-                (*t).rest(reason);
-                null_mut()
-            }
-        }
-    }
-}
-
-/// A sampling version has seen enough: its frames and calls go back to baseline code, and the function is optimized.
-unsafe fn end_sampling(
-    function: *mut PyObject,
-    state: *mut CodeState,
-    t: *mut Tiering,
-    sampling: *mut Version,
-    frame: *mut Frame,
-    entry: i64,
-) -> *mut Version {
-    // SAFETY: see `look`.
-    unsafe {
-        let mut baseline = hook::matching_version(function, state);
-        if baseline.is_null() {
-            let made = globals()
-                .makers
-                .map(|makers| (makers.baseline)(function, state, Purpose::Running));
-            let Some(Ok(made)) = made else {
-                // It goes on as it is.
-                ((*sampling).check_calls, (*sampling).check_edges) = (u64::MAX, u64::MAX);
-                (*t).rest("no baseline code could be made".to_owned());
-                return null_mut();
-            };
-            add_version(state, made);
-            (*t).anchor = made;
-            baseline = made;
-        }
-        if (*sampling).successor.is_null() {
-            for (bits, more) in (*baseline).feedback.iter_mut().zip(&(*sampling).feedback) {
-                *bits |= more;
-            }
-            reinstate(baseline);
-            supersede(function, sampling, baseline);
-            if (*t).sampling == sampling && matches!((*t).stage, Stage::Sampling) {
-                (*t).count_anew(state);
-                let why = std::mem::take(&mut (*t).why);
-                let why = if why.is_empty() {
-                    "as soon as possible".to_owned()
-                } else {
-                    why
-                };
-                // A loop that goes on for long is entered in the middle.
-                let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective(state));
-                let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
-                if entry != 0 || (*t).wants_start(state) {
-                    ask(function, state, t, frame, entry, &why);
-                }
-            }
-        } else {
-            supersede(function, sampling, baseline);
-        }
-        if entry == 0 {
-            set_entry(function, baseline, optimized(state, t, 0));
-            return null_mut();
-        }
-        let optimized = optimized(state, t, entry);
-        if optimized.is_null() {
-            return baseline;
-        }
-        (*optimized).entered += 1;
-        optimized
-    }
-}
-
-/// Has a baseline version be run again that was superseded for a while.
-unsafe fn reinstate(baseline: *mut Version) {
-    // SAFETY: a live version.
-    unsafe {
-        (*baseline).successor = null_mut();
-        for point in &mut (*baseline).resume_points {
-            point.valid_at = point.instr_ptr;
-        }
-    }
-}
-
-/// Asks for an optimized version of the function, entered at `entry`.
-unsafe fn ask(
-    function: *mut PyObject,
-    state: *mut CodeState,
-    t: *mut Tiering,
-    frame: *mut Frame,
-    entry: i64,
-    why: &str,
-) {
-    // SAFETY: see `look`.
-    unsafe {
-        let Some(makers) = globals().makers else { return };
-        if (*t).requests >= VERSION_LIMIT {
-            (*t).rest(format!("{VERSION_LIMIT} optimized versions were made already"));
-            return;
-        }
-        if let Some(obstacle) = background::obstacle() {
-            (*t).rest(obstacle.to_owned());
-            return;
-        }
-        (*t).requests += 1;
-        globals().counts.requests += 1;
-        let baseline = hook::matching_version(function, state);
-        let mut version = Version::new(function.cast(), Tier::Optimizing);
-        version.enters = Some(entry);
-        version.why = why.into();
-        version.instructions = (*baseline).instructions;
-        let version = Box::into_raw(version);
-        let effective = effective(state);
-        let settings = effective.settings();
-        let request = Request {
-            function,
-            code: (*version).code,
-            sampling: (*t).sampling,
-            baseline,
-            frame,
-            entry,
-            settings: &settings,
-            widened: &(*state).widened,
-        };
-        let unit = match (makers.snapshot)(&request, version) {
-            Ok(unit) => unit,
-            Err(decline) => {
-                retire(version);
-                declined(t, entry, decline);
-                return;
-            }
-        };
-        Py_INCREF(function);
-        Py_INCREF((*version).code.cast());
-        let mut pending = Pending {
-            job: 0,
-            function,
-            code: (*version).code.cast(),
-            version,
-        };
-        let unit = if effective.in_background() {
-            match background::submit(unit) {
-                Ok(job) => {
-                    pending.job = job;
-                    globals().pending.push(pending);
-                    (*t).stage = Stage::Pending(job);
-                    return;
-                }
-                Err(unit) => unit,
-            }
-        } else {
-            unit
-        };
-        let outcome = background::compile(unit);
-        install(pending, outcome);
-    }
-}
-
-/// No code was made for an entry.
-unsafe fn declined(t: *mut Tiering, entry: i64, decline: Decline) {
-    *globals().counts.declined.entry(decline.0.clone()).or_default() += 1;
-    // SAFETY: a live tiering.
-    unsafe {
-        (*t).declines.push((entry, decline.0.clone()));
-        if entry == 0 {
-            (*t).rest(decline.0);
-        }
-    }
-}
-
-/// Takes over what has been compiled meanwhile.
-///
-/// # Safety
-/// The GIL is held.
-pub unsafe fn take_over() {
-    if globals().pending.is_empty() {
-        return;
-    }
-    // SAFETY: what is pending is kept alive by its own references.
-    unsafe {
-        let pending = &mut globals().pending;
-        let (lost, kept) = std::mem::take(pending)
-            .into_iter()
-            .partition(|one| background::is_lost(one.job));
-        *pending = kept;
-        let lost: Vec<Pending> = lost;
-        for lost in lost {
-            let outcome = Err("this process was forked while it was compiled".into());
-            install(lost, outcome);
-        }
-        for (job, outcome) in background::take() {
-            let pending = &mut globals().pending;
-            if let Some(at) = pending.iter().position(|one| one.job == job) {
-                let one = pending.swap_remove(at);
-                install(one, outcome);
-            }
-        }
-    }
-}
-
-/// Takes an outcome over; the references of `pending` are given up.
-unsafe fn install(pending: Pending, outcome: background::Outcome) {
-    // SAFETY: function, code and version are kept by `pending`.
-    unsafe {
-        let Pending {
-            job,
-            function,
-            code,
-            version,
-        } = pending;
-        let state = state_of(code);
-        if !state.is_null() {
-            let t = tiering_of(state, version);
-            if matches!((*t).stage, Stage::Pending(_)) {
-                (*t).count_anew(state);
-            }
-            let entry = (*version).enters.unwrap_or(0);
-            match outcome.and_then(|compiled| finish(state, version, compiled)) {
-                Ok(()) => {
-                    globals().counts.optimized += 1;
-                    add_version(state, version);
-                    enter(function, state, t, version, entry);
-                }
-                Err(decline) => {
-                    retire(version);
-                    if !background::is_lost(job) || job == 0 {
-                        declined(t, entry, decline);
-                    }
-                }
-            }
-        }
-        deopt::give_up_later(&mut vec![function, code]);
-    }
-}
-
-/// Gives a version its code, if its bets still hold.
-unsafe fn finish(state: *mut CodeState, version: *mut Version, compiled: Compiled) -> Result<(), Decline> {
-    // SAFETY: see `install`.
-    unsafe {
-        let makers = globals().makers.ok_or("the optimizing tier was taken away")?;
-        if !(*version).valid {
-            return Err("what the code bets on changed while it was compiled".into());
-        }
-        if !effective(state).optimizes() {
-            return Err("the settings changed while it was compiled".into());
-        }
-        let mut total = Duration::ZERO;
-        for &(phase, time) in &compiled.timings {
-            total += time;
-            let nanoseconds = time.as_nanos() as u64;
-            (*version).phases.push((phase, nanoseconds));
-            let phases = &mut globals().counts.phases;
-            match phases.iter_mut().find(|(name, _)| *name == phase) {
-                Some((_, sum)) => *sum += nanoseconds,
-                None => phases.push((phase, nanoseconds)),
-            }
-        }
-        (*version).compile_ns = total.as_nanos() as u64;
-        (makers.finish)(&mut *version, compiled)?;
-        Ok(())
-    }
-}
-
-/// Has a new version be entered.
-unsafe fn enter(function: *mut PyObject, state: *mut CodeState, t: *mut Tiering, version: *mut Version, entry: i64) {
-    // SAFETY: see `install`.
-    unsafe {
-        let baseline = newest_of(state, (*t).globals, (*t).builtins, |one| one.tier == Tier::Baseline);
-        if entry == 0 {
-            // Not if the function was un-hooked, or got other code.
-            let current = hook::version_of(function);
-            if (*function.cast::<Function>()).func_code == (*version).code.cast() && !current.is_null() {
-                api::PyFunction_SetVectorcall(function, (*version).vectorcall);
-            }
-            if !baseline.is_null() {
-                (*baseline).check_calls = 0;
-            }
-        }
-        if !baseline.is_null() {
-            (*baseline).check_edges = (*baseline).check_edges.min((*baseline).back_edges + 1);
-        }
+        let (calls, edges) = next_look(version);
+        (*version).check_calls = calls.min((*version).recheck_calls);
+        (*version).check_edges = edges.min((*version).recheck_edges);
     }
 }
 
@@ -681,7 +291,7 @@ unsafe fn enter(function: *mut PyObject, state: *mut CodeState, t: *mut Tiering,
 ///
 /// # Safety
 /// The GIL is held; live objects.
-pub unsafe fn next_look(version: *mut Version) -> (u64, u64) {
+unsafe fn next_look(version: *mut Version) -> (u64, u64) {
     // SAFETY: see the contract.
     unsafe {
         let state = state_of((*version).code.cast());
@@ -715,102 +325,10 @@ pub unsafe fn next_look(version: *mut Version) -> (u64, u64) {
             next.0 = 0;
         }
         if loops {
-            next.1 = next.1.min(edges + ENTERING_EDGES);
+            let edges_between = if effective(state).is_stressed() { 1 } else { ENTERING_EDGES };
+            next.1 = next.1.min(edges + edges_between);
         }
         next
-    }
-}
-
-/// Deopts that say nothing against the code: it was left because of something else.
-fn is_harmless(reason: DeoptReason) -> bool {
-    matches!(
-        reason,
-        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested
-    )
-}
-
-/// A version was left at a point.
-unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
-    // SAFETY: a live version and its point; the GIL is held.
-    unsafe {
-        if is_harmless((*point).reason) || !(*owner).valid {
-            return;
-        }
-        let all = || {
-            let points = (*owner).deopt_points.iter();
-            points
-                .filter(|one| !is_harmless(one.reason))
-                .map(|one| one.count)
-                .sum::<u64>()
-        };
-        // Adding them all up is not for each deopt.
-        let often = (*owner).deopts > ALL_DEOPTS && (*owner).deopts.is_multiple_of(8) && all() > ALL_DEOPTS;
-        if (*point).count <= POINT_DEOPTS && !often {
-            return;
-        }
-        let state = state_of((*owner).code.cast());
-        if state.is_null() {
-            return;
-        }
-        // What has failed more than once is likely to fail again.
-        let failing: Vec<*const DeoptPoint> = (*owner)
-            .deopt_points
-            .iter()
-            .filter(|one| one.count > 1 && !is_harmless(one.reason))
-            .map(|one| &raw const **one)
-            .collect();
-        for one in failing {
-            widen(state, &*one);
-        }
-        let text = format!(
-            "left {} times, last because of {}",
-            (*owner).deopts,
-            (*point).describe()
-        );
-        drop_version(owner, &text);
-    }
-}
-
-/// Remembers that a bet fails.
-unsafe fn widen(state: *mut CodeState, point: &DeoptPoint) {
-    // SAFETY: a live point's code is kept by its version.
-    unsafe {
-        let Some(frame) = point.frames.last() else { return };
-        let (code, offset) = (frame.code.cast::<PyObject>(), frame.place.offset);
-        let known = (*state)
-            .widened
-            .iter_mut()
-            .find(|one| one.offset == offset && one.reason == point.reason && one.code() == Some(code));
-        match known {
-            Some(known) => known.text = point.describe(),
-            None => {
-                let widened = Widened::new(code, offset, point.reason, point.describe());
-                (*state).widened.push(widened);
-            }
-        }
-    }
-}
-
-/// Has an optimized version not be entered any more.
-///
-/// # Safety
-/// The GIL is held; a live version.
-pub unsafe fn drop_version(version: *mut Version, why: &str) {
-    // SAFETY: see the contract.
-    unsafe {
-        let was_valid = (*version).valid;
-        if was_valid && !deopt::invalidate(version) {
-            return;
-        }
-        globals().counts.dropped += 1;
-        (*version).dropped = Some(why.into());
-        let state = state_of((*version).code.cast());
-        if !state.is_null() {
-            let t = tiering_of(state, version);
-            if matches!((*t).stage, Stage::Counting) {
-                (*t).count_anew(state);
-            }
-        }
     }
 }
 
@@ -835,6 +353,6 @@ pub unsafe fn find<'a>(function: *mut PyObject, state: *mut CodeState) -> Option
         let found = all
             .iter()
             .find(|t| t.is_of((*function).func_globals, (*function).func_builtins));
-        found.map(|t| &*(&raw const **t))
+        found.map(|t| &**t)
     }
 }

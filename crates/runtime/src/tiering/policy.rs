@@ -1,6 +1,6 @@
 //! What the user has asked for, process-wide and for single functions, and what follows for one code object.
 
-use super::request::{Backend, Settings};
+use super::request::{Backend, Settings, Stress};
 
 /// Who may run a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,11 +40,10 @@ pub struct Policy {
     /// Compiling for the optimizing tier does not hold the program up.
     pub background: bool,
     pub settings: Settings,
-    /// For tests: everything is optimized as soon as it has been run once.
-    pub stress: bool,
 }
 
-/// Measured on the benchmarks: a function that is not called more often is not worth a tenth of a second.
+/// Guesses so far: compiling takes some hundredth of a second, and baseline code of a small function takes about as long for
+/// so many calls.
 pub const OPTIMIZE_CALLS: u64 = 2_000;
 pub const OPTIMIZE_LOOPS: u64 = 20_000;
 
@@ -60,8 +59,8 @@ impl Policy {
                 backend: Backend::Auto,
                 passes_off: Vec::new(),
                 verify: false,
+                stress: Stress::Off,
             },
-            stress: false,
         }
     }
 }
@@ -125,13 +124,18 @@ impl Effective<'_> {
         self.optimizes() && self.is_eager()
     }
 
+    /// Whether a test wants everything optimized at once.
+    pub fn is_stressed(&self) -> bool {
+        self.policy.settings.stress != Stress::Off
+    }
+
     /// Whether it is to be optimized as soon as possible.
     pub fn is_eager(&self) -> bool {
-        self.policy.stress || self.tiers() == Tiers::Optimizing
+        self.is_stressed() || self.tiers() == Tiers::Optimizing
     }
 
     pub fn sample(&self) -> Limits {
-        if self.policy.stress {
+        if self.is_stressed() {
             SAMPLE_UNDER_STRESS
         } else if self.is_eager() {
             SAMPLE_SHORTLY
@@ -159,7 +163,7 @@ impl Effective<'_> {
     }
 
     pub fn in_background(&self) -> bool {
-        !self.policy.stress && self.options.background.unwrap_or(self.policy.background)
+        !self.is_stressed() && self.options.background.unwrap_or(self.policy.background)
     }
 
     pub fn settings(&self) -> Settings {
@@ -216,10 +220,8 @@ mod tests {
 
     #[test]
     fn stress_is_eager_and_in_place() {
-        let policy = Policy {
-            stress: true,
-            ..Policy::new()
-        };
+        let mut policy = Policy::new();
+        policy.settings.stress = Stress::Optimize;
         let effective = Effective::new(
             &policy,
             &Options {

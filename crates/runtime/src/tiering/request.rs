@@ -35,6 +35,33 @@ impl Backend {
     }
 }
 
+/// What tests ask for beyond what programs do by themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stress {
+    #[default]
+    Off,
+    /// Everything is optimized as soon as it has been run once, however little there is to gain.
+    Optimize,
+    /// That, and each place where optimized code can be left is left the first time that it is come to.
+    Deopt,
+}
+
+impl Stress {
+    pub const ALL: [Stress; 3] = [Stress::Off, Stress::Optimize, Stress::Deopt];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Stress::Off => "off",
+            Stress::Optimize => "optimize",
+            Stress::Deopt => "deopt",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Stress> {
+        Stress::ALL.into_iter().find(|stress| stress.name() == name)
+    }
+}
+
 /// How a function is to be optimized.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -45,6 +72,7 @@ pub struct Settings {
     pub passes_off: Vec<String>,
     /// The code generators check what they are given.
     pub verify: bool,
+    pub stress: Stress,
 }
 
 /// A bet that has failed too often at one place, and is not to be made there again.

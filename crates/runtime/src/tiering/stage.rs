@@ -33,6 +33,8 @@ pub struct Tiering {
     pub(super) why: String,
     /// Optimized versions that were asked for.
     pub requests: u32,
+    /// Sampling versions that were made, but for the first where a function begins with one.
+    pub(super) samplings: u32,
     /// Times that a loop was entered in optimized code.
     pub loop_entries: u64,
     /// Entries for which no code could be made, and why.
@@ -58,6 +60,7 @@ impl Tiering {
                 sampling: null_mut(),
                 why: String::new(),
                 requests: 0,
+                samplings: 0,
                 loop_entries: 0,
                 declines: Vec::new(),
                 from: Limits { calls: 0, edges: 0 },
@@ -81,7 +84,8 @@ impl Tiering {
     unsafe fn versions(&self, state: *const CodeState) -> impl Iterator<Item = &Version> {
         // SAFETY: versions are live as long as the state has them.
         unsafe {
-            let versions = (&(*state).versions).iter().map(|&version| &*version);
+            let versions = &(*state).versions;
+            let versions = versions.iter().map(|&version| &*version);
             versions.filter(|version| self.is_of(version.globals, version.builtins))
         }
     }

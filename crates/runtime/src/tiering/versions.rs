@@ -104,6 +104,10 @@ pub unsafe fn add_version(state: *mut CodeState, made: *mut Version) {
     unsafe {
         (*state).versions.push(made);
         crate::globals::watch_version(made);
+        crate::profiler::versions_changed((*made).code);
+        if (*made).tier == Tier::Baseline {
+            super::set_checks(made);
+        }
     }
 }
 

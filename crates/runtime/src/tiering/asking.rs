@@ -1,0 +1,237 @@
+//! Asking for optimized versions, and taking them over.
+
+use super::request::{Compiled, Decline, Request};
+use super::stage::{Stage, Tiering};
+use super::{VERSION_LIMIT, add_version, background, effective, globals, newest_of, tiering_of};
+use crate::api;
+use crate::deopt;
+use crate::hook::{self, CodeState, state_of};
+use crate::layout::{Frame, Function};
+use crate::version::{Tier, Version, retire};
+use pyo3_ffi::*;
+use std::time::Duration;
+
+/// A version that is being compiled, with references to function and code.
+pub(super) struct Pending {
+    job: u64,
+    function: *mut PyObject,
+    code: *mut PyObject,
+    version: *mut Version,
+}
+
+/// Asks for an optimized version of the function, entered at `entry`.
+pub(super) unsafe fn ask(
+    function: *mut PyObject,
+    state: *mut CodeState,
+    t: *mut Tiering,
+    frame: *mut Frame,
+    entry: i64,
+    why: &str,
+) {
+    // SAFETY: see `look`.
+    unsafe {
+        let Some(makers) = globals().makers else { return };
+        if (*t).requests >= VERSION_LIMIT {
+            (*t).rest(format!("{VERSION_LIMIT} optimized versions were made already"));
+            return;
+        }
+        if let Some(obstacle) = background::obstacle() {
+            (*t).rest(obstacle.to_owned());
+            return;
+        }
+        (*t).requests += 1;
+        globals().counts.requests += 1;
+        let baseline = hook::matching_version(function, state);
+        let mut version = Version::new(function.cast(), Tier::Optimizing);
+        version.enters = Some(entry);
+        version.why = why.into();
+        version.instructions = (*baseline).instructions;
+        let version = Box::into_raw(version);
+        let effective = effective(state);
+        let settings = effective.settings();
+        let request = Request {
+            function,
+            code: (*version).code,
+            sampling: (*t).sampling,
+            baseline,
+            frame,
+            entry,
+            settings: &settings,
+            widened: &(*state).widened,
+        };
+        let unit = match (makers.snapshot)(&request, version) {
+            Ok(unit) => unit,
+            Err(decline) => {
+                retire(version);
+                declined(t, entry, decline);
+                return;
+            }
+        };
+        Py_INCREF(function);
+        Py_INCREF((*version).code.cast());
+        let mut pending = Pending {
+            job: 0,
+            function,
+            code: (*version).code.cast(),
+            version,
+        };
+        let unit = if effective.in_background() {
+            match background::submit(unit) {
+                Ok(job) => {
+                    pending.job = job;
+                    globals().pending.push(pending);
+                    (*t).stage = Stage::Pending(job);
+                    return;
+                }
+                Err(unit) => unit,
+            }
+        } else {
+            unit
+        };
+        let outcome = background::compile(unit);
+        install(pending, outcome);
+    }
+}
+
+/// No code was made for an entry.
+unsafe fn declined(t: *mut Tiering, entry: i64, decline: Decline) {
+    *globals().counts.declined.entry(decline.0.clone()).or_default() += 1;
+    // SAFETY: a live tiering.
+    unsafe {
+        (*t).declines.push((entry, decline.0.clone()));
+        if entry == 0 {
+            (*t).rest(decline.0);
+        }
+    }
+}
+
+/// Takes over what has been compiled meanwhile.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn take_over() {
+    if globals().pending.is_empty() {
+        return;
+    }
+    // SAFETY: what is pending is kept alive by its own references.
+    unsafe {
+        let pending = &mut globals().pending;
+        let (lost, kept) = std::mem::take(pending)
+            .into_iter()
+            .partition(|one| background::is_lost(one.job));
+        *pending = kept;
+        let lost: Vec<Pending> = lost;
+        for lost in lost {
+            let outcome = Err("this process was forked while it was compiled".into());
+            install(lost, outcome);
+        }
+        for (job, outcome) in background::take() {
+            let pending = &mut globals().pending;
+            if let Some(at) = pending.iter().position(|one| one.job == job) {
+                let one = pending.swap_remove(at);
+                install(one, outcome);
+            }
+        }
+    }
+}
+
+/// Takes an outcome over; the references of `pending` are given up.
+unsafe fn install(pending: Pending, outcome: background::Outcome) {
+    // SAFETY: function, code and version are kept by `pending`.
+    unsafe {
+        let Pending {
+            job,
+            function,
+            code,
+            version,
+        } = pending;
+        let state = state_of(code);
+        if !state.is_null() {
+            let t = tiering_of(state, version);
+            if matches!((*t).stage, Stage::Pending(_)) {
+                (*t).count_anew(state);
+            }
+            let entry = (*version).enters.unwrap_or(0);
+            let outcome = match passing_reason(state, version, job) {
+                Some(reason) => {
+                    *globals().counts.declined.entry(reason.to_owned()).or_default() += 1;
+                    retire(version);
+                    None
+                }
+                None => Some(outcome.and_then(|compiled| finish(version, compiled))),
+            };
+            match outcome {
+                None => {}
+                Some(Ok(())) => {
+                    globals().counts.optimized += 1;
+                    add_version(state, version);
+                    enter(function, state, t, version, entry);
+                }
+                Some(Err(decline)) => {
+                    retire(version);
+                    declined(t, entry, decline);
+                }
+            }
+        }
+        deopt::give_up_later(&mut vec![function, code]);
+    }
+}
+
+/// Why a version is not taken over, if that says nothing against making another one later.
+unsafe fn passing_reason(state: *mut CodeState, version: *mut Version, job: u64) -> Option<&'static str> {
+    // SAFETY: see `install`.
+    unsafe {
+        if job != 0 && background::is_lost(job) {
+            Some("this process was forked while it was compiled")
+        } else if !(*version).valid {
+            Some("what the code bets on changed while it was compiled")
+        } else if globals().makers.is_none() || !effective(state).optimizes() {
+            Some("the settings changed while it was compiled")
+        } else {
+            None
+        }
+    }
+}
+
+/// Gives a version its code.
+unsafe fn finish(version: *mut Version, compiled: Compiled) -> Result<(), Decline> {
+    // SAFETY: see `install`.
+    unsafe {
+        let makers = globals().makers.ok_or("there is no optimizing tier")?;
+        let mut total = Duration::ZERO;
+        for &(phase, time) in &compiled.timings {
+            total += time;
+            let nanoseconds = time.as_nanos() as u64;
+            (*version).phases.push((phase, nanoseconds));
+            let phases = &mut globals().counts.phases;
+            match phases.iter_mut().find(|(name, _)| *name == phase) {
+                Some((_, sum)) => *sum += nanoseconds,
+                None => phases.push((phase, nanoseconds)),
+            }
+        }
+        (*version).compile_ns = total.as_nanos() as u64;
+        (makers.finish)(&mut *version, compiled)?;
+        Ok(())
+    }
+}
+
+/// Has a new version be entered.
+unsafe fn enter(function: *mut PyObject, state: *mut CodeState, t: *mut Tiering, version: *mut Version, entry: i64) {
+    // SAFETY: see `install`.
+    unsafe {
+        let baseline = newest_of(state, (*t).globals, (*t).builtins, |one| one.tier == Tier::Baseline);
+        if entry == 0 {
+            // Not if the function was un-hooked, or got other code.
+            let current = hook::version_of(function);
+            if (*function.cast::<Function>()).func_code == (*version).code.cast() && !current.is_null() {
+                api::PyFunction_SetVectorcall(function, (*version).vectorcall);
+            }
+            if !baseline.is_null() {
+                (*baseline).check_calls = 0;
+            }
+        }
+        if !baseline.is_null() {
+            (*baseline).check_edges = (*baseline).check_edges.min((*baseline).back_edges + 1);
+        }
+    }
+}

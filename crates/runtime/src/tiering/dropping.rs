@@ -1,0 +1,109 @@
+//! Dropping versions that are left too often.
+
+use super::globals;
+use super::request::{Stress, Widened};
+use super::stage::Stage;
+use super::tiering_of;
+use crate::deopt::{self, DeoptPoint, DeoptReason};
+use crate::hook::{CodeState, state_of};
+use crate::version::Version;
+use pyo3_ffi::PyObject;
+
+/// Times that one point, or all points together, of a version are left before it is invalidated.
+const POINT_DEOPTS: u64 = 10;
+const ALL_DEOPTS: u64 = 100;
+
+/// Deopts that say nothing against the code: it was left because of something else.
+fn is_harmless(reason: DeoptReason) -> bool {
+    matches!(
+        reason,
+        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested
+    )
+}
+
+/// A version was left at a point.
+pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
+    // SAFETY: a live version and its point; the GIL is held.
+    unsafe {
+        // What is left on purpose says nothing either.
+        let on_purpose = globals().policy.settings.stress == Stress::Deopt;
+        if is_harmless((*point).reason) || !(*owner).valid || on_purpose {
+            return;
+        }
+        let all = || {
+            let points = (*owner).deopt_points.iter();
+            points
+                .filter(|one| !is_harmless(one.reason))
+                .map(|one| one.count)
+                .sum::<u64>()
+        };
+        // Adding them all up is not for each deopt.
+        let often = (*owner).deopts > ALL_DEOPTS && (*owner).deopts.is_multiple_of(8) && all() > ALL_DEOPTS;
+        if (*point).count <= POINT_DEOPTS && !often {
+            return;
+        }
+        let state = state_of((*owner).code.cast());
+        if state.is_null() {
+            return;
+        }
+        // What has failed more than once is likely to fail again.
+        let failing: Vec<*const DeoptPoint> = (*owner)
+            .deopt_points
+            .iter()
+            .filter(|one| one.count > 1 && !is_harmless(one.reason))
+            .map(|one| &raw const **one)
+            .collect();
+        for one in failing {
+            widen(state, &*one);
+        }
+        let text = format!(
+            "left {} times, last because of {}",
+            (*owner).deopts,
+            (*point).describe()
+        );
+        drop_version(owner, &text);
+    }
+}
+
+/// Remembers that a bet fails.
+unsafe fn widen(state: *mut CodeState, point: &DeoptPoint) {
+    // SAFETY: a live point's code is kept by its version.
+    unsafe {
+        let Some(frame) = point.frames.last() else { return };
+        let (code, offset) = (frame.code.cast::<PyObject>(), frame.place.offset);
+        let known = (*state)
+            .widened
+            .iter_mut()
+            .find(|one| one.offset == offset && one.reason == point.reason && one.code() == Some(code));
+        match known {
+            Some(known) => known.text = point.describe(),
+            None => {
+                let widened = Widened::new(code, offset, point.reason, point.describe());
+                (*state).widened.push(widened);
+            }
+        }
+    }
+}
+
+/// Has an optimized version not be entered any more.
+///
+/// # Safety
+/// The GIL is held; a live version.
+pub unsafe fn drop_version(version: *mut Version, why: &str) {
+    // SAFETY: see the contract.
+    unsafe {
+        let was_valid = (*version).valid;
+        if was_valid && !deopt::invalidate(version) {
+            return;
+        }
+        globals().counts.dropped += 1;
+        (*version).dropped = Some(why.into());
+        let state = state_of((*version).code.cast());
+        if !state.is_null() {
+            let t = tiering_of(state, version);
+            if matches!((*t).stage, Stage::Counting) {
+                (*t).count_anew(state);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Looking: what calls and back edges of baseline code do about the optimizing tier, now and then.
+
+use super::stage::{Stage, Tiering};
+use super::{
+    LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
+};
+use super::{add_version, baseline_version, supersede};
+use crate::api;
+use crate::hook::{self, CodeState, state_of};
+use crate::layout::{Frame, Function};
+use crate::version::{Tier, Version};
+use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Sampling versions of a code object for one namespace: there is more than one for an optimized version only where that
+/// comes to nothing.
+const SAMPLING_LIMIT: u32 = 2 * VERSION_LIMIT;
+
+/// Baseline code `version` of the function, entered (`entry` is 0) or at a back edge to the loop header with this number,
+/// looks whether there is something better, or something to be done for it. Gives the version that the loop is to go on
+/// in, or NULL.
+///
+/// # Safety
+/// The GIL is held; `function` runs `version` of its present code. At a back edge the frame is complete.
+pub unsafe fn look(function: *mut PyObject, version: *mut Version, frame: *mut Frame, entry: i64) -> *mut Version {
+    // SAFETY: see the contract.
+    unsafe {
+        if globals().makers.is_none() {
+            return null_mut();
+        }
+        take_over();
+        let state = state_of((*version).code.cast());
+        if state.is_null() {
+            return null_mut();
+        }
+        let raised = api::PyErr_GetRaisedException();
+        let t = tiering_of(state, version);
+        let next = if (*version).tier == Tier::Sampling {
+            end_sampling(function, state, t, version, frame, entry)
+        } else {
+            look_from_baseline(function, state, t, version, entry)
+        };
+        api::PyErr_SetRaisedException(raised);
+        next
+    }
+}
+
+unsafe fn look_from_baseline(
+    function: *mut PyObject,
+    state: *mut CodeState,
+    t: *mut Tiering,
+    version: *mut Version,
+    entry: i64,
+) -> *mut Version {
+    // SAFETY: see `look`.
+    unsafe {
+        let effective = effective(state);
+        if !effective.optimizes() {
+            return null_mut();
+        }
+        if entry == 0 {
+            set_entry(function, version, optimized(state, t, 0));
+        } else {
+            let known = optimized(state, t, entry);
+            if !known.is_null() {
+                (*known).entered += 1;
+                (*t).loop_entries += 1;
+                if (*t).loop_entries.is_multiple_of(LOOP_ENTRIES) && (*t).wants_start(state) {
+                    ask(function, state, t, null_mut(), 0, "its loops run often");
+                }
+                return known;
+            }
+        }
+        if matches!((*t).stage, Stage::Sampling) {
+            // Another function of the same code.
+            supersede(function, version, (*t).sampling);
+            return (*t).sampling;
+        }
+        if !matches!((*t).stage, Stage::Counting) {
+            return null_mut();
+        }
+        let Some(why) = (*t).is_due(state, &effective) else {
+            return null_mut();
+        };
+        let has_start = !optimized(state, t, 0).is_null();
+        let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective);
+        if !in_loop && (has_start || (*t).has_declined(0)) {
+            // What can be optimized is.
+            (*t).count_anew(state);
+            return null_mut();
+        }
+        if entry == 0 && (*t).loop_entries > 0 && (*t).wants_start(state) {
+            // What its loops did is known already.
+            ask(function, state, t, null_mut(), 0, &why);
+            return null_mut();
+        }
+        (*t).why = why;
+        start_sampling(function, state, t, version)
+    }
+}
+
+/// Has a function enter an optimized version (or NULL), if it enters `version` now.
+unsafe fn set_entry(function: *mut PyObject, version: *mut Version, optimized: *mut Version) {
+    // SAFETY: live objects.
+    unsafe {
+        if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
+            api::PyFunction_SetVectorcall(function, (*optimized).vectorcall);
+        }
+    }
+}
+
+unsafe fn start_sampling(
+    function: *mut PyObject,
+    state: *mut CodeState,
+    t: *mut Tiering,
+    version: *mut Version,
+) -> *mut Version {
+    // SAFETY: see `look`.
+    unsafe {
+        if (*t).requests >= VERSION_LIMIT {
+            (*t).rest(format!("{VERSION_LIMIT} optimized versions were made already"));
+            return null_mut();
+        }
+        if let Some(obstacle) = background::obstacle() {
+            (*t).rest(obstacle.to_owned());
+            return null_mut();
+        }
+        if (*t).samplings >= SAMPLING_LIMIT {
+            (*t).rest("samples were taken often enough".to_owned());
+            return null_mut();
+        }
+        (*t).samplings += 1;
+        let Some(makers) = globals().makers else {
+            return null_mut();
+        };
+        match (makers.baseline)(function, state, Purpose::Sampling) {
+            Ok(sampling) => {
+                add_version(state, sampling);
+                supersede(function, version, sampling);
+                (*t).stage = Stage::Sampling;
+                (*t).sampling = sampling;
+                sampling
+            }
+            Err(reason) => {
+                (*t).rest(reason);
+                null_mut()
+            }
+        }
+    }
+}
+
+/// A sampling version has seen enough: its frames and calls go back to baseline code, and the function is optimized.
+unsafe fn end_sampling(
+    function: *mut PyObject,
+    state: *mut CodeState,
+    t: *mut Tiering,
+    sampling: *mut Version,
+    frame: *mut Frame,
+    entry: i64,
+) -> *mut Version {
+    // SAFETY: see `look`.
+    unsafe {
+        if (*sampling).successor.is_null() {
+            let older = baseline_version(function, state);
+            if !older.is_null() {
+                for (bits, more) in (*older).feedback.iter_mut().zip(&(*sampling).feedback) {
+                    *bits |= more;
+                }
+            }
+        }
+        let mut baseline = hook::matching_version(function, state);
+        if baseline.is_null() || (*baseline).profiling {
+            // Code that only profiles cannot be entered in the middle of a loop.
+            let made = globals()
+                .makers
+                .map(|makers| (makers.baseline)(function, state, Purpose::Running));
+            let Some(Ok(made)) = made else {
+                // It goes on as it is.
+                ((*sampling).check_calls, (*sampling).check_edges) = (u64::MAX, u64::MAX);
+                (*t).rest("no baseline code could be made".to_owned());
+                return null_mut();
+            };
+            add_version(state, made);
+            (*t).anchor = made;
+            baseline = made;
+        }
+        if (*sampling).successor.is_null() {
+            reinstate(baseline);
+            supersede(function, sampling, baseline);
+            if (*t).sampling == sampling && matches!((*t).stage, Stage::Sampling) {
+                (*t).count_anew(state);
+                let why = std::mem::take(&mut (*t).why);
+                let why = if why.is_empty() {
+                    "as soon as possible".to_owned()
+                } else {
+                    why
+                };
+                // A loop that goes on for long is entered in the middle.
+                let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective(state));
+                let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
+                if entry != 0 || (*t).wants_start(state) {
+                    ask(function, state, t, frame, entry, &why);
+                }
+            }
+        } else {
+            supersede(function, sampling, baseline);
+        }
+        if entry == 0 {
+            set_entry(function, baseline, optimized(state, t, 0));
+            return null_mut();
+        }
+        let optimized = optimized(state, t, entry);
+        if optimized.is_null() {
+            return baseline;
+        }
+        (*optimized).entered += 1;
+        optimized
+    }
+}
+
+/// Has a baseline version be run again that was superseded for a while.
+unsafe fn reinstate(baseline: *mut Version) {
+    // SAFETY: a live version.
+    unsafe {
+        (*baseline).successor = null_mut();
+        for point in &mut (*baseline).resume_points {
+            point.valid_at = point.instr_ptr;
+        }
+    }
+}
