@@ -104,6 +104,9 @@ pub struct Builder<'a> {
     /// How often the former ran, while somebody looked.
     pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
+    /// Objects whose kinds have been told apart, with how many frames there were: where ways come together again, it is
+    /// forgotten.
+    pub told_apart: Vec<(Value, usize)>,
     /// References that are about to be given up, and in no frame any more.
     pending: Vec<Value>,
     /// The instances of the frames whose state is being made.
@@ -200,6 +203,7 @@ impl<'a> Builder<'a> {
             specialized: 0,
             generic_weight: 0,
             constants: FxHashMap::default(),
+            told_apart: Vec::new(),
             pending: Vec::new(),
             recovering: Recovering::default(),
             inlined_at: FxHashMap::default(),
@@ -640,6 +644,7 @@ impl<'a> Builder<'a> {
     pub fn go_to(&mut self, index: usize) -> Done {
         self.frame().index = index;
         self.sweep();
+        self.forget_told_apart();
         let place: Vec<_> = self.frames.iter().map(|frame| (frame.code, frame.index)).collect();
         self.generalize();
         self.limit_instances()?;

@@ -91,16 +91,27 @@ impl Builder<'_> {
         if let Item::Object(object) = callable
             && let Some(callee) = self.seen().object
             // SAFETY: what was seen is alive.
-            && unsafe { PyFunction_Check(callee) } != 0
+            && unsafe { PyFunction_Check(callee) != 0 || PyType_Check(callee) != 0 }
         {
             let known = self.constant_item(callee);
             let expected = self.object(callee);
-            if !self.inline(callee, &known, args, keywords, Returns::Value)? {
+            // SAFETY: as above.
+            let done = if unsafe { PyType_Check(callee) } != 0 {
+                self.construct(callee.cast(), args, keywords)?
+            } else {
+                self.inline(callee, &known, args, keywords, Returns::Value)?
+            };
+            if !done {
                 return Ok(false);
             }
             let same = self.op(Op::Same, &[object.value, expected]);
             self.guard(same, Reason::Type);
-            self.frames.last_mut().expect("a frame").function = callable.clone();
+            // A reference to the callable is the frame's, or not needed any more.
+            match self.frames.last_mut() {
+                // SAFETY: as above.
+                Some(frame) if unsafe { PyFunction_Check(callee) } != 0 => frame.function = callable.clone(),
+                _ => self.release(callable.clone()),
+            }
             return Ok(true);
         }
         let kind = self.likely_kind(callable, 0);

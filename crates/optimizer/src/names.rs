@@ -2,11 +2,12 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Item, Kind};
+use crate::item::{Item, Kind, Object};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Holder;
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
+use justjit_runtime::instances::ADD_ATTRIBUTE;
 use justjit_runtime::layout::{offset, type_object};
 use justjit_runtime::optimized;
 use pyo3_ffi::*;
@@ -302,10 +303,15 @@ impl Builder<'_> {
         }
         if let Item::Object(object) = receiver
             && let Some((shape, kind)) = self.shape(&receiver, 1, true)
-            && let Finds::Value { offset, .. } = shape.finds
+            && let Finds::Value { offset, index } = shape.finds
         {
             self.expect(&object, kind);
             self.expect_shape(object.value, kind, &shape);
+            if let (Some(index), true) = (index, self.is_initializer())
+                && self.is_plain(kind)
+            {
+                return self.add_attribute(object, index, (offset as i32, kind), value);
+            }
             let old = self.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
             let gone = self.op(Op::IsNull, &[old]);
             let there = self.op(Op::BoolNot, &[gone]);
@@ -348,6 +354,33 @@ impl Builder<'_> {
         let args = [site, object, value];
         let status = self.unknown_call(&STORE_ATTR, &args, Type::Int, vec![value_item, object_item]);
         self.raise_if_negative(status);
+        Ok(())
+    }
+
+    /// Whether the present code is that of an `__init__`, whose attributes are likely to be new ones.
+    fn is_initializer(&self) -> bool {
+        // SAFETY: a live code object.
+        unsafe { crate::text::name_of((*self.info().code).co_name) == "__init__" }
+    }
+
+    /// Whether instances are nothing but inline values.
+    fn is_plain(&self, kind: Kind) -> bool {
+        let class = self.type_of_kind(kind);
+        // SAFETY: a live type; the GIL is held.
+        class.is_some_and(|class| unsafe { justjit_runtime::instances::is_plain(class) })
+    }
+
+    /// Sets an attribute that an instance does not have yet.
+    fn add_attribute(&mut self, object: Object, index: u8, (offset, kind): (i32, Kind), value: Item) -> Done {
+        let at = self.int(index.into());
+        let added = self.call(&ADD_ATTRIBUTE, &[object.value, at], Some(Type::Int), (Effect::Any, false));
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::Ne, added.expect("a result"), zero);
+        self.guard(fine, Reason::Unbound);
+        self.specialized += 1;
+        let new = self.owned_object(value)?;
+        self.store(new, object.value, offset, ir_region::ITEMS);
+        self.release_known(Item::Object(object), kind);
         Ok(())
     }
 

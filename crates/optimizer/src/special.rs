@@ -3,7 +3,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Returns};
-use justjit_ir::{Op, Reason, Type};
+use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::special::{
     Unary, binary_method, comparison_method, set_subscript_method, subscript_method, unary_method,
 };
@@ -51,6 +51,67 @@ impl Builder<'_> {
         }
         let callable = self.constant_item(function);
         self.inline(function, &callable, &args, null_mut(), returns)
+    }
+
+    /// Where an operand (so far below the top of the stack) has had a few classes: the present instruction is done for each of
+    /// them. `false` if nothing has been done.
+    pub fn tell_apart(&mut self, below: usize, operand: usize) -> Done<bool> {
+        let stack = &self.frame().stack;
+        let Item::Object(object) = stack[stack.len() - 1 - below] else {
+            return Ok(false);
+        };
+        let met = self.seen().operands[operand].clone();
+        if object.kind != Kind::Unknown || self.is_widened(Reason::Type) || met.more || !(2..=4).contains(&met.met.len()) {
+            return Ok(false);
+        }
+        let kinds: Vec<_> = met.met.iter().map(|&ty| self.kind_of_type(ty)).collect();
+        if !kinds.iter().all(|kind| matches!(kind, Kind::Other(_))) {
+            return Ok(false);
+        }
+        let depth = self.frames.len();
+        self.told_apart.push((object.value, depth));
+        let (frames, index) = (self.frames.clone(), self.index);
+        for (at, &kind) in kinds.iter().enumerate() {
+            self.frames.clone_from(&frames);
+            let test = self.is_of_kind(object.value, kind);
+            if at + 1 < kinds.len() {
+                self.learn(object.value, kind);
+                let frames = self.frames.clone();
+                let here = self.edge(index, frames);
+                let next = self.f.add_block();
+                self.branch(test, here, next);
+                self.block = next;
+                self.terminated = false;
+            } else {
+                self.guard(test, Reason::Type);
+                self.learn(object.value, kind);
+                let frames = self.frames.clone();
+                let here = self.edge(index, frames);
+                let target = justjit_ir::BlockCall {
+                    block: here,
+                    args: Vec::new(),
+                };
+                self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
+                self.terminated = true;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Where ways come together: what has been told apart is of any kind again.
+    pub fn forget_told_apart(&mut self) {
+        let depth = self.frames.len();
+        let told: Vec<Value> = self.told_apart.iter().filter(|(_, at)| depth <= *at).map(|&(value, _)| value).collect();
+        if told.is_empty() {
+            return;
+        }
+        for item in self.frames.iter_mut().flat_map(crate::item::Frame::items_mut) {
+            item.objects_mut(&mut |object| {
+                if told.contains(&object.value) {
+                    object.kind = Kind::Unknown;
+                }
+            });
+        }
     }
 
     /// `BINARY_OP`.

@@ -13,6 +13,17 @@ impl Builder<'_> {
     pub fn instruction(&mut self) -> Done {
         use Opcode::*;
         let arg = self.at.arg as usize;
+        let receiver = match self.at.opcode {
+            LoadAttr => Some((0, 0)),
+            StoreAttr => Some((0, 1)),
+            BinaryOp | BinarySubscr => Some((1, 0)),
+            _ => None,
+        };
+        if let Some((below, operand)) = receiver
+            && self.tell_apart(below, operand)?
+        {
+            return Ok(());
+        }
         match self.at.opcode {
             Nop | Resume => {}
             // Inlined callees have their cells from the beginning.
