@@ -8,7 +8,7 @@ use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Holder;
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
 use justjit_runtime::instances::ADD_ATTRIBUTE;
-use justjit_runtime::layout::{offset, type_object};
+use justjit_runtime::layout::{MANAGED_DICT_OFFSET, offset, type_object};
 use justjit_runtime::optimized;
 use pyo3_ffi::*;
 
@@ -372,11 +372,15 @@ impl Builder<'_> {
 
     /// Sets an attribute that an instance does not have yet.
     fn add_attribute(&mut self, object: Object, index: u8, (offset, kind): (i32, Kind), value: Item) -> Done {
-        let at = self.int(index.into());
-        let added = self.call(&ADD_ATTRIBUTE, &[object.value, at], Some(Type::Int), (Effect::Any, false));
-        let zero = self.int(0);
-        let fine = self.int_compare(IntCond::Ne, added.expect("a result"), zero);
+        let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
+        let fine = self.op(Op::IsNull, &[old]);
         self.guard(fine, Reason::Unbound);
+        let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::ANY);
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::Eq, dictionary, zero);
+        self.guard(fine, Reason::Changed);
+        let at = self.int(index.into());
+        self.call(&ADD_ATTRIBUTE, &[object.value, at], None, (Effect::Reference, false));
         self.specialized += 1;
         let new = self.owned_object(value)?;
         self.store(new, object.value, offset, ir_region::ITEMS);

@@ -106,7 +106,7 @@ impl Builder<'_> {
             BinarySubscr => self.binary_subscr()?,
             StoreSubscr => self.store_subscr()?,
             BinarySlice => self.generic_call(&ops::BINARY_SLICE, 3, Kind::Unknown)?,
-            StoreSlice => self.generic_status(&ops::STORE_SLICE, &[3, 2, 1, 0])?,
+            StoreSlice => self.generic_status(&ops::STORE_SLICE, &[2, 1, 0, 3])?,
             DeleteSubscr => self.generic_status(&ops::DELETE_SUBSCR, &[1, 0])?,
             BuildTuple => {
                 let items = self.pop_many(arg);

@@ -2,7 +2,7 @@
 
 use crate::api;
 use crate::attributes::{has_inline_values, inline_index};
-use crate::layout::{DictValues, MANAGED_DICT_OFFSET, type_object};
+use crate::layout::{DictValues, type_object};
 use crate::runtime_fns;
 use crate::types::class_attribute;
 use pyo3_ffi::*;
@@ -132,18 +132,12 @@ runtime_fns! {
         instance
     }
 
-    /// Notes that an attribute is about to be set at an index of an instance's inline values, which the caller then writes: 1.
-    /// 0, with nothing done, if there is one already, or the instance has a dictionary.
-    ADD_ATTRIBUTE = fn add_attribute(instance: *mut PyObject, index: i64) -> i32 {
+    /// Notes that an attribute is about to be set at an index of an instance's inline values, where there is none, and the
+    /// instance has no dictionary: the caller then writes it.
+    ADD_ATTRIBUTE = fn add_attribute(instance: *mut PyObject, index: i64) {
         let values = instance.cast::<u8>().add(size_of::<PyObject>()).cast::<DictValues>();
-        let dictionary = instance.cast::<u8>().offset(MANAGED_DICT_OFFSET).cast::<*mut PyObject>().read();
-        let fits = (*values).valid != 0 && dictionary.is_null() && index < i64::from((*values).capacity);
-        if !fits || !inline_value(instance, index as u8).read().is_null() {
-            return 0;
-        }
         let order = (&raw mut (*values).values).cast::<*mut PyObject>().add((*values).capacity.into()).cast::<u8>();
         order.add((*values).size.into()).write(index as u8);
         (*values).size += 1;
-        1
     }
 }
