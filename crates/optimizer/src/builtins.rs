@@ -91,10 +91,13 @@ impl Builder<'_> {
             (Builtin::Abs, [item]) => self.abs_of(item, kinds[0]),
             (Builtin::Min | Builtin::Max, [a, b]) => self.least(builtin == Builtin::Max, (a, b), (kinds[0], kinds[1])),
             (Builtin::Int, [item]) => self.int_of(item, kinds[0]),
-            (Builtin::Float, [item]) if is_real(kinds[0]) => {
-                Some(Item::Float(self.as_float(item)))
-            }
-            (Builtin::Bool, [item]) if matches!(kinds[0], Kind::Int | Kind::Bool | Kind::Float | Kind::None | Kind::Numpy(_)) => {
+            (Builtin::Float, [item]) if is_real(kinds[0]) => Some(Item::Float(self.as_float(item))),
+            (Builtin::Bool, [item])
+                if matches!(
+                    kinds[0],
+                    Kind::Int | Kind::Bool | Kind::Float | Kind::None | Kind::Numpy(_)
+                ) =>
+            {
                 self.truth(item).map(Item::Bool)
             }
             (Builtin::Ord, [item]) => self.ord_of(item),
@@ -108,9 +111,7 @@ impl Builder<'_> {
                 self.release_known(list, Kind::List);
                 return Ok(true);
             }
-            (Builtin::Math(function), [item]) if is_real(kinds[0]) => {
-                self.math_of(function, item)
-            }
+            (Builtin::Math(function), [item]) if is_real(kinds[0]) => self.math_of(function, item),
             (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_real(kind)) => {
                 let a = self.as_float(a);
                 let b = self.as_float(b);
@@ -175,7 +176,9 @@ impl Builder<'_> {
     fn range_of(&mut self, args: &[Item], kinds: &[Kind]) -> Option<Item> {
         if args.is_empty()
             || args.len() > 3
-            || !kinds.iter().all(|&kind| crate::arrays::is_index(kind) || kind == Kind::Unknown)
+            || !kinds
+                .iter()
+                .all(|&kind| crate::arrays::is_index(kind) || kind == Kind::Unknown)
         {
             return None;
         }

@@ -247,8 +247,13 @@ impl Builder<'_> {
             Item::Row { array, index, .. } => {
                 let array = self.owned_object(*array)?;
                 // It refers to the array, but changes nothing about it.
-                self.call(&arrays::MAKE_ROW, &[array, index], Some(Type::Object), (Effect::Any, true))
-                    .expect("a result")
+                self.call(
+                    &arrays::MAKE_ROW,
+                    &[array, index],
+                    Some(Type::Object),
+                    (Effect::Any, true),
+                )
+                .expect("a result")
             }
             Item::Iterator(Iterator::Array { array, index, .. }) => {
                 let array = self.owned_object(*array)?;

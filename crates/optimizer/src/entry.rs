@@ -50,7 +50,12 @@ pub unsafe fn build(input: &Input<'_>, known: &mut dyn Known) -> Result<Built, D
         builder.not_inlined.clone_from(&not_inlined);
         match builder.function(input) {
             Ok(()) => {
-                let weight = builder.codes[0].knowledge.seen.iter().map(|seen| u64::from(seen.count)).sum();
+                let weight = builder.codes[0]
+                    .knowledge
+                    .seen
+                    .iter()
+                    .map(|seen| u64::from(seen.count))
+                    .sum();
                 return Ok(Built {
                     generic_weight: builder.generic_weight,
                     weight,
@@ -277,7 +282,10 @@ impl Builder<'_> {
                 let useful = matches!(
                     wanted,
                     Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
-                ) || matches!(wanted, Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict);
+                ) || matches!(
+                    wanted,
+                    Kind::Other(_) | Kind::Array(_) | Kind::Numpy(_) | Kind::ByteArray | Kind::Bytes | Kind::Dict
+                );
                 if !useful {
                     continue;
                 }

@@ -137,6 +137,11 @@ impl Builder<'_> {
     /// Leaves unless the shape holds for the object, which is of its type.
     fn expect_shape(&mut self, object: Value, kind: Kind, shape: &Shape) {
         self.expect_class(kind, shape.version);
+        self.expect_values(object, shape);
+    }
+
+    /// Leaves unless the shape holds for the object, whose class has the version.
+    fn expect_values(&mut self, object: Value, shape: &Shape) {
         if let Some(at) = shape.guard {
             let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
             let zero = self.int(0);
@@ -251,7 +256,114 @@ impl Builder<'_> {
                 _ => {}
             }
         }
+        if let Item::Object(object) = receiver
+            && self.load_by_version(arg, object)?
+        {
+            return Ok(());
+        }
         self.generic_load_attr(arg, receiver)
+    }
+
+    /// Does the present instruction for each of the shapes that its site has met, told apart by the versions of the object's
+    /// class: `each` for the shape of an object that has it. What is left is an object with none of them; `false` if that
+    /// does not occur.
+    fn by_version(
+        &mut self,
+        object: Object,
+        shapes: &[Shape],
+        each: &mut dyn FnMut(&mut Self, &Shape) -> Done,
+    ) -> Done<bool> {
+        let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
+        let at = type_object::TP_VERSION_TAG as i32;
+        let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
+        let frames = self.frames.clone();
+        let next = self.index + 1;
+        let others = self.is_widened(Reason::Type) || !self.is_inlined();
+        for (number, shape) in shapes.iter().enumerate() {
+            let wanted = self.int(shape.version.into());
+            let test = self.int_compare(IntCond::Eq, version, wanted);
+            let last = number + 1 == shapes.len() && !others;
+            let mut rest = None;
+            if last {
+                self.guard(test, Reason::Type);
+            } else {
+                let (here, other) = (self.f.add_block(), self.f.add_block());
+                self.branch(test, here, other);
+                self.block = here;
+                self.terminated = false;
+                rest = Some(other);
+            }
+            self.expect_values(object.value, shape);
+            each(self, shape)?;
+            self.frame().index = next;
+            self.go_to_next(next)?;
+            self.frames.clone_from(&frames);
+            if let Some(other) = rest {
+                self.block = other;
+                self.terminated = false;
+            }
+        }
+        Ok(others)
+    }
+
+    /// The shapes that the present instruction's site has met, where they are worth telling apart.
+    fn met_shapes(&mut self, store: bool) -> Vec<Shape> {
+        if self.is_widened(Reason::Changed) || self.is_widened(Reason::Unbound) {
+            return Vec::new();
+        }
+        let code = self.info().code;
+        self.known.shapes(code, self.index, store)
+    }
+
+    /// `LOAD_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
+    fn load_by_version(&mut self, arg: usize, object: Object) -> Done<bool> {
+        let as_method = arg & 1 != 0;
+        let mut shapes = self.met_shapes(false);
+        // What a site has of a class is alive as long as the class is what it was.
+        let met = self.seen().operands[0].met.clone();
+        // SAFETY: what was met is alive; the GIL is held.
+        let live: Vec<u32> = unsafe {
+            let families = met.into_iter().flat_map(|ty| justjit_runtime::classes::family(ty));
+            families.map(|ty| justjit_runtime::layout::version_tag(ty)).collect()
+        };
+        shapes.retain(|shape| !matches!(shape.finds, Finds::OfClass { .. }) || live.contains(&shape.version));
+        shapes.retain(|shape| match shape.finds {
+            Finds::Value { .. } => !as_method,
+            Finds::OfClass { is_method, .. } => is_method == as_method,
+            Finds::Property { .. } => false,
+        });
+        if shapes.is_empty() {
+            return Ok(false);
+        }
+        self.specialized += 1;
+        let rest = self.by_version(object, &shapes, &mut |this, shape| {
+            let receiver = Item::Object(object);
+            match shape.finds {
+                Finds::Value { offset, .. } => {
+                    let value = this.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
+                    let gone = this.op(Op::IsNull, &[value]);
+                    let there = this.op(Op::BoolNot, &[gone]);
+                    this.guard(there, Reason::Unbound);
+                    let result = this.predicted_result();
+                    let numeric = this.info().uses.is_numeric(this.index);
+                    let item = this.element(value, result, numeric)?;
+                    this.push(item);
+                    this.release(receiver);
+                }
+                Finds::OfClass { object: found, .. } => {
+                    let item = this.constant_item(found);
+                    this.push(item);
+                    if as_method {
+                        this.push(receiver);
+                    } else {
+                        this.release(receiver);
+                    }
+                }
+                Finds::Property { .. } => unreachable!("left out above"),
+            }
+            Ok(())
+        })?;
+        Ok(!rest)
     }
 
     /// A name that the instruction refers to.
@@ -312,34 +424,11 @@ impl Builder<'_> {
             {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            let old = self.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
-            let gone = self.op(Op::IsNull, &[old]);
-            let there = self.op(Op::BoolNot, &[gone]);
-            self.guard(there, Reason::Unbound);
-            let value_kind = value.kind();
-            let quiet = value_kind.ends_quietly() && !self.is_widened(Reason::Type);
-            if quiet {
-                let test = self.is_of_kind(old, value_kind);
-                self.guard(test, Reason::Type);
-            }
-            self.specialized += 1;
-            let number = match value {
-                Item::Int(number) if quiet => Some((&optimized::REBOX_INT, number)),
-                Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
-                _ => None,
-            };
-            if let Some((function, number)) = number {
-                let new = self
-                    .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
-                    .expect("a result");
-                self.store(new, object.value, offset as i32, ir_region::ITEMS);
-                self.release_known(receiver, kind);
-                return Ok(());
-            }
-            let new = self.owned_object(value)?;
-            self.store(new, object.value, offset as i32, ir_region::ITEMS);
-            self.release_known(receiver, kind);
-            self.decref(old, if quiet { value_kind } else { Kind::Unknown });
+            return self.store_value(object, offset as i32, kind, value);
+        }
+        if let Item::Object(object) = receiver
+            && self.store_by_version(object, &value)?
+        {
             return Ok(());
         }
         if self.is_unseen() {
@@ -355,6 +444,56 @@ impl Builder<'_> {
         let status = self.unknown_call(&STORE_ATTR, &args, Type::Int, vec![value_item, object_item]);
         self.raise_if_negative(status);
         Ok(())
+    }
+
+    /// Writes over an attribute that is there.
+    fn store_value(&mut self, object: Object, offset: i32, kind: Kind, value: Item) -> Done {
+        let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
+        let gone = self.op(Op::IsNull, &[old]);
+        let there = self.op(Op::BoolNot, &[gone]);
+        self.guard(there, Reason::Unbound);
+        let value_kind = value.kind();
+        let quiet = value_kind.ends_quietly() && !self.is_widened(Reason::Type);
+        if quiet {
+            let test = self.is_of_kind(old, value_kind);
+            self.guard(test, Reason::Type);
+        }
+        self.specialized += 1;
+        let number = match value {
+            Item::Int(number) if quiet => Some((&optimized::REBOX_INT, number)),
+            Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
+            _ => None,
+        };
+        if let Some((function, number)) = number {
+            let new = self
+                .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
+                .expect("a result");
+            self.store(new, object.value, offset, ir_region::ITEMS);
+            self.release_known(Item::Object(object), kind);
+            return Ok(());
+        }
+        let new = self.owned_object(value)?;
+        self.store(new, object.value, offset, ir_region::ITEMS);
+        let old = Item::owned(old, if quiet { value_kind } else { Kind::Unknown });
+        self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+        Ok(())
+    }
+
+    /// `STORE_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
+    fn store_by_version(&mut self, object: Object, value: &Item) -> Done<bool> {
+        let mut shapes = self.met_shapes(true);
+        shapes.retain(|shape| matches!(shape.finds, Finds::Value { .. }));
+        if shapes.is_empty() || self.is_initializer() {
+            return Ok(false);
+        }
+        self.specialized += 1;
+        let rest = self.by_version(object, &shapes, &mut |this, shape| {
+            let Finds::Value { offset, .. } = shape.finds else {
+                unreachable!("others are left out above")
+            };
+            this.store_value(object, offset as i32, object.kind, value.clone())
+        })?;
+        Ok(!rest)
     }
 
     /// Whether the present code is that of an `__init__`, whose attributes are likely to be new ones.

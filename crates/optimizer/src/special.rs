@@ -61,7 +61,11 @@ impl Builder<'_> {
             return Ok(false);
         };
         let met = self.seen().operands[operand].clone();
-        if object.kind != Kind::Unknown || self.is_widened(Reason::Type) || met.more || !(2..=4).contains(&met.met.len()) {
+        if object.kind != Kind::Unknown
+            || self.is_widened(Reason::Type)
+            || met.more
+            || !(2..=4).contains(&met.met.len())
+        {
             return Ok(false);
         }
         let kinds: Vec<_> = met.met.iter().map(|&ty| self.kind_of_type(ty)).collect();
@@ -101,7 +105,12 @@ impl Builder<'_> {
     /// Where ways come together: what has been told apart is of any kind again.
     pub fn forget_told_apart(&mut self) {
         let depth = self.frames.len();
-        let told: Vec<Value> = self.told_apart.iter().filter(|(_, at)| depth <= *at).map(|&(value, _)| value).collect();
+        let told: Vec<Value> = self
+            .told_apart
+            .iter()
+            .filter(|(_, at)| depth <= *at)
+            .map(|&(value, _)| value)
+            .collect();
         if told.is_empty() {
             return;
         }

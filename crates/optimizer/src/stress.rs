@@ -1,8 +1,8 @@
 //! For tests: code that is left at each place where it can be left.
 
 use justjit_builder::{IntCond, Region, Type as Width};
+use justjit_ir::{FrameState, Function};
 use justjit_ir::{Going, Imm, Inst, Op, State, SymbolData, SymbolKind, Type, Value};
-use justjit_ir::{Function, FrameState};
 
 /// How often each place is left before its bet counts.
 const FAILURES: i64 = 1;

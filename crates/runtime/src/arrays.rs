@@ -492,7 +492,10 @@ fn has_memory_views() -> bool {
         unsafe {
             let bytes = made.take(PyBytes_FromStringAndSize(c"abc".as_ptr(), 3))?;
             let view = made.take(PyMemoryView_FromObject(bytes))?;
-            let buffer = view.cast::<u8>().offset(memory_view::BUFFER as isize).cast::<Py_buffer>();
+            let buffer = view
+                .cast::<u8>()
+                .offset(memory_view::BUFFER as isize)
+                .cast::<Py_buffer>();
             let managed: *mut PyObject = field(view, memory_view::MANAGED_BUFFER);
             let flags = field::<c_int>(view, memory_view::FLAGS) | field::<c_int>(managed, memory_view::MANAGED_FLAGS);
             let fine = (*buffer).obj == bytes

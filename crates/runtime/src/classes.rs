@@ -104,3 +104,46 @@ pub unsafe fn bet_on_instances(ty: *mut PyTypeObject, version: *mut Version) -> 
         true
     }
 }
+
+/// Classes of a family, at most.
+const FAMILY_LIMIT: usize = 64;
+
+/// A class, its bases, and what derives from any of them (other than `object`): borrowed.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn family(ty: *mut PyTypeObject) -> Vec<*mut PyTypeObject> {
+    let mut found: Vec<*mut PyTypeObject> = vec![ty];
+    // SAFETY: a class is alive as long as what derives from it, and those that are found are in lists of live classes; nothing
+    // of the program runs meanwhile, since the metaclass is `type`.
+    unsafe {
+        let mut at = 0;
+        while at < found.len() && found.len() < FAMILY_LIMIT {
+            let class = found[at];
+            at += 1;
+            let base = (*class).tp_base;
+            if !base.is_null() && base != &raw mut PyBaseObject_Type && !found.contains(&base) {
+                found.push(base);
+            }
+            let heap = PyType_GetFlags(class) & Py_TPFLAGS_HEAPTYPE != 0;
+            if !heap || Py_TYPE(class.cast()) != &raw mut PyType_Type {
+                continue;
+            }
+            let name = PyUnicode_InternFromString(c"__subclasses__".as_ptr());
+            let derived = PyObject_CallMethodNoArgs(class.cast(), name);
+            Py_XDECREF(name);
+            if derived.is_null() {
+                PyErr_Clear();
+                continue;
+            }
+            for index in 0..PyList_GET_SIZE(derived) {
+                let one = PyList_GET_ITEM(derived, index).cast::<PyTypeObject>();
+                if !found.contains(&one) {
+                    found.push(one);
+                }
+            }
+            Py_DECREF(derived);
+        }
+    }
+    found
+}

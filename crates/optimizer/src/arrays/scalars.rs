@@ -300,9 +300,7 @@ impl Builder<'_> {
                 self.op(divide, &[a, b])
             }
         };
-        if matches!(op, nb::ADD | nb::SUBTRACT | nb::MULTIPLY | nb::LSHIFT)
-            && scalar.range() != (i64::MIN, i64::MAX)
-        {
+        if matches!(op, nb::ADD | nb::SUBTRACT | nb::MULTIPLY | nb::LSHIFT) && scalar.range() != (i64::MIN, i64::MAX) {
             let fits = self.is_in_range(value, scalar.range());
             self.guard(fits, Reason::Overflow);
         }

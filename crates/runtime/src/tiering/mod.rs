@@ -325,7 +325,11 @@ unsafe fn next_look(version: *mut Version) -> (u64, u64) {
             next.0 = 0;
         }
         if loops {
-            let edges_between = if effective(state).is_stressed() { 1 } else { ENTERING_EDGES };
+            let edges_between = if effective(state).is_stressed() {
+                1
+            } else {
+                ENTERING_EDGES
+            };
             next.1 = next.1.min(edges + edges_between);
         }
         next
