@@ -137,11 +137,22 @@ impl Builder<'_> {
     /// Leaves unless the shape holds for the object, which is of its type.
     fn expect_shape(&mut self, object: Value, kind: Kind, shape: &Shape) {
         self.expect_class(kind, shape.version);
-        self.expect_values(object, shape);
+        self.expect_fields(object, shape);
+        if let Finds::OfClass {
+            keys: Some((count, expected)),
+            ..
+        } = shape.finds
+        {
+            let count = self.pointer(count.cast(), "keys");
+            let count = self.load(Type::Int, count, 0, ir_region::ANY);
+            let wanted = self.int(expected as i64);
+            let same = self.int_compare(IntCond::Eq, count, wanted);
+            self.guard(same, Reason::Changed);
+        }
     }
 
-    /// Leaves unless the shape holds for the object, whose class has the version.
-    fn expect_values(&mut self, object: Value, shape: &Shape) {
+    /// Leaves unless the object has its attributes where the shape says.
+    fn expect_fields(&mut self, object: Value, shape: &Shape) {
         if let Some(at) = shape.guard {
             let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
             let zero = self.int(0);
@@ -153,17 +164,6 @@ impl Builder<'_> {
             let zero = self.int(0);
             let fine = self.int_compare(IntCond::Eq, word, zero);
             self.guard(fine, Reason::Changed);
-        }
-        if let Finds::OfClass {
-            keys: Some((count, expected)),
-            ..
-        } = shape.finds
-        {
-            let count = self.pointer(count.cast(), "keys");
-            let count = self.load(Type::Int, count, 0, ir_region::ANY);
-            let wanted = self.int(expected as i64);
-            let same = self.int_compare(IntCond::Eq, count, wanted);
-            self.guard(same, Reason::Changed);
         }
     }
 
@@ -278,13 +278,39 @@ impl Builder<'_> {
         let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
         let frames = self.frames.clone();
         let next = self.index + 1;
-        let others = self.is_widened(Reason::Type) || !self.is_inlined();
-        for (number, shape) in shapes.iter().enumerate() {
-            let wanted = self.int(shape.version.into());
-            let test = self.int_compare(IntCond::Eq, version, wanted);
-            let last = number + 1 == shapes.len() && !others;
+        let others = self.is_widened(Reason::Type);
+        // Classes for which it is the same share the code.
+        let mut groups: Vec<Vec<&Shape>> = Vec::new();
+        for shape in shapes {
+            match groups.iter_mut().find(|group| is_alike(group[0], shape)) {
+                Some(group) => group.push(shape),
+                None => groups.push(vec![shape]),
+            }
+        }
+        for (number, group) in groups.iter().enumerate() {
+            let mut any = None;
+            for shape in group {
+                let wanted = self.int(shape.version.into());
+                let mut test = self.int_compare(IntCond::Eq, version, wanted);
+                if let Finds::OfClass {
+                    keys: Some((count, expected)),
+                    ..
+                } = shape.finds
+                {
+                    let count = self.pointer(count.cast(), "keys");
+                    let count = self.load(Type::Int, count, 0, ir_region::ANY);
+                    let wanted = self.int(expected as i64);
+                    let same = self.int_compare(IntCond::Eq, count, wanted);
+                    test = self.op(Op::BoolAnd, &[test, same]);
+                }
+                any = Some(match any {
+                    Some(any) => self.op(Op::BoolOr, &[any, test]),
+                    None => test,
+                });
+            }
+            let test = any.expect("a group has a shape");
             let mut rest = None;
-            if last {
+            if number + 1 == groups.len() && !others {
                 self.guard(test, Reason::Type);
             } else {
                 let (here, other) = (self.f.add_block(), self.f.add_block());
@@ -293,8 +319,8 @@ impl Builder<'_> {
                 self.terminated = false;
                 rest = Some(other);
             }
-            self.expect_values(object.value, shape);
-            each(self, shape)?;
+            self.expect_fields(object.value, group[0]);
+            each(self, group[0])?;
             self.frame().index = next;
             self.go_to_next(next)?;
             self.frames.clone_from(&frames);
@@ -322,11 +348,17 @@ impl Builder<'_> {
         // What a site has of a class is alive as long as the class is what it was.
         let met = self.seen().operands[0].met.clone();
         // SAFETY: what was met is alive; the GIL is held.
-        let live: Vec<u32> = unsafe {
+        let live: Vec<_> = unsafe {
             let families = met.into_iter().flat_map(|ty| justjit_runtime::classes::family(ty));
-            families.map(|ty| justjit_runtime::layout::version_tag(ty)).collect()
+            families.map(|ty| (justjit_runtime::layout::version_tag(ty), ty)).collect()
         };
-        shapes.retain(|shape| !matches!(shape.finds, Finds::OfClass { .. }) || live.contains(&shape.version));
+        shapes.retain(|shape| match live.iter().find(|(tag, _)| *tag == shape.version) {
+            Some(&(_, ty)) => {
+                self.keep(ty.cast());
+                true
+            }
+            None => matches!(shape.finds, Finds::Value { .. }),
+        });
         shapes.retain(|shape| match shape.finds {
             Finds::Value { .. } => !as_method,
             Finds::OfClass { is_method, .. } => is_method == as_method,
@@ -534,4 +566,14 @@ impl Builder<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether two shapes differ in nothing but the class's version and its keys.
+fn is_alike(one: &Shape, other: &Shape) -> bool {
+    let same = match (one.finds, other.finds) {
+        (Finds::Value { offset: a, index: b }, Finds::Value { offset: c, index: d }) => (a, b) == (c, d),
+        (Finds::OfClass { object: a, .. }, Finds::OfClass { object: b, .. }) => a == b,
+        _ => false,
+    };
+    same && one.guard == other.guard && one.empty == other.empty
 }

@@ -14,8 +14,6 @@ impl Builder<'_> {
         use Opcode::*;
         let arg = self.at.arg as usize;
         let receiver = match self.at.opcode {
-            LoadAttr => Some((0, 0)),
-            StoreAttr => Some((0, 1)),
             BinaryOp | BinarySubscr => Some((1, 0)),
             _ => None,
         };
