@@ -14,7 +14,7 @@ COUNT ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint format conformance bench bench-generators bench-micro bench-calls \
+.PHONY: help setup build demo test test-rust test-python test-thorough lint format conformance bench bench-generators bench-micro bench-calls \
         bench-numeric bench-compile bench-stdlib docs fuzz wheel clean
 
 help: ## What there is (the default)
@@ -41,6 +41,9 @@ test-rust: setup ## Only the Rust side: formatting, clippy, tests
 
 test-python: build ## Only the Python tests; ARGS="-k name" picks some
 	@$(PYTHON) -m pytest tests --ignore=tests/conformance $(ARGS)
+
+test-thorough: build ## Every case in every way: about two hours
+	@$(PYTHON) -m pytest tests --ignore=tests/conformance --thorough $(ARGS)
 
 lint: build ## Formatting, clippy, ruff, mypy, stubtest
 	@scripts/test.sh lint-rust lint-python
@@ -76,7 +79,7 @@ bench-stdlib: build ## The share of the standard library's functions that compil
 	@$(PYTHON) -m benchmarks.stdlib $(ARGS)
 
 docs: setup ## Write docs/OPCODES_REFERENCE.md anew
-	@$(CARGO) run --release --quiet -p justjit-baseline --example opcodes_reference > target/OPCODES_REFERENCE.md
+	@$(CARGO) run --release --quiet -p justjit-optimizer --example opcodes_reference > target/OPCODES_REFERENCE.md
 	@mv target/OPCODES_REFERENCE.md docs/OPCODES_REFERENCE.md
 
 fuzz: build ## Compare COUNT random programs under the interpreter and under justjit

@@ -3,12 +3,51 @@
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.worker import ROOT, Worker
+
+
+SHARES = {
+    "test_interpreter_agrees_with_itself": 8,
+    "test_sampling": 4,
+    "test_tiering": 4,
+    "test_handover_everywhere": 3,
+    "test_handover_at_each_instruction": 6,
+    "test_deopt_everywhere": 4,
+    "test_deopt_at_each_instruction": 10,
+    "test_cranelift": 3,
+    "test_each_exit_of_llvm": 3,
+    "test_each_exit_of_cranelift": 4,
+    "test_everything_hooked": 3,
+    "test_nothing_leaks": 2,
+}
+"""Of tests that run every case in yet another way, one case in so many is run: other cases in each. --thorough runs all, and
+so does naming tests or giving -k."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --thorough."""
+    parser.addoption("--thorough", action="store_true", help="run every case in every way: about two hours")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out most of what only repeats cases."""
+    if config.getoption("--thorough") or config.option.keyword or any("::" in arg for arg in config.args):
+        return
+
+    def is_left_out(item: pytest.Item) -> bool:
+        name = item.originalname if isinstance(item, pytest.Function) else item.name
+        return zlib.crc32(item.nodeid.encode()) % SHARES.get(name or item.name, 1) != 0
+
+    left_out = [item for item in items if is_left_out(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not is_left_out(item)]
 
 
 @pytest.fixture(scope="session")

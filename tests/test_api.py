@@ -4,7 +4,9 @@ import copy
 import functools
 import gc
 import inspect
+import linecache
 import pickle
+import re
 import sys
 import types
 import weakref
@@ -28,6 +30,10 @@ def loop(n: int) -> int:
     for i in range(n):
         total += i
     return total
+
+
+def first(x: int) -> int:
+    return x + 1
 
 
 def make(baseline_calls: int | None = 0) -> Any:
@@ -563,6 +569,61 @@ class TestExplainAndDump:
         assert "@L" not in text
         assert len(text.splitlines()) > 10
 
+    @pytest.mark.parametrize("backend", ["llvm", "cranelift"])
+    def test_dump_of_the_optimizing_tier(self, backend: Any) -> None:
+        helper = fresh(first)
+        names = {"helper": jit(helper, tier="optimizing", background=False)}
+        source = "def f(n):\n    s = 0\n    for i in range(n):\n        s += helper(i) * 3\n    return s\n"
+        filename = "<dump of the optimizing tier>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        exec(compile(source, filename, "exec"), names)
+        f = jit(names["f"], tier="optimizing", background=False, backend=backend)
+        with pytest.raises(RuntimeError, match="has not been sampled for the optimizing tier"):
+            justjit.dump(f, "ir")
+        for _ in range(10):
+            f(100)
+        assert justjit.stats(f).tier == "optimizing", justjit.explain(f)
+        head = "; made for this dump, entered at the call; optimized versions that run are entered at: "
+        texts = {what: justjit.dump(f, what) for what in ("ir:build", "ir:licm", "ir", "asm:optimizing", "asm")}
+        for text in texts.values():
+            assert text.startswith(head)
+            assert "call" in text.splitlines()[0].removeprefix(head)
+        for what in ("ir:build", "ir:licm", "ir"):
+            assert re.search(r"^    at \d+ +; line 4: s \+= helper\(i\) \* 3$", texts[what], re.MULTILINE)
+        inlined = f"line {first.__code__.co_firstlineno + 1} of {helper.__qualname__}: return x + 1"
+        assert inlined in texts["ir:build"]
+        assert texts["ir:build"] != texts["ir"]
+        assert texts["asm"].splitlines()[1:] != justjit.dump(f, "asm:baseline").splitlines()
+        # Only Cranelift's machine code says which line it is of.
+        assert ("; line 4: s +=" in texts["asm:optimizing"]) == (backend == "cranelift")
+        assert "; line 4: s +=" in justjit.dump(f, "clif:optimizing")
+        assert "; line 4: s +=" in justjit.dump(f, "asm:baseline")
+        try:
+            emitted, optimized = justjit.dump(f, "llvm:emitted"), justjit.dump(f, "llvm")
+        except RuntimeError as error:
+            assert "LLVM is not built in" in str(error)
+        else:
+            assert "define i64" in emitted
+            assert "define i64" in optimized
+            assert emitted != optimized
+
+    def test_dump_says_why_there_is_nothing(self) -> None:
+        def suspends(n: int) -> Any:
+            for i in range(n):
+                yield i
+
+        f = jit(suspends, tier="optimizing", background=False)
+        for _ in range(10):
+            assert sum(f(50)) == 1225
+        with pytest.raises(RuntimeError, match="not optimized: |has not been sampled"):
+            justjit.dump(f, "ir")
+
+    def test_passes(self) -> None:
+        names = [name for name, _ in _core.passes()]
+        assert len(set(names)) == len(names)
+        assert {"fold", "cse", "licm", "dce"} <= set(names)
+        assert all(text for _, text in _core.passes())
+
     def test_dump_before_the_first_call(self) -> None:
         def f(x: int) -> int:
             return x + 1
@@ -571,8 +632,10 @@ class TestExplainAndDump:
         assert justjit.dump(f, "asm")
 
     def test_wrong_dump(self) -> None:
-        with pytest.raises(ValueError, match="what must be one of 'bytecode', 'cfg', 'clif', 'asm', not 'llvm'"):
-            justjit.dump(loop, "llvm")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="what must be one of 'bytecode', 'cfg', .*'ir:licm'.*, not 'mir'"):
+            justjit.dump(loop, "mir")
+        with pytest.raises(ValueError, match="not 'ir:nothing'"):
+            justjit.dump(loop, "ir:nothing")
         with pytest.raises(TypeError, match=r"dump\(\) needs a Python function"):
             justjit.dump(len, "asm")
 

@@ -182,7 +182,7 @@ def test_each_exit_of_cranelift(plain_worker: Worker, optimizing_worker: Worker,
 def test_most_cases_were_optimized(mode: str) -> None:
     """The modes above mean something: behind them in the file, so that they have been run."""
     versions = _versions.get(mode, {})
-    if len(versions) < len(CASES) // 2:
+    if len(versions) < len(CASES) // 8:
         pytest.skip("few cases were run")
     optimized = sum(count > 0 for count in versions.values())
     assert optimized > len(versions) * LEAST_OPTIMIZED, f"{optimized} of {len(versions)}"

@@ -45,7 +45,7 @@ def _parser(profiles: bool) -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         parser.add_argument("--json", metavar="FILE", help="write the profile to this file, and print nothing")
-        parser.add_argument("--interval", type=_interval, metavar="SECONDS", help="between samples (default: 0.001)")
+        parser.add_argument("--interval", type=_interval, metavar="SECONDS", help="between samples (default: 0.002)")
         parser.add_argument("--limit", type=_integer(1000), metavar="N", help="rows of each table (default: 15)")
     else:
         parser = argparse.ArgumentParser(

@@ -14,6 +14,7 @@ __all__ = [
     "dump",
     "enable",
     "explain",
+    "forget_profile",
     "function_stats",
     "get_config",
     "hook",
@@ -22,7 +23,9 @@ __all__ = [
     "is_hooked",
     "loops",
     "passes",
+    "pause_profile",
     "pending_compilations",
+    "resume_profile",
     "run_module_code",
     "run_recovered",
     "samples",
@@ -109,6 +112,15 @@ def stop_profile() -> dict[str, Any] | None:
     ``places`` are code object, byte offset or None, tier, bits of the entries of loops that are optimized, samples and
     seconds; ``unknown`` and ``idle`` are samples and seconds; ``seconds`` is how long it took.
     """
+
+def pause_profile() -> None:
+    """Before a fork: the profiler's thread ends."""
+
+def resume_profile() -> None:
+    """After a fork, in the parent: it begins again."""
+
+def forget_profile() -> None:
+    """After a fork, in the child: no profile is being made."""
 
 def samples(function: types.FunctionType) -> list[tuple[int, str, dict[str, Any]]]:
     """For tests: what ``function``'s sampling code has noted of each bytecode instruction: offset, name, notes."""

@@ -205,6 +205,10 @@ pub trait Builder {
     }
     /// `load` of memory that another thread may write at any time: each time that this is executed, memory is read.
     fn load_volatile(&mut self, ty: Type, base: Self::Value, offset: i32) -> Self::Value;
+    /// `store` that is emitted as it stands, for code that seldom runs: no optimizer spends time on joining it with others.
+    fn store_volatile(&mut self, region: Region, value: Self::Value, base: Self::Value, offset: i32) {
+        self.store_in(region, value, base, offset);
+    }
     /// The address of `bytes` of memory in the machine frame, aligned to 8 bytes, fresh for each use of this operation
     /// in the function's text (not each time it runs), undefined at first and live until the function returns.
     fn stack_slot(&mut self, bytes: u32) -> Self::Value;

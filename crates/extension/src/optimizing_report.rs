@@ -37,8 +37,9 @@ fn entrance(decoded: Option<&Decoded>, entry: i64) -> String {
         return "call".to_owned();
     }
     let line = decoded.and_then(|decoded| {
-        let index = loop_header(decoded, entry)?;
-        decoded.position(decoded.instructions[index].offset).line
+        let header = decoded.instructions[loop_header(decoded, entry)?].block;
+        let found = decoded.loops().into_iter().find(|one| one.header == header)?;
+        Some(decoded.loop_lines(&found)?.0)
     });
     line.map_or_else(|| "loop".to_owned(), |line| format!("loop at line {line}"))
 }

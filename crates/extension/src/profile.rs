@@ -96,3 +96,24 @@ pub fn stop_profile(py: Python<'_>) -> PyResult<Option<Bound<'_, PyDict>>> {
     dict.set_item("seconds", found.duration.as_secs_f64())?;
     Ok(Some(dict))
 }
+
+/// Before a fork: the profiler's thread ends.
+#[pyfunction]
+pub fn pause_profile() {
+    // SAFETY: the GIL is held.
+    unsafe { profiler::before_fork() };
+}
+
+/// After a fork, in the parent: it begins again.
+#[pyfunction]
+pub fn resume_profile() {
+    // SAFETY: the GIL is held.
+    unsafe { profiler::after_fork() };
+}
+
+/// After a fork, in the child: no profile is being made.
+#[pyfunction]
+pub fn forget_profile() {
+    // SAFETY: the GIL is held; `pause_profile` was called.
+    unsafe { profiler::forget() };
+}

@@ -128,6 +128,17 @@ impl Builder for LlvmBuilder<'_> {
         value
     }
 
+    fn store_volatile(&mut self, region: Region, value: LlvmValue, base: LlvmValue, offset: i32) {
+        self.expect_open("a store");
+        let pointer = self.address(base.0, offset);
+        // SAFETY: handles of this function's, and the store just made.
+        unsafe {
+            let store = LLVMBuildStore(self.cursor.0, value.0, pointer);
+            self.annotations.set_region(store, region);
+            LLVMSetVolatile(store, 1);
+        }
+    }
+
     fn stack_slot(&mut self, bytes: u32) -> LlvmValue {
         // SAFETY: types and blocks of this function's. The entry block has no terminator yet, and nothing but slots.
         let slot = unsafe {

@@ -12,6 +12,10 @@ struct MadeUp;
 extern "C" fn nowhere() {}
 
 impl Resolver for MadeUp {
+    fn before(&self, _: &SymbolData, offset: u32) -> u32 {
+        offset.saturating_sub(2)
+    }
+
     fn address(&self, _: &SymbolData) -> *const () {
         std::ptr::without_provenance(0x7f00_0000_0000)
     }

@@ -6,6 +6,7 @@ use justjit_runtime::deopt::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject,
 };
 use justjit_runtime::layout::Code;
+use justjit_runtime::thread::DEOPT_WORDS;
 use justjit_runtime::version::Version;
 use pyo3_ffi::PyObject;
 use std::collections::HashMap;
@@ -24,6 +25,9 @@ pub trait Resolver {
 
     /// The instruction at a byte offset of a code object.
     fn place(&self, code: &SymbolData, offset: u32) -> Place;
+
+    /// The byte offset of the instruction before that at an offset of a code object.
+    fn before(&self, code: &SymbolData, offset: u32) -> u32;
 
     /// The first code unit of the bytecode that the interpreter runs, of the outermost code object.
     fn instructions(&self) -> *const u16;
@@ -121,7 +125,11 @@ impl Exits {
                     if !exits.indices.contains_key(&which) {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
-                        exits.all.push(translation.exit(owner)?);
+                        let mut exit = translation.exit(owner)?;
+                        if inst.op == Op::Decref {
+                            exit.point.finishing = finishing(function, inst, resolver);
+                        }
+                        exits.all.push(exit);
                     }
                     exits.note_subject(function, which, inst);
                 }
@@ -182,6 +190,21 @@ impl Exits {
     pub(crate) fn instruction(&self, offset: u32) -> *const () {
         self.instructions.wrapping_byte_add(offset as usize).cast()
     }
+}
+
+/// The instruction that a frame is at when an object ends in it: a call that is over, where the object was the callee's.
+fn finishing(function: &Function, inst: &ir::InstData, resolver: &dyn Resolver) -> Option<u32> {
+    let frame = function.states[inst.state?.0 as usize].frames.last()?;
+    let code = &function.symbols[frame.code.index()];
+    let own = match inst.position.code {
+        0 => frame.code == function.states[inst.state?.0 as usize].frames[0].code,
+        inlined => function.inlined[inlined as usize - 1] == frame.code,
+    };
+    Some(if own {
+        inst.position.offset
+    } else {
+        resolver.before(code, frame.offset)
+    })
 }
 
 /// The exit that an instruction may take.
@@ -248,7 +271,7 @@ impl<'a> Translation<'a> {
             });
         }
         let given_up = self.which.1;
-        let release = self.state.release.iter().copied().chain(given_up);
+        let release = given_up.into_iter().chain(self.state.release.iter().copied());
         let release = release.map(|value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
@@ -402,7 +425,10 @@ impl<'a> Translation<'a> {
         if let Some(&index) = self.indices.get(&value) {
             return Ok(index);
         }
-        let index = u16::try_from(self.words.len()).map_err(|_| Error::TooManyValues(self.which.0))?;
+        if self.words.len() == DEOPT_WORDS {
+            return Err(Error::TooManyValues(self.which.0));
+        }
+        let index = self.words.len() as u16;
         self.words.push(value);
         self.indices.insert(value, index);
         Ok(index)

@@ -31,7 +31,7 @@ pub fn lower<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
         thread,
         frame,
         tstate: has_safepoint.then(|| b.load_in(Region::Any, Width::I64, thread, offset_of!(Thread, tstate) as i32)),
-        words: (words > 0).then(|| b.stack_slot(words as u32 * 8)),
+        words: (words > 0).then(|| b.int_op_const(IntOp::Add, thread, offset_of!(Thread, words) as i64)),
         int_word: None,
         values: vec![None; function.values.len()],
         blocks: vec![None; function.blocks.len()],
@@ -355,7 +355,7 @@ impl<B: Builder> Lowering<'_, B> {
             for (index, &word) in exit.words.iter().enumerate() {
                 let word = self.word(word);
                 let slot = self.words.expect("there are values to pass");
-                self.b.store_in(Region::Stack, word, slot, index as i32 * 8);
+                self.b.store_volatile(Region::Any, word, slot, index as i32 * 8);
             }
             let point = self.b.object((&raw const *exit.point).cast());
             self.b.jump(common, &[point]);

@@ -81,8 +81,10 @@ pub struct Builder<'a> {
     /// Abstract frames, the outermost first, at the present instruction.
     pub frames: Vec<Frame>,
     /// As they were when the present instruction began.
-    before: Vec<Frame>,
-    before_states: FxHashMap<Reason, State>,
+    pub before: Vec<Frame>,
+    pub before_states: FxHashMap<Reason, State>,
+    /// References to elements that are taken once all of the instruction's bets have held.
+    pub deferred: Option<Vec<Value>>,
     pub block: Block,
     pub terminated: bool,
     /// Code that we do not know has run: what was bet on may have changed.
@@ -107,8 +109,6 @@ pub struct Builder<'a> {
     /// Objects whose kinds have been told apart, with how many frames there were: where ways come together again, it is
     /// forgotten.
     pub told_apart: Vec<(Value, usize)>,
-    /// References that are about to be given up, and in no frame any more.
-    pending: Vec<Value>,
     /// The instances of the frames whose state is being made.
     pub recovering: Recovering,
     /// Numbers of inlined codes, by the caller's, the call and the code.
@@ -177,6 +177,7 @@ impl<'a> Builder<'a> {
             frames: Vec::new(),
             before: Vec::new(),
             before_states: FxHashMap::default(),
+            deferred: None,
             block,
             terminated: false,
             unsure: false,
@@ -204,7 +205,6 @@ impl<'a> Builder<'a> {
             generic_weight: 0,
             constants: FxHashMap::default(),
             told_apart: Vec::new(),
-            pending: Vec::new(),
             recovering: Recovering::default(),
             inlined_at: FxHashMap::default(),
         }
@@ -609,26 +609,7 @@ impl<'a> Builder<'a> {
     pub fn state_at(&mut self, index: usize, reason: Reason) -> State {
         let mut frames = self.frames.clone();
         frames.last_mut().expect("there is a frame").index = index;
-        let state = self.state_of(&frames, Going::Resume, reason);
-        self.f.states[state.index()].release.clone_from(&self.pending);
-        state
-    }
-
-    /// Gives up the references of items that are in no frame any more, one after the other.
-    pub fn release_all(&mut self, items: Vec<Item>) {
-        let mut owned = Vec::new();
-        for mut item in items {
-            item.objects_mut(&mut |object| {
-                if object.owner == Owner::Item {
-                    owned.push((object.value, object.kind));
-                }
-            });
-        }
-        for (at, &(value, kind)) in owned.iter().enumerate() {
-            self.pending = owned[at + 1..].iter().map(|&(value, _)| value).collect();
-            self.decref(value, kind);
-        }
-        self.pending.clear();
+        self.state_of(&frames, Going::Resume, reason)
     }
 
     /// Leaves the code: the present instruction is done by baseline code.

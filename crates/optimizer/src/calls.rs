@@ -176,6 +176,9 @@ impl Builder<'_> {
             let frame = self.frames.last().expect("a frame");
             (frame.code, (self.codes[frame.code].code as usize, self.index))
         };
+        if args.iter().any(Item::has_iterator) {
+            return Ok(false);
+        }
         if self.not_inlined.contains(&place) || self.is_widened(Reason::Changed) || self.frames.len() > INLINE_DEPTH {
             return Ok(false);
         }

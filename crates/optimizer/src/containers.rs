@@ -3,7 +3,7 @@
 use crate::arithmetic::constant_int;
 use crate::arrays::is_index;
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Kind, Object};
+use crate::item::{Item, Kind, Object, Owner};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::layout::offset;
@@ -31,7 +31,7 @@ impl Builder<'_> {
     /// `BINARY_SUBSCR`.
     pub fn binary_subscr(&mut self) -> Done {
         let key = self.pop();
-        let container = self.pop();
+        let mut container = self.pop();
         if let (Item::Tuple(items), Some(index)) = (&container, constant_int(&key))
             && let Ok(index) = usize::try_from(if index < 0 { index + items.len() as i64 } else { index })
             && index < items.len()
@@ -54,7 +54,9 @@ impl Builder<'_> {
             && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
         {
             let key = self.known_as(&key, kinds.1);
-            let made = matches!(container, Item::Tuple(_));
+            if let Item::Tuple(_) = container {
+                container = self.materialized(container, 1)?;
+            }
             let element = match kinds.0 {
                 Kind::List | Kind::Tuple => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
@@ -69,11 +71,6 @@ impl Builder<'_> {
                     let kind = self.predicted_result();
                     let numeric = self.info().uses.is_numeric(self.index);
                     let element = self.element(value, kind, numeric)?;
-                    if made {
-                        self.release_known(sequence, Kind::Tuple);
-                        self.push(element);
-                        return Ok(());
-                    }
                     element
                 }
                 Kind::Bytes | Kind::ByteArray => {
@@ -157,8 +154,14 @@ impl Builder<'_> {
             let key = self.known_as(&key, kinds.1);
             let stored = match kinds.0 {
                 Kind::List => {
-                    self.store_list_item(object, &key, value.clone())?;
-                    true
+                    let mut old = self.store_list_item(object, &key, value.clone())?;
+                    if object.owner == Owner::Item {
+                        old.push((object.value, Kind::List));
+                    }
+                    self.specialized += 1;
+                    self.release_known(key, kinds.1);
+                    self.decref_all(&old);
+                    return Ok(());
                 }
                 Kind::ByteArray => self.store_byte(object, &key, &value)?,
                 _ => false,
@@ -177,7 +180,8 @@ impl Builder<'_> {
         self.generic_status(&ops::STORE_SUBSCR, &[1, 0, 2])
     }
 
-    fn store_list_item(&mut self, list: Object, key: &Item, value: Item) -> Done {
+    /// Stores an item, which is given up, into a list. The references that are to be given up then.
+    fn store_list_item(&mut self, list: Object, key: &Item, value: Item) -> Done<Vec<(Value, Kind)>> {
         self.expect(&list, Kind::List);
         let index = self.as_int(key);
         let size = self.size_of(list.value);
@@ -209,10 +213,10 @@ impl Builder<'_> {
             Err(value) => {
                 let new = self.owned_object(value)?;
                 self.store_item(new, Width::I64, items, index, (0, 8), ir_region::ITEMS);
-                self.decref(old, if quiet { kind } else { Kind::Unknown });
+                return Ok(vec![(old, if quiet { kind } else { Kind::Unknown })]);
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn store_byte(&mut self, array: Object, key: &Item, value: &Item) -> Done<bool> {
@@ -324,12 +328,22 @@ impl Builder<'_> {
     /// A tuple of another length than wanted raises: it is made for that.
     fn made(&mut self, item: Item) -> Done<Item> {
         match item {
-            Item::Tuple(_) => {
-                let value = self.owned_object(item)?;
-                Ok(Item::owned(value, Kind::Tuple))
-            }
+            Item::Tuple(_) => self.materialized(item, 0),
             item => Ok(item),
         }
+    }
+
+    /// An operand of the present instruction, by its distance from the top, as an object: that is what it was before the
+    /// instruction, too, wherever the code is left from now on.
+    pub fn materialized(&mut self, item: Item, distance: usize) -> Done<Item> {
+        let kind = item.kind();
+        let value = self.owned_object(item)?;
+        let item = Item::owned(value, kind);
+        let stack = &mut self.before.last_mut().expect("there is a frame").stack;
+        let at = stack.len() - 1 - distance;
+        stack[at] = item.clone();
+        self.before_states.clear();
+        Ok(item)
     }
 
     /// `LIST_APPEND`.

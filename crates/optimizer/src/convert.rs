@@ -361,7 +361,28 @@ impl Builder<'_> {
 
     /// Gives the item's references up.
     pub fn release(&mut self, item: Item) {
-        self.release_all(vec![item]);
+        self.release_all([item]);
+    }
+
+    /// Gives the references of several items up, in this order.
+    pub fn release_all(&mut self, items: impl IntoIterator<Item = Item>) {
+        let mut owned = Vec::new();
+        for mut item in items {
+            item.objects_mut(&mut |object| {
+                if object.owner == Owner::Item {
+                    owned.push((object.value, object.kind));
+                }
+            });
+        }
+        self.decref_all(&owned);
+    }
+
+    /// Gives several references up, in this order: where the end of one leaves, those after it are given up there.
+    pub fn decref_all(&mut self, owned: &[(Value, Kind)]) {
+        for (at, &(value, kind)) in owned.iter().enumerate() {
+            let later = owned[at + 1..].iter().map(|&(value, _)| value).collect();
+            self.decref_before(value, kind, later);
+        }
     }
 
     /// Gives the references of an item up whose kind has been made sure of.
@@ -372,8 +393,8 @@ impl Builder<'_> {
         self.release(item);
     }
 
-    /// Gives a reference up.
-    pub fn decref(&mut self, value: Value, kind: Kind) {
+    /// Gives a reference up; where that leaves, some more are.
+    fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
         if kind.ends_quietly() {
             if !matches!(kind, Kind::None | Kind::Bool) {
                 self.effect(Op::DecrefNumber, &[value], Imm::None);
@@ -383,6 +404,7 @@ impl Builder<'_> {
         // A finalizer may look at the frames, and change anything.
         let index = self.frames.last().expect("there is a frame").index;
         let state = self.state_at(index, Reason::Changed);
+        self.f.states[state.0 as usize].release = later;
         self.f
             .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
     }

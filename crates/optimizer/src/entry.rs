@@ -8,6 +8,7 @@ use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
+use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
@@ -364,7 +365,11 @@ impl Builder<'_> {
                         index: position,
                     })
                 }
-                _ => Item::owned(value, Kind::Unknown),
+                // SAFETY: a live object.
+                _ => match unsafe { arrays::layout_of_iterated(now) } {
+                    Some(layout) => self.array_iterator_at(value, kind, layout, otherwise),
+                    None => Item::owned(value, Kind::Unknown),
+                },
             };
             items.push((item, value));
         }
@@ -372,7 +377,7 @@ impl Builder<'_> {
         let mut stack = Vec::with_capacity(depth);
         for (item, value) in items {
             match &item {
-                Item::Iterator(Iterator::Sequence { sequence, .. }) => {
+                Item::Iterator(Iterator::Sequence { sequence, .. } | Iterator::Array { array: sequence, .. }) => {
                     if let Item::Object(object) = **sequence {
                         self.effect(Op::Incref, &[object.value], Imm::None);
                     }
@@ -396,6 +401,27 @@ impl Builder<'_> {
         }];
         self.terminated = false;
         self.run()
+    }
+
+    /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
+    fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
+        self.sole(iterator, kind, otherwise);
+        let index = self.load(Type::Int, iterator, arrays::ITERATOR_INDEX, ir_region::ANY);
+        let array = self.load(Type::Object, iterator, arrays::ITERATOR_SEQUENCE, ir_region::ANY);
+        let gone = self.op(Op::IsNull, &[array]);
+        let there = self.op(Op::BoolNot, &[gone]);
+        self.unless(there, otherwise);
+        let over = Kind::Array(layout.holder);
+        let test = self.is_of_kind(array, over);
+        self.unless(test, otherwise);
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::SignedGe, index, zero);
+        self.unless(fine, otherwise);
+        Item::Iterator(Iterator::Array {
+            array: Box::new(Item::owned(array, over)),
+            index,
+            layout,
+        })
     }
 
     /// Goes on only if the condition holds.

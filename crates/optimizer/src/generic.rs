@@ -177,7 +177,7 @@ impl Builder<'_> {
             flag = self.op(Op::BoolNot, &[flag]);
         }
         self.push(Item::Bool(flag));
-        operands.into_iter().for_each(|item| self.release(item));
+        self.release_all(operands);
         Ok(())
     }
 

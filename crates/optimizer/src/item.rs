@@ -244,6 +244,21 @@ impl Item {
         )
     }
 
+    /// Whether it is something other than an object that has not been made, or a number.
+    pub fn is_plain(&self) -> bool {
+        self.is_unboxed() || matches!(self, Item::Null | Item::Constant(_) | Item::Object(_))
+    }
+
+    /// Whether there is an iterator in it that has not been made: it changes, so it must not be had twice.
+    pub fn has_iterator(&self) -> bool {
+        match self {
+            Item::Iterator(_) => true,
+            Item::Tuple(items) => items.iter().any(Item::has_iterator),
+            Item::Slice(parts) => parts.iter().any(Item::has_iterator),
+            _ => false,
+        }
+    }
+
     /// Replaces the values in it.
     pub fn map(&mut self, map: &mut dyn FnMut(Value) -> Value) {
         let mut all = |values: &mut [&mut Value]| values.iter_mut().for_each(|value| **value = map(**value));

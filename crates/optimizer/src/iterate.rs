@@ -283,6 +283,8 @@ impl Builder<'_> {
             }
             Iterator::Zip { inner } => {
                 let hints = self.unpacked_hints(inner.len());
+                let outermost = self.deferred.is_none();
+                self.deferred.get_or_insert_default();
                 let mut items = Vec::with_capacity(inner.len());
                 let mut after = Vec::with_capacity(inner.len());
                 for (at, one) in inner.into_iter().enumerate() {
@@ -292,6 +294,11 @@ impl Builder<'_> {
                     let (item, one) = self.advance(one, &hints[at..])?;
                     items.push(item);
                     after.push(Item::Iterator(one));
+                }
+                if outermost {
+                    for value in self.deferred.take().into_iter().flatten() {
+                        self.effect(Op::Incref, &[value], Imm::None);
+                    }
                 }
                 (Item::Tuple(items), Iterator::Zip { inner: after })
             }
@@ -331,11 +338,18 @@ impl Builder<'_> {
             Kind::Int | Kind::Float | Kind::Bool | Kind::Str | Kind::List | Kind::Tuple
         ) {
             self.expect(&object, kind);
-            self.effect(Op::Incref, &[value], Imm::None);
+            self.incref_element(value);
             return Ok(Item::owned(value, kind));
         }
-        self.effect(Op::Incref, &[value], Imm::None);
+        self.incref_element(value);
         Ok(Item::owned(value, Kind::Unknown))
+    }
+
+    fn incref_element(&mut self, value: Value) {
+        match &mut self.deferred {
+            Some(deferred) => deferred.push(value),
+            None => self.effect(Op::Incref, &[value], Imm::None),
+        }
     }
 
     /// A range's step as a number.

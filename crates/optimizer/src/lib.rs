@@ -18,6 +18,7 @@ mod iterate;
 pub mod knowledge;
 mod locals;
 mod names;
+pub mod opcodes;
 pub mod snapshot;
 mod special;
 mod stress;

@@ -3,7 +3,7 @@
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind, Local, Object, Owner};
-use justjit_ir::{Effect, Reason, Type};
+use justjit_ir::{Effect, Reason, Type, Value};
 use justjit_runtime::optimized;
 
 impl Builder<'_> {
@@ -36,37 +36,26 @@ impl Builder<'_> {
     /// `STORE_FAST`.
     pub fn store_fast(&mut self, local: usize) -> Done {
         let item = self.pop();
-        let old = self.store_local(local, item)?;
-        self.release(old);
-        Ok(())
-    }
-
-    /// `STORE_FAST_LOAD_FAST`: what the local had is given up at the end.
-    pub fn store_fast_load_fast(&mut self, stored: usize, loaded: usize) -> Done {
-        let item = self.pop();
-        let old = self.store_local(stored, item)?;
-        self.load_fast(loaded);
-        if !self.terminated {
-            self.release(old);
-        }
-        Ok(())
-    }
-
-    /// `STORE_FAST_STORE_FAST`
-    pub fn store_fast_store_fast(&mut self, first: usize, second: usize) -> Done {
-        let item = self.pop();
-        let old = self.store_local(first, item)?;
-        let item = self.pop();
-        let other = self.store_local(second, item)?;
-        self.release_all(vec![old, other]);
-        Ok(())
-    }
-
-    /// Stores an item, which is given up, into a local; what is to be given up afterwards.
-    pub fn store_local(&mut self, local: usize, item: Item) -> Done<Item> {
         let item = self.as_number_if_only_that(local, item);
+        let old = self.store_local(local, item)?;
+        self.decref_all(&old);
+        Ok(())
+    }
+
+    /// Stores an item, which is given up, into a local. The references that are to be given up then.
+    pub fn store_local(&mut self, local: usize, item: Item) -> Done<Vec<(Value, Kind)>> {
         if self.is_inlined() {
-            return Ok(std::mem::replace(&mut self.frame().locals[local].item, item));
+            if item.has_iterator() {
+                return self.refuse_inlining();
+            }
+            let mut old = std::mem::replace(&mut self.frame().locals[local].item, item);
+            let mut owned = Vec::new();
+            old.objects_mut(&mut |object| {
+                if object.owner == Owner::Item {
+                    owned.push((object.value, object.kind));
+                }
+            });
+            return Ok(owned);
         }
         self.detach_slot(local as u32);
         let is_number = item.is_unboxed()
@@ -79,9 +68,9 @@ impl Builder<'_> {
             {
                 let null = self.null();
                 self.store(null, self.frame_pointer, slot_offset(local), ir_region::FRAME);
-                return Ok(Item::owned(object.value, object.kind));
+                return Ok(vec![(object.value, object.kind)]);
             }
-            return Ok(Item::Null);
+            return Ok(Vec::new());
         }
         let kind = item.kind();
         let constant = matches!(item, Item::Constant(_)).then(|| item.clone());
@@ -95,8 +84,8 @@ impl Builder<'_> {
         Ok(self.replace_slot(local, value, old))
     }
 
-    /// Puts an object into a slot; what was there, if it is still to be given up.
-    fn replace_slot(&mut self, local: usize, value: justjit_ir::Value, old: Local) -> Item {
+    /// Puts an object into a slot. What was there is to be given up then.
+    fn replace_slot(&mut self, local: usize, value: Value, old: Local) -> Vec<(Value, Kind)> {
         let offset = slot_offset(local);
         match old {
             Local {
@@ -104,40 +93,63 @@ impl Builder<'_> {
                 home: true,
             } => {
                 self.store(value, self.frame_pointer, offset, ir_region::FRAME);
-                Item::Null
+                Vec::new()
             }
             Local {
                 item: Item::Object(object),
                 home: true,
             } => {
                 self.store(value, self.frame_pointer, offset, ir_region::FRAME);
-                Item::owned(object.value, object.kind)
+                vec![(object.value, object.kind)]
             }
             _ => {
                 let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
                 self.store(value, self.frame_pointer, offset, ir_region::FRAME);
                 self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
-                Item::Null
+                Vec::new()
             }
         }
     }
 
     /// An object that comes to a local which is only used as a number: the number.
-    fn as_number_if_only_that(&mut self, local: usize, item: Item) -> Item {
+    pub fn as_number_if_only_that(&mut self, local: usize, item: Item) -> Item {
+        match self.number_only(local, &item) {
+            Some(number) => {
+                self.release(item);
+                number
+            }
+            None => item,
+        }
+    }
+
+    /// Likewise for two: both have been looked at before anything is given up.
+    pub fn as_numbers_if_only_that(&mut self, first: (usize, Item), second: (usize, Item)) -> (Item, Item) {
+        let numbers = [&first, &second].map(|(local, item)| self.number_only(*local, item));
+        let [first, second] = [first.1, second.1];
+        let mut take = |item, number: Option<Item>| match number {
+            Some(number) => {
+                self.release(item);
+                number
+            }
+            None => item,
+        };
+        let [one, other] = numbers;
+        (take(first, one), take(second, other))
+    }
+
+    fn number_only(&mut self, local: usize, item: &Item) -> Option<Item> {
         let Item::Object(object) = item else {
-            return item;
+            return None;
         };
         if !self.info().uses.numeric_locals[local] || self.is_widened(Reason::Overflow) {
-            return item;
+            return None;
         }
-        let number = match object.kind {
-            Kind::Int => Item::Int(self.as_int(&item)),
-            Kind::Float => Item::Float(self.as_float(&item)),
-            Kind::Bool => Item::Bool(self.as_bool(&item)),
-            _ => return item,
-        };
-        self.release(item);
-        number
+        match object.kind {
+            Kind::Int => Some(Item::Int(self.as_int(item))),
+            Kind::Float => Some(Item::Float(self.as_float(item))),
+            Kind::Bool => Some(Item::Bool(self.as_bool(item))),
+            _ => None,
+        }
     }
 
     /// Items that have their object from a slot get references of their own: code that we do not know may write to the
@@ -222,7 +234,7 @@ impl Builder<'_> {
         };
         let old = std::mem::replace(&mut self.frame().locals[local], new);
         let old = self.replace_slot(local, null, old);
-        self.release(old);
+        self.decref_all(&old);
         Ok(())
     }
 }

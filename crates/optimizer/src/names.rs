@@ -350,7 +350,9 @@ impl Builder<'_> {
         // SAFETY: what was met is alive; the GIL is held.
         let live: Vec<_> = unsafe {
             let families = met.into_iter().flat_map(|ty| justjit_runtime::classes::family(ty));
-            families.map(|ty| (justjit_runtime::layout::version_tag(ty), ty)).collect()
+            families
+                .map(|ty| (justjit_runtime::layout::version_tag(ty), ty))
+                .collect()
         };
         shapes.retain(|shape| match live.iter().find(|(tag, _)| *tag == shape.version) {
             Some(&(_, ty)) => {

@@ -1,4 +1,4 @@
-//! What the optimizing tier makes of each opcode.
+//! What the optimizing tier makes of each opcode; `opcodes` says the same in words.
 
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
@@ -36,8 +36,23 @@ impl Builder<'_> {
             }
             LoadFastAndClear => self.load_fast_and_clear(arg),
             StoreFast => self.store_fast(arg)?,
-            StoreFastLoadFast => self.store_fast_load_fast(arg >> 4, arg & 15)?,
-            StoreFastStoreFast => self.store_fast_store_fast(arg >> 4, arg & 15)?,
+            StoreFastLoadFast => {
+                let item = self.pop();
+                let item = self.as_number_if_only_that(arg >> 4, item);
+                let old = self.store_local(arg >> 4, item)?;
+                self.load_fast(arg & 15);
+                if !self.terminated {
+                    self.decref_all(&old);
+                }
+            }
+            StoreFastStoreFast => {
+                // What leaves does so before anything is stored, or with everything stored.
+                let (first, second) = (self.pop(), self.pop());
+                let (first, second) = self.as_numbers_if_only_that((arg >> 4, first), (arg & 15, second));
+                let mut old = self.store_local(arg >> 4, first)?;
+                old.extend(self.store_local(arg & 15, second)?);
+                self.decref_all(&old);
+            }
             DeleteFast => self.delete_fast(arg)?,
             PopTop | EndFor => {
                 let item = self.pop();
@@ -46,7 +61,15 @@ impl Builder<'_> {
             PushNull => self.push(Item::Null),
             Copy => {
                 let stack = &self.frame().stack;
-                let item = stack[stack.len() - arg].clone();
+                let at = stack.len() - arg;
+                let mut item = stack[at].clone();
+                if !item.is_plain() {
+                    // It is one object, and an iterator is one state.
+                    let kind = item.kind();
+                    let value = self.owned_object(item)?;
+                    item = Item::owned(value, kind);
+                    self.frame().stack[at] = item.clone();
+                }
                 let item = self.shared(item);
                 self.push(item);
             }
@@ -345,8 +368,7 @@ impl Builder<'_> {
         }
         self.specialized += 1;
         self.push(Item::Bool(flag));
-        self.release(left);
-        self.release(right);
+        self.release_all([left, right]);
         Ok(())
     }
 

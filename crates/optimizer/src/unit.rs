@@ -68,15 +68,29 @@ unsafe impl Send for Unit {}
 
 struct Places<'a>(&'a Unit);
 
-impl Resolver for Places<'_> {
-    fn place(&self, code: &SymbolData, offset: u32) -> Place {
+impl Places<'_> {
+    fn find(&self, code: &SymbolData, offset: u32) -> (&Decoded, usize) {
         let known = self
             .0
             .codes
             .iter()
             .find(|(known, _)| known.cast_const().cast() == code.address);
         let (_, decoded) = known.expect("frames are of code that was read");
-        let index = decoded.index_containing(offset).expect("an instruction's offset");
+        (
+            decoded,
+            decoded.index_containing(offset).expect("an instruction's offset"),
+        )
+    }
+}
+
+impl Resolver for Places<'_> {
+    fn before(&self, code: &SymbolData, offset: u32) -> u32 {
+        let (decoded, index) = self.find(code, offset);
+        decoded.instructions[index.saturating_sub(1)].offset
+    }
+
+    fn place(&self, code: &SymbolData, offset: u32) -> Place {
+        let (decoded, index) = self.find(code, offset);
         let instruction = decoded.instructions[index];
         Place {
             start: instruction.start,

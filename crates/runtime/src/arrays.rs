@@ -210,10 +210,14 @@ pub mod ndarray {
     pub const DIMENSIONS: i32 = 24;
     pub const SHAPE: i32 = 32;
     pub const STRIDES: i32 = 40;
+    pub const BASE: i32 = 48;
     pub const DESCRIPTION: i32 = 56;
     pub const FLAGS: i32 = 64;
+    pub const WEAK_REFERENCES: i32 = 72;
     pub const ALIGNED: i64 = 0x100;
     pub const WRITEABLE: i64 = 0x400;
+    /// The array is a copy whose end writes to another.
+    pub const WRITE_BACK: i64 = 0x2000;
     /// The array warns when it is written to.
     pub const WARN_ON_WRITE: i64 = 1 << 31;
 }
@@ -222,11 +226,12 @@ pub mod ndarray {
 pub const SCALAR_VALUE: i32 = 16;
 /// Where the iterators of all of these have the index of the next item, and what they go over.
 pub const ITERATOR_INDEX: i32 = 16;
-const ITERATOR_SEQUENCE: i32 = 24;
+pub const ITERATOR_SEQUENCE: i32 = 24;
 
 /// What is known of `array.array`.
 struct Arrays {
     ty: *mut PyTypeObject,
+    iterator: *mut PyTypeObject,
     /// By typecode.
     descriptions: Vec<(u8, *const ())>,
 }
@@ -242,7 +247,8 @@ struct Numpy {
 
 static mut ARRAYS: Option<Arrays> = None;
 static mut NUMPY: Option<Numpy> = None;
-static mut MEMORY_VIEWS: Option<bool> = None;
+/// The type of memoryviews' iterators; NULL if something lies otherwise than we think.
+static mut MEMORY_VIEWS: Option<*mut PyTypeObject> = None;
 
 /// Reads a field.
 unsafe fn field<T: Copy>(object: *mut PyObject, offset: i32) -> T {
@@ -308,17 +314,18 @@ unsafe fn imported(module: &CStr, name: &CStr) -> Option<*mut PyObject> {
     }
 }
 
-/// Whether an iterator is laid out as we think.
-unsafe fn prove_iterator(made: &mut Made, sequence: *mut PyObject) -> bool {
+/// The type of a sequence's iterator, if that is laid out as we think.
+unsafe fn prove_iterator(made: &mut Made, sequence: *mut PyObject) -> Option<*mut PyTypeObject> {
     // SAFETY: the iterators of builtin and NumPy's sequences have at least two fields.
     unsafe {
-        let Some(iterator) = made.take(PyObject_GetIter(sequence)) else {
-            return false;
-        };
-        if field::<i64>(iterator, ITERATOR_INDEX) != 0 || made.take(PyIter_Next(iterator)).is_none() {
-            return false;
+        let iterator = made.take(PyObject_GetIter(sequence))?;
+        if field::<i64>(iterator, ITERATOR_INDEX) != 0 {
+            return None;
         }
-        field::<i64>(iterator, ITERATOR_INDEX) == 1 && field::<*mut PyObject>(iterator, ITERATOR_SEQUENCE) == sequence
+        made.take(PyIter_Next(iterator))?;
+        let fine = field::<i64>(iterator, ITERATOR_INDEX) == 1
+            && field::<*mut PyObject>(iterator, ITERATOR_SEQUENCE) == sequence;
+        fine.then_some(Py_TYPE(iterator))
     }
 }
 
@@ -330,6 +337,7 @@ unsafe fn find_arrays(made: &mut Made) -> Option<Arrays> {
             return None;
         }
         let mut descriptions = Vec::new();
+        let mut iterator = null_mut();
         for code in *b"bBhHiIlLqQfd" {
             let element = Scalar::of_code(code)?;
             let typecode = made.take(PyUnicode_FromStringAndSize((&raw const code).cast(), 1))?;
@@ -349,14 +357,14 @@ unsafe fn find_arrays(made: &mut Made) -> Option<Arrays> {
             if description.is_null() || (description as usize) % 8 != 0 || *description != code {
                 return None;
             }
-            if !prove_iterator(made, array) {
-                return None;
-            }
+            iterator = prove_iterator(made, array)?;
             descriptions.push((code, description.cast()));
         }
         Py_INCREF(ty);
+        Py_INCREF(iterator.cast());
         Some(Arrays {
             ty: ty.cast(),
+            iterator,
             descriptions,
         })
     }
@@ -419,7 +427,11 @@ unsafe fn find_numpy(made: &mut Made) -> Option<Numpy> {
             if scalar == Scalar::Float64 {
                 let length = made.take(PyTuple_Pack(1, sides[0]))?;
                 let line = made.call(array, &[length, description])?;
-                if !prove_iterator(made, line) {
+                if prove_iterator(made, line)? != &raw mut PySeqIter_Type {
+                    return None;
+                }
+                let weak = made.take(PyWeakref_NewRef(line, null_mut()))?;
+                if field::<*mut PyObject>(line, ndarray::WEAK_REFERENCES) != weak {
                     return None;
                 }
             }
@@ -485,8 +497,8 @@ fn numpy() -> Option<&'static Numpy> {
     }
 }
 
-/// Whether memoryviews and their iterators are laid out as we think.
-fn has_memory_views() -> bool {
+/// The type of memoryviews' iterators, if they and memoryviews are laid out as we think.
+fn memory_iterator() -> Option<*mut PyTypeObject> {
     let prove = |made: &mut Made| {
         // SAFETY: the GIL is held; a memoryview has its own buffer, whose fields are compared.
         unsafe {
@@ -504,18 +516,17 @@ fn has_memory_views() -> bool {
                 && (*buffer).readonly == 1
                 && *(*buffer).shape == 3
                 && *(*buffer).strides == 1
-                && i64::from(flags) & memory_view::RELEASED == 0
-                && prove_iterator(made, view);
-            Some(fine)
+                && i64::from(flags) & memory_view::RELEASED == 0;
+            if fine { prove_iterator(made, view) } else { None }
         }
     };
     // SAFETY: the GIL is held.
     unsafe {
         let known = &raw mut MEMORY_VIEWS;
         if (*known).is_none() {
-            *known = Some(quietly(prove).unwrap_or(false));
+            *known = Some(quietly(prove).unwrap_or(null_mut()));
         }
-        *known == Some(true)
+        (*known).filter(|ty| !ty.is_null())
     }
 }
 
@@ -535,7 +546,7 @@ pub unsafe fn known_type(ty: *mut PyTypeObject) -> Option<Known> {
     // SAFETY: see the contract; every type has a name.
     unsafe {
         if ty == &raw mut PyMemoryView_Type {
-            return has_memory_views().then_some(Known::Holder(Holder::MemoryView));
+            return memory_iterator().map(|_| Known::Holder(Holder::MemoryView));
         }
         let name = CStr::from_ptr((*ty).tp_name).to_bytes();
         if name == b"array.array" {
@@ -640,6 +651,55 @@ pub unsafe fn layout_of(object: *mut PyObject) -> Option<Layout> {
                     dense: *strides.add(dimensions as usize - 1) == element.size(),
                 })
             }
+        }
+    }
+}
+
+/// How the elements of what an iterator goes over lie, if its index and what that is are where [`ITERATOR_INDEX`] and
+/// [`ITERATOR_SEQUENCE`] say.
+///
+/// # Safety
+/// The GIL is held; a live object.
+pub unsafe fn layout_of_iterated(iterator: *mut PyObject) -> Option<Layout> {
+    // SAFETY: the type is looked at before the fields.
+    unsafe {
+        let ty = Py_TYPE(iterator);
+        let holder = if ty == &raw mut PySeqIter_Type {
+            Holder::Ndarray
+        } else {
+            match CStr::from_ptr((*ty).tp_name).to_bytes() {
+                b"array.arrayiterator" if arrays()?.iterator == ty => Holder::Array,
+                b"memory_iterator" if memory_iterator()? == ty => Holder::MemoryView,
+                _ => return None,
+            }
+        };
+        let sequence: *mut PyObject = field(iterator, ITERATOR_SEQUENCE);
+        if sequence.is_null() {
+            return None;
+        }
+        layout_of(sequence).filter(|layout| layout.holder == holder && layout.dimensions == 1)
+    }
+}
+
+/// Whether nothing but NumPy's freeing of memory happens when the object, a NumPy scalar or array, ends.
+///
+/// # Safety
+/// The GIL is held; a live object.
+pub unsafe fn ends_quietly(object: *mut PyObject) -> bool {
+    // SAFETY: the type is looked at before the fields.
+    unsafe {
+        match known_type(Py_TYPE(object)) {
+            Some(Known::Scalar(_)) => true,
+            Some(Known::Holder(Holder::Ndarray)) => {
+                let base: *mut PyObject = field(object, ndarray::BASE);
+                let flags = i64::from(field::<c_int>(object, ndarray::FLAGS));
+                field::<*mut PyObject>(object, ndarray::WEAK_REFERENCES).is_null()
+                    && (base.is_null() || Py_REFCNT(base) > 1)
+                    && flags & ndarray::WRITE_BACK == 0
+                    // Neither objects nor a dtype that ends with the array.
+                    && layout_of(object).is_some()
+            }
+            _ => false,
         }
     }
 }

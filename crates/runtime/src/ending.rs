@@ -147,7 +147,7 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
 unsafe fn is_quiet(object: *mut PyObject) -> bool {
     // SAFETY: a live object; `tp_traverse` of these types calls back and does nothing else.
     unsafe {
-        if is_leaf(Py_TYPE(object)) {
+        if is_leaf(Py_TYPE(object)) || crate::arrays::ends_quietly(object) {
             return true;
         }
         let mut parts = Parts {

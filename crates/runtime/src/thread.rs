@@ -28,7 +28,13 @@ pub struct Thread {
     pub enter: *mut crate::version::Version,
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
+    /// What optimized code passes on when it is left. (Not in its machine frame: LLVM's time for a function grows with the
+    /// square of the uses of a place there.)
+    pub words: [u64; DEOPT_WORDS],
 }
+
+/// Values that optimized code can pass on at most when it is left.
+pub const DEOPT_WORDS: usize = 1024;
 
 /// Room that has to be left below the limit for the C code that a compiled function calls.
 const STACK_MARGIN: usize = 96 * 1024;
@@ -163,6 +169,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
                 next_entry: 0,
                 enter: std::ptr::null_mut(),
                 spare_chunk: std::ptr::null_mut(),
+                words: [0; DEOPT_WORDS],
             })
         });
         thread.tstate = tstate;

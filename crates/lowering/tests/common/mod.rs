@@ -115,6 +115,10 @@ pub static INSTRUCTIONS: [u16; 64] = [0; 64];
 pub const LEFT: u64 = 0x5ea7_0000;
 
 impl Resolver for Symbols {
+    fn before(&self, _: &SymbolData, offset: u32) -> u32 {
+        offset.saturating_sub(2)
+    }
+
     fn address(&self, symbol: &SymbolData) -> *const () {
         let known = self.addresses.get(symbol.name.as_str());
         known.copied().unwrap_or(std::ptr::without_provenance(0x1000))

@@ -113,12 +113,8 @@ impl Builder<'_> {
         if self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) || scalar == Scalar::Bool {
             return None;
         }
-        let exact = |kind: Kind| kind != Kind::Int && kind != Kind::Bool;
         if scalar.is_int() {
             return self.numpy_int_operator(op, (left, right), kinds, scalar);
-        }
-        if scalar == Scalar::Float32 && !(exact(kinds.0) && exact(kinds.1)) {
-            return None;
         }
         self.numpy_float_operator(op, (left, right), kinds, scalar)
     }
@@ -174,8 +170,8 @@ impl Builder<'_> {
     fn numpy_single_operator(&mut self, op: Op, (a, b): (Value, Value), kinds: (Kind, Kind)) -> Option<Item> {
         let mut operands = [a, b];
         for (value, kind) in operands.iter_mut().zip([kinds.0, kinds.1]) {
-            if kind == Kind::Float {
-                // A Python float counts as one of single precision.
+            if !is_numpy(kind) {
+                // A Python number counts as one of single precision.
                 let rounded = self.compute(&arrays::ROUND_SINGLE, &[*value], Type::Float);
                 self.expect_single_result(rounded, *value);
                 *value = rounded;

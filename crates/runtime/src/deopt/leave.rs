@@ -324,8 +324,14 @@ unsafe fn leave(
             Py_XDECREF(raised);
             raised = api::PyErr_GetRaisedException();
         }
-        // Finalizers run Python code, which finds the frames as they are to be.
+        // Finalizers run Python code, which finds the frames as they are to be, but for the instruction that is finished.
+        if let (Some(innermost), Some(offset)) = (frames.last(), (*point).finishing) {
+            (*innermost.frame).instr_ptr = address(innermost.frame, offset);
+        }
         give_up(old);
+        if let Some(innermost) = frames.last() {
+            (*innermost.frame).instr_ptr = address(innermost.frame, innermost.place.offset);
+        }
         if !raised.is_null() {
             api::PyErr_SetRaisedException(raised);
         }

@@ -291,6 +291,9 @@ pub struct DeoptPoint {
     pub virtuals: Box<[VirtualObject]>,
     /// Objects (or NULL) that no frame takes over: they are given up once the frames are filled.
     pub release: Box<[u16]>,
+    /// The instruction, by its byte offset, that the innermost frame is at while references are given up, if that is
+    /// another one than it goes on at.
+    pub finishing: Option<u32>,
     pub reason: DeoptReason,
     /// For [`DeoptReason::Type`]: what was expected, and which word is the object that was met (borrowed), if one is.
     pub expected: Option<Box<str>>,
@@ -309,6 +312,7 @@ impl DeoptPoint {
             frames: frames.into(),
             virtuals: Box::default(),
             release: Box::default(),
+            finishing: None,
             reason,
             expected: None,
             subject: None,

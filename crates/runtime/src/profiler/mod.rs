@@ -24,7 +24,7 @@ use crate::version::Tier;
 use memory::Memory;
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -137,14 +137,16 @@ pub struct Found {
 }
 
 struct Running {
-    thread: JoinHandle<()>,
+    /// `None` while a fork is under way.
+    thread: Option<JoinHandle<()>>,
+    interval: Duration,
     watcher: c_int,
     started: Instant,
 }
 
 static SAMPLES: Mutex<Option<Samples>> = Mutex::new(None);
-/// The process that a profile is being made of; 0: none. A forked child is another one: it has no such thread, and leaves
-/// the mutex alone, since the thread may have had it.
+/// The process that a profile is being made of; 0: none. A child that was forked without Python's hooks is another one: it
+/// has no such thread, and leaves the mutex alone, since the thread may have had it.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 static STOP: AtomicBool = AtomicBool::new(false);
 /// Guarded by the GIL.
@@ -226,6 +228,24 @@ impl Samples {
     }
 }
 
+fn spawn(interval: Duration) -> io::Result<JoinHandle<()>> {
+    let memory = Memory::new()?;
+    STOP.store(false, Relaxed);
+    // SAFETY: the GIL is held by whoever starts or resumes.
+    let interpreter = unsafe { PyInterpreterState_Get() } as usize;
+    std::thread::Builder::new()
+        .name("justjit profiler".into())
+        .spawn(move || run(&memory, interpreter, interval))
+}
+
+/// Ends the thread, which never waits for the GIL.
+fn join(running: &mut Running) {
+    STOP.store(true, Relaxed);
+    if let Some(thread) = running.thread.take() {
+        let _ = thread.join();
+    }
+}
+
 fn run(memory: &Memory, interpreter: usize, interval: Duration) {
     let mut before = Instant::now();
     while !STOP.load(Relaxed) {
@@ -285,7 +305,6 @@ pub unsafe fn start(interval: Duration, codes: &[*mut PyObject]) -> io::Result<b
                 "this process was forked off one that was being profiled",
             ));
         }
-        let memory = Memory::new()?;
         let mut fresh = Samples::default();
         for &code in codes {
             fresh.keep(code.cast());
@@ -297,28 +316,83 @@ pub unsafe fn start(interval: Duration, codes: &[*mut PyObject]) -> io::Result<b
             return Err(io::Error::other("no more code watchers can be added"));
         }
         *samples() = Some(fresh);
-        STOP.store(false, Relaxed);
-        let interpreter = PyInterpreterState_Get() as usize;
-        let thread = std::thread::Builder::new()
-            .name("justjit profiler".into())
-            .spawn(move || run(&memory, interpreter, interval));
-        let thread = match thread {
-            Ok(thread) => thread,
+        match spawn(interval) {
+            Ok(thread) => {
+                RUNNING = Some(Running {
+                    thread: Some(thread),
+                    interval,
+                    watcher,
+                    started: Instant::now(),
+                });
+                PROCESS.store(std::process::id(), Relaxed);
+                Ok(true)
+            }
             Err(error) => {
                 api::PyCode_ClearWatcher(watcher);
                 if let Some(fresh) = samples().take() {
                     fresh.release();
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        RUNNING = Some(Running {
-            thread,
-            watcher,
-            started: Instant::now(),
-        });
-        PROCESS.store(std::process::id(), Relaxed);
-        Ok(true)
+        }
+    }
+}
+
+/// Before a fork: ends the thread, so that the interpreter does not warn of it, and it holds no lock in the child.
+///
+/// # Safety
+/// The GIL is held.
+#[allow(static_mut_refs, reason = "guarded by the GIL")]
+pub unsafe fn before_fork() {
+    // SAFETY: see the contract.
+    if is_running()
+        && let Some(running) = unsafe { &mut RUNNING }
+    {
+        join(running);
+    }
+}
+
+/// After a fork, in the parent: the thread begins again once the fork's caller has looked for threads.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn after_fork() {
+    if is_running() {
+        // SAFETY: see the contract.
+        unsafe { Py_AddPendingCall(Some(resume), std::ptr::null_mut()) };
+    }
+}
+
+#[allow(static_mut_refs, reason = "guarded by the GIL")]
+extern "C" fn resume(_: *mut c_void) -> c_int {
+    // SAFETY: pending calls have the GIL.
+    if is_running()
+        && let Some(running) = unsafe { &mut RUNNING }
+        && running.thread.is_none()
+    {
+        // Where there cannot be a thread any more, what has been found until now is what is found.
+        running.thread = spawn(running.interval).ok();
+    }
+    0
+}
+
+/// After a fork, in the child, of which no profile is being made.
+///
+/// # Safety
+/// The GIL is held; [`before_fork`] was called before the fork.
+#[allow(static_mut_refs, reason = "guarded by the GIL")]
+pub unsafe fn forget() {
+    if PROCESS.swap(0, Relaxed) == 0 {
+        return;
+    }
+    // SAFETY: see the contract.
+    unsafe {
+        if let Some(running) = RUNNING.take() {
+            api::PyCode_ClearWatcher(running.watcher);
+        }
+        if let Some(found) = samples().take() {
+            found.release();
+        }
     }
 }
 
@@ -346,12 +420,10 @@ pub unsafe fn stop() -> Option<Found> {
         if !is_running() {
             return None;
         }
-        let running = RUNNING.take()?;
+        let mut running = RUNNING.take()?;
         PROCESS.store(0, Relaxed);
         api::PyCode_ClearWatcher(running.watcher);
-        STOP.store(true, Relaxed);
-        // The thread never waits for the GIL.
-        let _ = running.thread.join();
+        join(&mut running);
         let mut samples = samples().take()?;
         let places = std::mem::take(&mut samples.places);
         let found = Found {

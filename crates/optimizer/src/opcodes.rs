@@ -1,0 +1,167 @@
+//! What the optimizing tier makes of each opcode, in words: what the dispatch in `table` does, for the opcode reference.
+
+use justjit_bytecode::Opcode;
+
+/// How an instruction is translated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Treatment {
+    /// No code at all, or a few operations of the IR that take no call.
+    Inline,
+    /// IR for the types that were sampled, which is left where others come; where they differed, a call of the runtime.
+    Bets,
+    /// A call of the runtime, with the frame as the interpreter would have it.
+    Runtime,
+    /// The code is left here, and baseline code goes on.
+    Left,
+    /// A function in which it was run while samples were taken stays in the baseline tier; elsewhere the code is left here.
+    Declined,
+}
+
+impl Treatment {
+    pub const ALL: [Treatment; 5] = [
+        Treatment::Inline,
+        Treatment::Bets,
+        Treatment::Runtime,
+        Treatment::Left,
+        Treatment::Declined,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Treatment::Inline => "inline",
+            Treatment::Bets => "bets",
+            Treatment::Runtime => "runtime call",
+            Treatment::Left => "left",
+            Treatment::Declined => "declined",
+        }
+    }
+}
+
+macro_rules! table {
+    ($($opcode:ident: $treatment:ident, $text:literal;)*) => {
+        /// How the opcode is translated, and what there is to say of that.
+        pub fn describe(opcode: Opcode) -> (Treatment, &'static str) {
+            match opcode {
+                $(Opcode::$opcode => (Treatment::$treatment, $text),)*
+            }
+        }
+    };
+}
+
+table! {
+    BeforeAsyncWith: Declined, "";
+    BeforeWith: Declined, "";
+    BinaryOp: Bets, "ints of 64 bits (left on overflow), floats, complex numbers, NumPy scalars: numbers that are no objects";
+    BinarySlice: Runtime, "";
+    BinarySubscr: Bets, "items of lists, tuples, strings, bytes, bytearrays and arrays with an int, bounds tested; a number comes out unboxed where only its value is used";
+    BuildConstKeyMap: Declined, "";
+    BuildList: Runtime, "";
+    BuildMap: Runtime, "";
+    BuildSet: Runtime, "";
+    BuildSlice: Inline, "not made until somebody wants the object";
+    BuildString: Runtime, "";
+    BuildTuple: Inline, "not made until somebody wants the object; unpacked, it never is";
+    Call: Bets, "small Python functions are inlined; `range`, `len`, `enumerate`, `zip`, `abs`, `min`, `max`, `int`, `float`, `bool`, `ord`, `list.append` and functions of `math` are IR; others are called by the runtime";
+    CallFunctionEx: Declined, "";
+    CallIntrinsic1: Declined, "";
+    CallIntrinsic2: Declined, "";
+    CallKw: Runtime, "";
+    CheckEgMatch: Left, "";
+    CheckExcMatch: Left, "";
+    CleanupThrow: Left, "";
+    CompareOp: Bets, "numbers, and strings for equality; the result is a flag";
+    ContainsOp: Runtime, "";
+    ConvertValue: Declined, "";
+    Copy: Inline, "";
+    CopyFreeVars: Declined, "";
+    DeleteAttr: Declined, "";
+    DeleteDeref: Declined, "";
+    DeleteFast: Inline, "left where the local has no value";
+    DeleteGlobal: Declined, "";
+    DeleteName: Declined, "";
+    DeleteSubscr: Runtime, "";
+    DictMerge: Declined, "";
+    DictUpdate: Declined, "";
+    EndAsyncFor: Left, "";
+    EndFor: Inline, "";
+    EndSend: Declined, "";
+    ExitInitCheck: Declined, "";
+    ForIter: Bets, "ranges, lists, tuples, arrays, `enumerate` and `zip` of these: no iterator is made, and no tuple that is unpacked";
+    FormatSimple: Runtime, "";
+    FormatWithSpec: Declined, "";
+    GetAiter: Declined, "";
+    GetAnext: Declined, "";
+    GetAwaitable: Declined, "";
+    GetIter: Bets, "see `FOR_ITER`";
+    GetLen: Declined, "";
+    GetYieldFromIter: Declined, "";
+    ImportFrom: Declined, "";
+    ImportName: Declined, "";
+    InterpreterExit: Declined, "";
+    IsOp: Inline, "";
+    JumpBackward: Inline, "a safepoint, at which the code is left if anything is pending; simple loops have one in many rounds";
+    JumpBackwardNoInterrupt: Inline, "";
+    JumpForward: Inline, "";
+    ListAppend: Runtime, "which runs no Python code";
+    ListExtend: Runtime, "";
+    LoadAssertionError: Left, "";
+    LoadAttr: Bets, "the one shape that was met: a value in the object, a method, something of the class; attributes of modules and classes that are constants are constants";
+    LoadBuildClass: Declined, "";
+    LoadConst: Inline, "";
+    LoadDeref: Inline, "left where the cell is empty; a number comes out unboxed where only its value is used";
+    LoadFast: Inline, "";
+    LoadFastAndClear: Inline, "left where the local has a value";
+    LoadFastCheck: Inline, "left where the local has no value";
+    LoadFastLoadFast: Inline, "";
+    LoadFromDictOrDeref: Declined, "";
+    LoadFromDictOrGlobals: Declined, "";
+    LoadGlobal: Inline, "a constant: the version is invalid once the name gets another value; one that changes often is loaded from its cell";
+    LoadLocals: Declined, "";
+    LoadName: Declined, "";
+    LoadSuperAttr: Declined, "";
+    MakeCell: Declined, "";
+    MakeFunction: Declined, "";
+    MapAdd: Declined, "";
+    MatchClass: Declined, "";
+    MatchKeys: Declined, "";
+    MatchMapping: Declined, "";
+    MatchSequence: Declined, "";
+    Nop: Inline, "";
+    PopExcept: Left, "";
+    PopJumpIfFalse: Inline, "";
+    PopJumpIfNone: Inline, "";
+    PopJumpIfNotNone: Inline, "";
+    PopJumpIfTrue: Inline, "";
+    PopTop: Inline, "";
+    PushExcInfo: Left, "";
+    PushNull: Inline, "";
+    RaiseVarargs: Left, "";
+    Reraise: Left, "";
+    Resume: Inline, "";
+    ReturnConst: Inline, "";
+    ReturnGenerator: Declined, "";
+    ReturnValue: Inline, "";
+    Send: Declined, "";
+    SetAdd: Declined, "";
+    SetFunctionAttribute: Declined, "";
+    SetUpdate: Declined, "";
+    SetupAnnotations: Declined, "";
+    StoreAttr: Bets, "the one shape that was met: a value in the object";
+    StoreDeref: Inline, "";
+    StoreFast: Inline, "a number stays a number; an object goes into its slot of the frame";
+    StoreFastLoadFast: Inline, "";
+    StoreFastStoreFast: Inline, "";
+    StoreGlobal: Declined, "";
+    StoreName: Declined, "";
+    StoreSlice: Runtime, "";
+    StoreSubscr: Bets, "items of lists, bytearrays and arrays with an int, bounds tested";
+    Swap: Inline, "";
+    ToBool: Bets, "numbers, None, and lists, tuples and strings by their lengths";
+    UnaryInvert: Bets, "ints";
+    UnaryNegative: Bets, "numbers";
+    UnaryNot: Inline, "";
+    UnpackEx: Declined, "";
+    UnpackSequence: Bets, "lists and tuples of that length; a tuple that was just built is never made";
+    WithExceptStart: Left, "";
+    YieldValue: Declined, "";
+}
