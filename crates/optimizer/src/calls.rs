@@ -56,7 +56,7 @@ impl Builder<'_> {
             all.insert(0, receiver.clone());
         }
         let Some(callee) = self.symbol_address(callable) else {
-            return self.call_seen(callable, &all, keywords);
+            return self.call_seen(callable, receiver, &all, keywords);
         };
         self.call_object(callee, callable, &all, keywords)
     }
@@ -80,11 +80,31 @@ impl Builder<'_> {
         if !keywords.is_null() {
             return Ok(false);
         }
+        if self.initialize_nothing(callee, args) {
+            return Ok(true);
+        }
         Ok(self.call_builtin(callee, args)? || self.terminated)
     }
 
+    /// Leaves if a call's receiver is none: where the runtime has looked a method up, it may have found something else.
+    fn expect_receiver(&mut self, receiver: &Item) {
+        if let Item::Object(object) = receiver
+            && object.kind == Kind::Unknown
+        {
+            let none = self.op(Op::IsNull, &[object.value]);
+            let there = self.op(Op::BoolNot, &[none]);
+            self.guard(there, Reason::Type);
+        }
+    }
+
     /// A call of an object that may be another the next time.
-    fn call_seen(&mut self, callable: &Item, args: &[Item], keywords: *mut PyObject) -> Done<bool> {
+    fn call_seen(
+        &mut self,
+        callable: &Item,
+        receiver: &Item,
+        args: &[Item],
+        keywords: *mut PyObject,
+    ) -> Done<bool> {
         if self.is_widened(Reason::Type) {
             return Ok(false);
         }
@@ -106,6 +126,7 @@ impl Builder<'_> {
             }
             let same = self.op(Op::Same, &[object.value, expected]);
             self.guard(same, Reason::Type);
+            self.expect_receiver(receiver);
             // A reference to the callable is the frame's, or not needed any more.
             match self.frames.last_mut() {
                 // SAFETY: as above.
@@ -116,7 +137,11 @@ impl Builder<'_> {
         }
         let kind = self.likely_kind(callable, 0);
         if let (Kind::Other(_), Item::Object(_) | Item::Instance(..)) = (kind, callable) {
-            return self.call_instance(callable, kind, args, keywords);
+            let done = self.call_instance(callable, kind, args, keywords)?;
+            if done {
+                self.expect_receiver(receiver);
+            }
+            return Ok(done);
         }
         Ok(false)
     }

@@ -8,6 +8,7 @@ mod arrays;
 mod builder;
 mod builtins;
 mod calls;
+mod classes;
 mod containers;
 mod convert;
 mod entry;

@@ -65,6 +65,15 @@ impl Builder<'_> {
             return Ok(());
         };
         let value = self.load(Type::Object, cell, offset::CELL_REF, ir_region::ANY);
+        if let Some(class) = self.class_in_cell(slot) {
+            let expected = self.object(class);
+            let same = self.op(Op::Same, &[value, expected]);
+            self.guard(same, Reason::Changed);
+            let item = self.constant_item(class);
+            self.specialized += 1;
+            self.push(item);
+            return Ok(());
+        }
         let gone = self.op(Op::IsNull, &[value]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.guard(there, Reason::Unbound);
@@ -170,6 +179,12 @@ impl Builder<'_> {
     /// `LOAD_ATTR`.
     pub fn load_attr(&mut self, arg: usize) -> Done {
         let receiver = self.pop();
+        let receiver = self.constant_instance(receiver);
+        if let Item::Constant(constant) = &receiver
+            && self.load_attr_of_class(constant.symbol, arg)?
+        {
+            return Ok(());
+        }
         if let Item::Instance(id, class) = receiver
             && self.load_attr_of_instance(id, class, arg)?
         {
@@ -441,6 +456,7 @@ impl Builder<'_> {
     /// `STORE_ATTR`: the value, the object.
     pub fn store_attr(&mut self, index: usize) -> Done {
         let receiver = self.pop();
+        let receiver = self.constant_instance(receiver);
         let value = self.pop();
         if let Item::Instance(id, class) = receiver
             && self.store_attr_of_instance(id, class, index, &value)?

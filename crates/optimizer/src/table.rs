@@ -147,6 +147,7 @@ impl Builder<'_> {
             StoreDeref => self.store_deref(arg)?,
             LoadAttr => self.load_attr(arg)?,
             StoreAttr => self.store_attr(arg)?,
+            LoadSuperAttr => self.load_super_attr(arg)?,
             Call => self.call_op(arg)?,
             CallKw => self.call_kw(arg)?,
             FormatSimple => self.generic_call(&justjit_runtime::ops::format::FORMAT_SIMPLE, 1, Kind::Str)?,

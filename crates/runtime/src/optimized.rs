@@ -169,6 +169,15 @@ runtime_fns! {
         for slot in (*code).parameters()..(*code).co_nlocalsplus as usize {
             Frame::slot(frame, slot).write(null_mut());
         }
+        let free = (*code).co_nfreevars as usize;
+        if free > 0 {
+            let closure = PyFunction_GetClosure((*frame).f_funcobj);
+            let first = (*code).co_nlocalsplus as usize - free;
+            for index in 0..free {
+                let cell = PyTuple_GET_ITEM(closure, index as Py_ssize_t);
+                Frame::slot(frame, first + index).write(Py_NewRef(cell));
+            }
+        }
         (*tstate).current_frame = frame;
         (*tstate).datastack_top = frame.cast::<*mut PyObject>().add((*code).co_framesize as usize);
         (*tstate).py_recursion_remaining -= 1;
