@@ -639,3 +639,158 @@ def case_swapped():
         three, two = two, three
         two, one = one, two
     return one.x, one.y, two.x, two.y, three.x
+
+
+class Level:
+    NONE = 0
+    kind = "level"
+
+    def __init__(self, number):
+        super(Level, self).__init__()
+        self.number = number
+
+    @classmethod
+    def weaker(cls, one, two):
+        return one.number > two.number
+
+    @classmethod
+    def weakest(cls, one, two):
+        if cls.weaker(one, two):
+            return one
+        return two
+
+    @staticmethod
+    def twice(x):
+        return x * 2
+
+
+class Named2(Level):
+    def __init__(self, number, name):
+        super().__init__(number)
+        self.name = name
+
+    def weight(self):
+        return self.number
+
+
+class Heavy(Named2):
+    def __init__(self, number):
+        super().__init__(number, "heavy")
+
+    def weight(self):
+        return super().weight() + len(self.name)
+
+
+STRONG, WEAK = Level(1), Level(5)
+
+
+def reverse(cls, one, two):
+    return one.number < two.number
+
+
+class Descriptor:
+    pass
+
+
+def case_attributes_of_classes():
+    out = []
+    weaker = vars(Level)["weaker"]
+    Level.special = Descriptor()
+    for index in range(N):
+        if index == N - 20:
+            Level.weaker = classmethod(reverse)
+        if index == N - 10:
+            Level.NONE = "changed"
+        if index == N - 5:
+            Descriptor.__get__ = lambda self, instance, owner: "got"
+        level = Level.weakest(STRONG, WEAK)
+        out.append((level.number, Level.NONE, Level.kind, Level.twice(index), Level.special == "got"))
+        WEAK.number = 5 if index % 2 else 0
+    del Descriptor.__get__
+    Level.weaker, Level.NONE = weaker, 0
+    return out, Level.weakest(STRONG, WEAK) is STRONG
+
+
+def other_weight(self):
+    return 1000
+
+
+def case_super():
+    weight = Named2.weight
+    total = 0
+    for index in range(N):
+        heavy = Heavy(index)
+        total += heavy.weight() + heavy.number
+        if index == N - 9:
+            Named2.weight = other_weight
+    Named2.weight = weight
+    return total, vars(heavy), isinstance(heavy, Level)
+
+
+def case_super_of_something_else():
+    total = 0
+    for index in range(N):
+        try:
+            heavy = Heavy(index)
+            if index == N - 3:
+                Heavy.weight(Named2(index, "no heavy one"))
+            if index == N - 2:
+                Heavy.weight(3)
+            total += heavy.weight()
+        except (TypeError, AttributeError) as error:
+            total += 1
+            text = str(error)
+    return total, text
+
+
+def with_cells():
+    first, second = 1, Vec(2, 3)
+
+    def inner(count):
+        total = first
+        for index in range(count):
+            total += second.x * index + first
+        return total
+
+    def change(value):
+        nonlocal first
+        first = value
+
+    return inner, change
+
+
+cells_inner, cells_change = with_cells()
+
+
+@over((3,), (70,), (2.5,))
+def case_free_variables(count):
+    cells_change(1)
+    out = []
+    for index in range(8):
+        try:
+            out.append(cells_inner(count))
+        except TypeError as error:
+            out.append(str(error))
+        if index == 6:
+            cells_change("text")
+    return out
+
+
+class Holder:
+    def __init__(self, function):
+        self.function = function
+
+
+def add_one(x):
+    return x + 1
+
+
+def case_function_in_attribute():
+    holder = Holder(add_one)
+    total = 0
+    for index in range(N):
+        total += holder.function(index)
+        holder.function = add_one if index % 2 else add_one
+        if index == N - 4:
+            holder.function = with_defaults
+    return total
