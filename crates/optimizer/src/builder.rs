@@ -233,6 +233,11 @@ impl<'a> Builder<'a> {
             self.keep(code.cast());
         }
         let uses = Uses::of(&decoded);
+        let mut knowledge = knowledge;
+        if number == 0 {
+            // Callees are not inlined if what they do on rare paths is not left out.
+            knowledge.note_surprises();
+        }
         let avoided = avoided(&decoded, &knowledge);
         self.codes.push(CodeInfo {
             avoided,

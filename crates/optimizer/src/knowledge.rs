@@ -76,7 +76,12 @@ pub struct Knowledge {
     pub widened: FxHashSet<(u32, Reason)>,
     /// Whether `seen` is there at all.
     pub sampled: bool,
+    /// Paths were taken that nobody had seen taken: so may be others.
+    pub outdated: bool,
 }
+
+/// Paths that were taken without having been seen, from which on it is not relied on that others are not taken.
+const SURPRISES: usize = 2;
 
 impl Knowledge {
     pub fn at(&self, index: usize) -> Seen {
@@ -90,7 +95,13 @@ impl Knowledge {
 
     /// Whether nobody has been here while somebody looked.
     pub fn is_unreached(&self, index: usize) -> bool {
-        self.sampled && self.seen[index].count == 0 && !self.is_widened(index, Reason::Unreached)
+        self.sampled && !self.outdated && self.seen[index].count == 0 && !self.is_widened(index, Reason::Unreached)
+    }
+
+    /// Takes it into account whether paths have been taken that nobody had seen taken.
+    pub fn note_surprises(&mut self) {
+        let surprises = self.widened.iter().filter(|(_, reason)| *reason == Reason::Unreached);
+        self.outdated = surprises.count() >= SURPRISES;
     }
 
     pub fn is_widened(&self, index: usize, reason: Reason) -> bool {

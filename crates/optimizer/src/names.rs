@@ -117,6 +117,10 @@ impl Builder<'_> {
         let tag = unsafe { justjit_runtime::layout::version_tag(ty) };
         let code = self.info().code;
         let shapes = self.known.shapes(code, self.index, store);
+        // What was seen in a short time is not all that there is.
+        if receiver.kind() == Kind::Unknown && shapes.len() > 1 {
+            return None;
+        }
         let shape = shapes.into_iter().find(|shape| shape.version == tag && tag != 0)?;
         Some((shape, kind))
     }

@@ -126,6 +126,7 @@ impl<'a> Snapshot<'a> {
         Knowledge {
             widened: widened.collect(),
             sampled: !sampled.is_empty(),
+            outdated: false,
             seen: all,
         }
     }
