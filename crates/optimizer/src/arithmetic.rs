@@ -73,7 +73,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let Some(result) = result else {
-            if self.binary_special(&left, &right, kinds)? {
+            if self.binary_special(&left, &right, kinds)? || self.mixed_operator(op, &left, &right)? {
                 return Ok(());
             }
             return self.generic_binary(left, right);
@@ -212,7 +212,7 @@ impl Builder<'_> {
 
     // ---- floats --------------------------------------------------------------------------------------------------
 
-    fn float_operator(&mut self, op: u32, left: &Item, right: &Item) -> Option<Item> {
+    pub fn float_operator(&mut self, op: u32, left: &Item, right: &Item) -> Option<Item> {
         if self.is_widened(Reason::Domain) {
             return None;
         }
@@ -416,7 +416,7 @@ impl Builder<'_> {
             }
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
             _ => {
-                if self.comparison_special(&left, &right, kinds)? {
+                if self.comparison_special(&left, &right, kinds)? || self.mixed_comparison(op, &left, &right)? {
                     return Ok(());
                 }
                 return self.generic_compare(left, right);

@@ -98,13 +98,7 @@ impl Builder<'_> {
     }
 
     /// A call of an object that may be another the next time.
-    fn call_seen(
-        &mut self,
-        callable: &Item,
-        receiver: &Item,
-        args: &[Item],
-        keywords: *mut PyObject,
-    ) -> Done<bool> {
+    fn call_seen(&mut self, callable: &Item, receiver: &Item, args: &[Item], keywords: *mut PyObject) -> Done<bool> {
         if self.is_widened(Reason::Type) {
             return Ok(false);
         }

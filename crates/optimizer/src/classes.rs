@@ -83,7 +83,11 @@ impl Builder<'_> {
             if crate::text::name_of(name) != "__class__" || PyCell_Check(cell) == 0 {
                 return None;
             }
-            let class = cell.cast::<u8>().add(offset::CELL_REF as usize).cast::<*mut PyObject>().read();
+            let class = cell
+                .cast::<u8>()
+                .add(offset::CELL_REF as usize)
+                .cast::<*mut PyObject>()
+                .read();
             (!class.is_null() && PyType_Check(class) != 0).then_some(class)
         }
     }
@@ -148,7 +152,8 @@ impl Builder<'_> {
             let Some(found) = of_super(class.cast(), ty, self.name(arg >> 2)) else {
                 return false;
             };
-            let is_method = Py_TYPE(found) == &raw mut PyFunction_Type || Py_TYPE(found) == &raw mut PyWrapperDescr_Type;
+            let is_method =
+                Py_TYPE(found) == &raw mut PyFunction_Type || Py_TYPE(found) == &raw mut PyWrapperDescr_Type;
             if !is_method || !self.known.bet_on_class(ty) {
                 return false;
             }

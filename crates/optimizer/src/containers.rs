@@ -191,7 +191,7 @@ impl Builder<'_> {
         let old = self.load_item(Type::Object, pointer, items, index, (0, 8), ir_region::ITEMS);
         // What was there is likely to be of the same kind.
         let kind = value.kind();
-        let quiet = kind.ends_quietly() && !self.is_widened(Reason::Type);
+        let quiet = kind.ends_quietly() && kind != Kind::Number && !self.is_widened(Reason::Type);
         if quiet {
             let test = self.is_of_kind(old, kind);
             self.guard(test, Reason::Type);

@@ -13,7 +13,7 @@ impl Builder<'_> {
     /// The type object of a kind that has one known.
     pub fn type_of_kind(&self, kind: Kind) -> Option<*mut PyTypeObject> {
         Some(match kind {
-            Kind::Unknown | Kind::None => return None,
+            Kind::Unknown | Kind::None | Kind::Number => return None,
             Kind::Bool => &raw mut PyBool_Type,
             Kind::Int => &raw mut PyLong_Type,
             Kind::Float => &raw mut PyFloat_Type,

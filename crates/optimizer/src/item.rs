@@ -14,6 +14,8 @@ pub enum Kind {
     Bool,
     Int,
     Float,
+    /// An int or a float (of the exact types): what arithmetic on either gives.
+    Number,
     Complex,
     Str,
     Bytes,
@@ -42,6 +44,7 @@ impl Kind {
                 | Kind::Bool
                 | Kind::Int
                 | Kind::Float
+                | Kind::Number
                 | Kind::Complex
                 | Kind::Str
                 | Kind::Bytes

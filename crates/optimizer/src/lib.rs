@@ -18,6 +18,7 @@ mod item;
 mod iterate;
 pub mod knowledge;
 mod locals;
+mod mixed;
 mod names;
 pub mod opcodes;
 pub mod snapshot;

@@ -507,7 +507,7 @@ impl Builder<'_> {
         let there = self.op(Op::BoolNot, &[gone]);
         self.guard(there, Reason::Unbound);
         let value_kind = value.kind();
-        let quiet = value_kind.ends_quietly() && !self.is_widened(Reason::Type);
+        let quiet = value_kind.ends_quietly() && value_kind != Kind::Number && !self.is_widened(Reason::Type);
         if quiet {
             let test = self.is_of_kind(old, value_kind);
             self.guard(test, Reason::Type);
