@@ -794,3 +794,33 @@ def case_function_in_attribute():
         if index == N - 4:
             holder.function = with_defaults
     return total
+
+
+NUMBERS = [1, 2.5, True, -3, 0.0, 7, 1e308, 2**62, -0.0, 2, 3.5, float("nan"), 0, 2**70, 1.5]
+
+
+class Mixed:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+    def dot(self, other):
+        return self.x * other.x + self.y * other.y - self.x % 7
+
+
+@over((1.5,), (0,), ("text",), (None,), (2**2000,))
+def case_mixed_numbers(surprise):
+    out = []
+    for index in range(N):
+        one = Mixed(NUMBERS[index % 15], NUMBERS[index % 7])
+        other = Mixed(NUMBERS[index % 11], surprise if index == N - 3 else NUMBERS[index % 4])
+        try:
+            result = one.dot(other)
+            if one.x < other.y:
+                result += 1
+            if one.y == other.y:
+                result -= one.x // 2
+            out.append((result, one.x / other.y, one.x >= other.x, other.y != one.x))
+        except (TypeError, ZeroDivisionError, OverflowError) as error:
+            out.append((type(error).__name__, str(error)))
+    return out

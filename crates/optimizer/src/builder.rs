@@ -109,6 +109,8 @@ pub struct Builder<'a> {
     /// Objects whose kinds have been told apart, with how many frames there were: where ways come together again, it is
     /// forgotten.
     pub told_apart: Vec<(Value, usize)>,
+    /// Operators after which floats have a way of their own.
+    pub splits: usize,
     /// The instances of the frames whose state is being made.
     pub recovering: Recovering,
     /// Numbers of inlined codes, by the caller's, the call and the code.
@@ -205,6 +207,7 @@ impl<'a> Builder<'a> {
             generic_weight: 0,
             constants: FxHashMap::default(),
             told_apart: Vec::new(),
+            splits: 0,
             recovering: Recovering::default(),
             inlined_at: FxHashMap::default(),
         }

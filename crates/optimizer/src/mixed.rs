@@ -11,8 +11,8 @@ use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::optimized::{NUMBER_COMPARISON, NUMBER_OPERATOR};
 use pyo3_ffi::*;
 
-/// Instructions of IR, beyond which floats get no way of their own.
-const SPLIT_LIMIT: usize = 4000;
+/// Operators of a function, beyond which floats get no way of their own where that does not join the other again.
+const SPLIT_LIMIT: usize = 12;
 
 impl Builder<'_> {
     /// Whether an operand is a number, as far as anybody knows.
@@ -31,7 +31,7 @@ impl Builder<'_> {
 
     /// Whether both operands are floats; `None` if that is known not to be, or not worth a look.
     fn both_floats(&mut self, items: [&Item; 2]) -> Option<Value> {
-        if self.f.insts.len() > SPLIT_LIMIT || items.iter().any(|item| item.kind() == Kind::Number) {
+        if items.iter().any(|item| item.kind() == Kind::Number) {
             return None;
         }
         let mut all = None;
@@ -74,8 +74,8 @@ impl Builder<'_> {
     }
 
     /// Leaves before the present instruction unless the condition holds, giving up what was made for it.
-    fn guard_number(&mut self, fine: Value, made: Vec<Value>) {
-        let state = self.state_before(Reason::Domain);
+    fn guard_number(&mut self, fine: Value, reason: Reason, made: Vec<Value>) {
+        let state = self.state_before(reason);
         let mut state = self.f.states[state.index()].clone();
         state.release.extend(made);
         let state = self.f.add_state(state);
@@ -100,7 +100,12 @@ impl Builder<'_> {
             return Ok(false);
         }
         self.specialized += 1;
-        if let Some(floats) = self.both_floats([left, right]) {
+        // Where only floats were given, the ways join again.
+        let gives_float = self.predicted_result() == Kind::Float;
+        let mut join = None;
+        if (gives_float || self.splits < SPLIT_LIMIT)
+            && let Some(floats) = self.both_floats([left, right])
+        {
             let (here, other) = (self.f.add_block(), self.f.add_block());
             self.branch(floats, here, other);
             let frames = self.frames.clone();
@@ -119,14 +124,24 @@ impl Builder<'_> {
                     self.learn(object.value, Kind::Float);
                 }
             }
-            if let Some(result) = self.float_operator(op, &a, &b) {
-                self.release(a);
-                self.release(b);
-                self.push(result);
-                let next = self.index + 1;
-                self.go_to_next(next)?;
-            } else {
-                self.deopt(Reason::Domain);
+            match self.float_operator(op, &a, &b) {
+                Some(Item::Float(result)) if gives_float => {
+                    self.release(a);
+                    self.release(b);
+                    let block = self.f.add_block();
+                    let joined = self.f.add_param(block, Type::Float);
+                    self.jump_with(block, result);
+                    join = Some((block, joined));
+                }
+                Some(result) => {
+                    self.splits += 1;
+                    self.release(a);
+                    self.release(b);
+                    self.push(result);
+                    let next = self.index + 1;
+                    self.go_to_next(next)?;
+                }
+                None => self.deopt(Reason::Domain),
             }
             self.frames = frames;
             self.block = other;
@@ -144,11 +159,32 @@ impl Builder<'_> {
             .expect("a result");
         let none = self.op(Op::IsNull, &[result]);
         let fine = self.op(Op::BoolNot, &[none]);
-        self.guard_number(fine, made);
+        self.guard_number(fine, Reason::Domain, made.clone());
+        if gives_float {
+            let is_float = self.is_of_kind(result, Kind::Float);
+            let mut made = made;
+            made.push(result);
+            self.guard_number(is_float, Reason::Type, made);
+        }
         for value in owned {
             self.effect(Op::DecrefNumber, &[value], Imm::None);
         }
-        self.push(Item::owned(result, Kind::Number));
+        if !gives_float {
+            self.push(Item::owned(result, Kind::Number));
+            return Ok(true);
+        }
+        let value = self.op(Op::UnboxFloat, &[result]);
+        self.effect(Op::DecrefNumber, &[result], Imm::None);
+        let value = match join {
+            Some((block, joined)) => {
+                self.jump_with(block, value);
+                self.block = block;
+                self.terminated = false;
+                joined
+            }
+            None => value,
+        };
+        self.push(Item::Float(value));
         Ok(true)
     }
 
@@ -203,7 +239,7 @@ impl Builder<'_> {
             .expect("a result");
         let zero = self.int(0);
         let fine = self.int_compare(IntCond::SignedGe, status, zero);
-        self.guard_number(fine, made);
+        self.guard_number(fine, Reason::Domain, made);
         for value in owned {
             self.effect(Op::DecrefNumber, &[value], Imm::None);
         }
