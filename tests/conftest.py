@@ -11,7 +11,6 @@ import pytest
 
 from tests.worker import ROOT, Worker
 
-
 SHARES = {
     "test_interpreter_agrees_with_itself": 8,
     "test_sampling": 4,
@@ -24,7 +23,13 @@ SHARES = {
     "test_each_exit_of_llvm": 3,
     "test_each_exit_of_cranelift": 4,
     "test_everything_hooked": 3,
-    "test_nothing_leaks": 2,
+    "test_nothing_leaks": 4,
+    "test_constants": 12,
+    "test_int_with_float": 4,
+    "test_other_types": 4,
+    "test_comparisons": 4,
+    "test_one_operand": 6,
+    "test_builtins_of_two": 4,
 }
 """Of tests that run every case in yet another way, one case in so many is run: other cases in each. --thorough runs all, and
 so does naming tests or giving -k."""

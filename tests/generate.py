@@ -18,10 +18,11 @@ def main() -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="where to start (default: 0); the same seed makes the same programs"
     )
+    parser.add_argument("--numeric", action="store_true", help="loops over numbers, for the optimizing tier")
     parser.add_argument("--print", action="store_true", help="only print the programs")
     options = parser.parse_args()
     if options.print:
-        return _print(options.count, options.seed)
+        return _print(options.count, options.seed, options.numeric)
     plain, jit = Worker(), Worker()
     started, done = time.monotonic(), 0
 
@@ -36,7 +37,7 @@ def main() -> int:
         number = options.seed - 1
         while done < options.count:
             number += 1
-            found = check(min(CHUNK, options.count - done), number, plain, jit, progress)
+            found = check(min(CHUNK, options.count - done), number, plain, jit, progress, options.numeric)
             if found is not None:
                 print(f"\nseed {number}: differs in the mode {found.mode!r}\n{found.what}\n\n{found.source}")
                 return 1
@@ -47,10 +48,13 @@ def main() -> int:
     return 0
 
 
-def _print(count: int, number: int) -> int:
+def _print(count: int, number: int, numeric: bool) -> int:
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
-    from tests.strategy import FOOTER, HEADER, programs
+    from tests import numeric_strategy, strategy
+
+    module = numeric_strategy if numeric else strategy
+    programs = numeric_strategy.numeric_programs if numeric else strategy.programs
 
     @seed(number)
     @settings(
@@ -62,7 +66,7 @@ def _print(count: int, number: int) -> int:
     )
     @given(programs())
     def show(source: str) -> None:
-        print(source.removeprefix(HEADER).removesuffix(FOOTER), end="\n\n# " + "-" * 60 + "\n")
+        print(source.removeprefix(module.HEADER).removesuffix(module.FOOTER), end="\n\n# " + "-" * 60 + "\n")
 
     show()
     return 0

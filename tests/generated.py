@@ -5,11 +5,22 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.harness import BASELINE, HANDOVER_EVERYWHERE, INTERPRETER, SAMPLING, difference
+from tests.harness import (
+    BASELINE,
+    CRANELIFT,
+    DEOPT_CRANELIFT,
+    HANDOVER_EVERYWHERE,
+    INTERPRETER,
+    LLVM,
+    SAMPLING,
+    difference,
+)
+from tests.numeric_strategy import numeric_programs
 from tests.strategy import programs
 from tests.worker import Worker, WorkerCrashed
 
-MODES = (BASELINE, SAMPLING, HANDOVER_EVERYWHERE)
+MODES = (BASELINE, SAMPLING, HANDOVER_EVERYWHERE, CRANELIFT)
+NUMERIC_MODES = (CRANELIFT, DEOPT_CRANELIFT, LLVM)
 SHRINK_SECONDS = 60
 """How long to look for a smaller program that differs."""
 FILENAME = "<generated program>"
@@ -23,12 +34,12 @@ class Difference(AssertionError):
         self.source, self.mode, self.what = source, mode, what
 
 
-def compare(source: str, plain: Worker, jit: Worker) -> None:
+def compare(source: str, plain: Worker, jit: Worker, modes: tuple[str, ...] = MODES) -> None:
     """Raise a Difference if ``source`` behaves differently in any mode."""
     plain.begin("harness.run_case", source, FILENAME, "run", INTERPRETER, 0)  # while the other one compiles
     found: dict[str, Any] = {}
     crash = None
-    for mode in MODES:
+    for mode in modes:
         try:
             found[mode] = jit.call("harness.run_case", source, FILENAME, "run", mode, 0, timeout=30)
         except WorkerCrashed as error:
@@ -45,7 +56,9 @@ def compare(source: str, plain: Worker, jit: Worker) -> None:
             raise Difference(source, mode, what)
 
 
-def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = None) -> Difference | None:
+def check(
+    count: int, number: int, plain: Worker, jit: Worker, progress: Any = None, numeric: bool = False
+) -> Difference | None:
     """Run at most ``count`` programs grown from the seed ``number``, each once; the smallest one that differs, if any does.
 
     Hypothesis makes some of its examples more than once, and goes on after the last one where it has discarded any.
@@ -64,7 +77,7 @@ def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = N
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    @given(programs())
+    @given(numeric_programs() if numeric else programs())
     def run(source: str) -> None:
         nonlocal until
         if source in differing:
@@ -76,7 +89,7 @@ def check(count: int, number: int, plain: Worker, jit: Worker, progress: Any = N
         if progress is not None and not differing:
             progress()
         try:
-            compare(source, plain, jit)
+            compare(source, plain, jit, NUMERIC_MODES if numeric else MODES)
         except Difference as difference:
             if not differing:
                 until = time.monotonic() + SHRINK_SECONDS

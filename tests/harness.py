@@ -156,12 +156,10 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
                 stack.enter_context(justjit.config(stress="optimize"))
             elif mode == SAMPLING:
                 stack.enter_context(justjit.config(sampling_only=True))
-            elif backend := OPTIMIZING.get(mode):
-                stress = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
-                settings = justjit.config(
-                    tier="optimizing", background=False, backend=backend, stress=stress, verify=True
-                )
-                stack.enter_context(settings)
+            elif mode in OPTIMIZING:
+                settings: dict[str, Any] = {"tier": "optimizing", "background": False, "backend": OPTIMIZING[mode]}
+                settings["stress"] = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
+                stack.enter_context(justjit.config(**settings, verify=True))
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points
@@ -264,6 +262,29 @@ def run_optimized(source: str, filename: str, name: str, mode: str, warm: int = 
     if faults := [reason for reason in declined if reason.startswith(OWN_FAULTS)]:
         raise AssertionError(f"declined: {faults}")
     return records, after["optimized_versions"] - before["optimized_versions"]
+
+
+EDGES_AT_ONCE = 8
+"""Calls that a function is surprised with before it is made anew: fewer than what has a version dropped."""
+
+
+def run_edges(source: str, name: str, usual: str, edges: list[str], mode: str) -> tuple[list[Record], int]:
+    """Call the function with the ``usual`` arguments until it is optimized, then with unusual ones; all are source text. The
+    records, and how many optimized versions were made."""
+    records = []
+    before = _versions()
+    for first in range(0, len(edges), EDGES_AT_ONCE):
+        some = edges[first : first + EDGES_AT_ONCE]
+        progress.note(f"{name}, {mode}, edges {some}")
+        rows = [*[usual] * 4, *(row for edge in some for row in (edge, usual, edge))]
+        text = f"{source}\n{name}.__case_rows__ = [{', '.join(f'lambda: ({row})' for row in rows)}]\n"
+        with _tier(mode, None):
+            namespace = load(text, "<edges>")
+            for row in namespace[name].__case_rows__:
+                made = _versions()
+                record = call(namespace[name], _row(row))
+                records.append(dataclasses.replace(record, compiling=_versions() != made))
+    return records, _versions() - before
 
 
 def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -651,7 +651,7 @@ class TestModule:
 
     def test_import_is_quick(self, run_python: Run) -> None:
         import_time = "import time; t = time.perf_counter(); import justjit; print(time.perf_counter() - t)"
-        assert min(float(run_python(import_time).stdout) for _ in range(5)) < 0.04
+        assert min(float(run_python(import_time).stdout) for _ in range(5)) < 0.06
 
     def test_documented(self) -> None:
         for name in justjit.__all__:

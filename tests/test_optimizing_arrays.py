@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import struct
 import types
 import warnings
@@ -10,7 +11,6 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from justjit import _core
 
 if TYPE_CHECKING:
@@ -25,12 +25,16 @@ needs_numpy = pytest.mark.skipif(np is None, reason="NumPy is not installed")
 
 
 @pytest.fixture(autouse=True)
-def _optimizing() -> Iterator[None]:
+def _optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
     names = ("tier", "background", "backend", "optimize_calls", "optimize_loops")
     before = {name: value for name, value in _core.get_config().items() if name in names}
-    _core.set_config(tier="optimizing", background=False, backend="cranelift", optimize_calls=3)
+    backend = getattr(request, "param", "cranelift")
+    _core.set_config(tier="optimizing", background=False, backend=backend, optimize_calls=3)
     yield
     _core.set_config(**before)
+
+
+both = pytest.mark.parametrize("_optimizing", ["cranelift", "llvm"], indirect=True)
 
 
 def copy_of(function: Callable) -> types.FunctionType:
@@ -73,16 +77,18 @@ def outcome(function: Callable, arguments: tuple) -> object:
     return result, told, bits(arguments)
 
 
-def optimized(function: Callable, make: Callable[[], tuple]) -> Callable:
-    """The function as the optimizing tier compiles it, having seen these arguments."""
+def optimized(function: Callable, make: Callable[[], tuple], *, settled: bool = False) -> Callable:
+    """The function as the optimizing tier compiles it, having seen these arguments; until it is left no more, if wanted."""
     copy = copy_of(function)
     _core.hook(copy)
-    rounds, quiet = 0, 0
-    while rounds < 80 and quiet < 6:
+    quiet = 0
+    for _ in range(150):
         before = deopts(copy)
         outcome(copy, make())
-        rounds += 1
-        quiet = quiet + 1 if deopts(copy) == before else 0
+        is_optimized = _core.function_stats(copy)["tier"] == "optimizing"
+        quiet = quiet + 1 if is_optimized and (deopts(copy) == before or not settled) else 0
+        if quiet == 5:
+            break
     assert _core.function_stats(copy)["tier"] == "optimizing", _core.function_stats(copy)
     return copy
 
@@ -95,7 +101,7 @@ def deopts(function: Callable) -> dict:
 
 def check(function: Callable, make: Callable[[], tuple], *others: Callable[[], tuple], stays: bool = True) -> None:
     """Compares with the interpreter on what was seen (where the code must not be left, if it `stays`) and on the others."""
-    compiled = optimized(function, make)
+    compiled = optimized(function, make, settled=stays)
     left = deopts(compiled)
     assert outcome(compiled, make()) == outcome(copy_of(function), make())
     if stays:
@@ -202,6 +208,7 @@ def test_integers(code: str, which: int) -> None:
     )
 
 
+@both
 @pytest.mark.parametrize("code", "fd")
 @pytest.mark.parametrize("which", [0, 1])
 def test_floats(code: str, which: int) -> None:
@@ -236,6 +243,7 @@ def test_other_typecode_than_seen() -> None:
     )
 
 
+@both
 def test_append_inside_the_loop() -> None:
     items = [0.5 * number for number in range(200)]
     check(growing, lambda: (array("d"), array("d", items)), stays=False)
@@ -271,6 +279,7 @@ def test_memoryviews_of_all_kinds() -> None:
     check(total, lambda: (memoryview(bytes([0, 1, 2, 255])).cast("?"),))
 
 
+@both
 def test_released_memoryview() -> None:
     def use(view: memoryview, when: int) -> int:
         result = 0
@@ -292,6 +301,7 @@ def test_released_memoryview() -> None:
         check(function, lambda: (memoryview(bytes(range(1, 9))), 99), lambda: (memoryview(bytes(range(1, 9))), 3))
 
 
+@both
 def test_aliases() -> None:
     def mix(a: Any, b: Any) -> Any:
         result = 0
@@ -412,6 +422,31 @@ def test_numpy_operators(operator: str) -> None:
             )
 
 
+def some(generator: random.Random, name: str, count: int) -> Any:
+    """Numbers of all magnitudes."""
+    if name == "bool":
+        return vector(name, [generator.random() < 0.5 for _ in range(count)])
+    if "float" in name:
+        scale = 8 if name == "float32" else 60
+        return vector(name, [generator.uniform(-1, 1) * 2.0 ** generator.randint(-scale, scale) for _ in range(count)])
+    limits = np.iinfo(name)
+    numbers = [generator.getrandbits(generator.randint(1, limits.bits // 2)) for _ in range(count)]
+    return vector(name, [number if limits.min == 0 or generator.random() < 0.5 else -number for number in numbers])
+
+
+@needs_numpy
+@both
+@pytest.mark.parametrize("operator", ARITHMETIC)
+def test_numpy_operators_on_random_numbers(operator: str) -> None:
+    function = binary(operator)
+    generator = random.Random(operator)
+    for first in SCALARS:
+        for second in SCALARS[2::3]:
+            sides = [(first, second), (second, first)][generator.random() < 0.5]
+            numbers = tuple(some(generator, name, 12) for name in sides)
+            check(function, lambda: numbers, stays=False)
+
+
 @needs_numpy
 @pytest.mark.parametrize("operator", ARITHMETIC)
 @pytest.mark.parametrize("left", [False, True])
@@ -429,6 +464,7 @@ def test_numpy_with_python_numbers(operator: str, *, left: bool) -> None:
             )
 
 
+@both
 @needs_numpy
 def test_float64_stays_compiled() -> None:
     def work(a: Any, b: Any) -> Any:
@@ -444,6 +480,7 @@ def test_float64_stays_compiled() -> None:
     check(work, lambda: (vector("float64", values), vector("float64", values[::-1])))
 
 
+@both
 @needs_numpy
 def test_int64_stays_compiled() -> None:
     def work(a: Any, table: list) -> Any:
@@ -462,6 +499,7 @@ def test_int64_stays_compiled() -> None:
     check(work, lambda: (np.arange(60), [1, 2, 3]))
 
 
+@both
 @needs_numpy
 def test_error_states() -> None:
     def work(a: Any, b: Any) -> Any:
@@ -505,6 +543,7 @@ def grid(name: str) -> Any:
     return np.arange(24, dtype=name).reshape(4, 6)
 
 
+@both
 @needs_numpy
 @pytest.mark.parametrize("name", ["int8", "int64", "float32", "float64"])
 @pytest.mark.parametrize("function", [two_dimensional, rows_of_rows])
@@ -527,6 +566,7 @@ def test_two_dimensions(name: str, function: Callable) -> None:
         check(function, lambda: (seen(),), *(lambda form=form: (form(),) for form in forms), stays=False)
 
 
+@both
 @needs_numpy
 def test_stays_compiled_in_two_dimensions() -> None:
     def work(a: Any, b: Any) -> None:
@@ -549,6 +589,7 @@ def test_writing_where_it_is_not_allowed() -> None:
     check(fill, lambda: (vector("float64"), 1.5), lambda: (locked(), 1.5), lambda: (np.frombuffer(bytes(16)), 1.5))
 
 
+@both
 @needs_numpy
 def test_shape_changes_inside_the_loop() -> None:
     def change(data: Any, when: int, how: Callable) -> Any:
@@ -574,6 +615,7 @@ def test_shape_changes_inside_the_loop() -> None:
         )
 
 
+@both
 @needs_numpy
 def test_rows_are_made_where_they_are_seen() -> None:
     def work(a: Any, log: list) -> Any:
@@ -589,6 +631,7 @@ def test_rows_are_made_where_they_are_seen() -> None:
     check(work, lambda: (grid("float64"), []), lambda: (grid("float64")[:, :2], []), stays=False)
 
 
+@both
 @needs_numpy
 def test_scalars_are_objects_where_they_are_seen() -> None:
     def work(data: Any, out: list, text: Any) -> Any:
@@ -599,7 +642,7 @@ def test_scalars_are_objects_where_they_are_seen() -> None:
             out.append(value)
             out.append((i, value))
             out.append(value is value)  # noqa: PLR0124
-            text.append(f"{value!r} {value + 1!r} {value == 2!r}")
+            text.append(f"{value} {value + 1} {value == 2}")
         return largest, min(data[0], data[1]), value
 
     for name in DTYPES:
@@ -627,6 +670,7 @@ def test_scalars_as_arguments() -> None:
             )
 
 
+@both
 @needs_numpy
 def test_numpy_arrays_and_python_arrays_share_memory() -> None:
     def mix(a: Any, b: Any, c: Any) -> Any:
@@ -644,6 +688,7 @@ def test_numpy_arrays_and_python_arrays_share_memory() -> None:
     check(mix, make)
 
 
+@both
 @needs_numpy
 def test_half_made_iterators() -> None:
     def work(data: Any, stop: Any) -> Any:

@@ -72,7 +72,8 @@ each_handover_case = pytest.mark.parametrize(
 
 @functools.cache
 def _expected(worker: Worker, path: Path, name: str, warm: int = SETTLED) -> list[Record]:
-    return worker.call("harness.run_case", path.read_text(), str(path), name, INTERPRETER, warm)
+    records: list[Record] = worker.call("harness.run_case", path.read_text(), str(path), name, INTERPRETER, warm)
+    return records
 
 
 @each_case
@@ -151,6 +152,8 @@ _versions: dict[str, dict[str, int]] = {}
 
 
 def _check_optimized(plain_worker: Worker, jit_worker: Worker, path: Path, name: str, mode: str, warm: int) -> None:
+    if (path.stem, name) in UNCHECKED:
+        pytest.skip("a builtin that returns a result with an exception set")
     expected = _expected(plain_worker, path, name, warm)
     arguments = path.read_text(), str(path), name, mode, warm
     found, versions = jit_worker.call("harness.run_optimized", *arguments)

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from tests.harness import BASELINE, DEOPT_EVERYWHERE, HANDOVER_EVERYWHERE, INTERPRETER
+from tests.harness import BASELINE, CRANELIFT, DEOPT_CRANELIFT, DEOPT_EVERYWHERE, HANDOVER_EVERYWHERE, INTERPRETER
 from tests.references import CALLS, WINDOWS
 from tests.test_programs import each_case
 from tests.worker import Worker
 
 SLOW = {"case_recursion_error_caught", "case_overflow_errors", "case_ackermann", "case_recursive_fibonacci"}
+
+MODES = (BASELINE, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE, CRANELIFT, DEOPT_CRANELIFT)
 
 
 def _leaked(blocks: int, expected: int, calls: int) -> bool:
@@ -18,7 +20,7 @@ def _leaked(blocks: int, expected: int, calls: int) -> bool:
 def test_nothing_leaks(plain_worker: Worker, jit_worker: Worker, path: Path, name: str) -> None:
     arguments = path.read_text(), str(path), name
     expected = plain_worker.call("references.growth", *arguments, INTERPRETER)
-    for mode in (BASELINE,) if name in SLOW else (BASELINE, HANDOVER_EVERYWHERE, DEOPT_EVERYWHERE):
+    for mode in (BASELINE, CRANELIFT) if name in SLOW else MODES:
         found = jit_worker.call("references.growth", *arguments, mode)
         if _leaked(found.pop("blocks"), expected["blocks"], CALLS):  # look longer: what leaks goes on growing
             many = 20 * CALLS

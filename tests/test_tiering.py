@@ -12,7 +12,7 @@ import justjit
 import pytest
 from justjit import _core
 
-VERSION_LIMIT = 5
+VERSION_LIMIT = 8
 POINT_DEOPTS = 10
 
 

@@ -154,8 +154,8 @@ def profile(*, interval: float = 0.002) -> Profile:
     >>> print(result)
 
     How it works, and what follows for what it says: a thread of its own, which never takes the GIL, looks which thread
-    has the GIL and where its Python frame stands. The program is not held up, and optimized code is not left for it; the
-    thread itself takes two to three percent of a processor.
+    has the GIL and where its Python frame stands. The program is not held up, and optimized code is not left for it;
+    the thread itself takes two to three percent of a processor.
 
     - Time in C code counts for the Python line that called it; time without the GIL (sleeping, waiting, much of NumPy)
       is ``idle_seconds`` as long as no other thread runs.

@@ -56,6 +56,8 @@ class Form(_Record):
     """Why it was made, if it is optimized."""
     dropped: str | None
     """Why it is not run any more; None if it is."""
+    typed_calls: list[str]
+    """The functions that it calls with numbers in registers."""
     calls: int
     back_edges: int
     loop_entries: int
@@ -78,6 +80,8 @@ class Form(_Record):
         parts.append(f"{_size(self.code_bytes)} in {_time(self.compile_ns)}")
         if self.phases:
             parts[-1] += f" ({_phases(self.phases)})"
+        if self.typed_calls:
+            parts.append(f"calls {', '.join(self.typed_calls)} with numbers in registers")
         if self.dropped is not None:
             parts.append(f"dropped: {self.dropped}")
         return "; ".join(parts)

@@ -1,6 +1,7 @@
 //! Jumps, tests, loops and returns.
 
 use crate::emitter::{Emitter, Item, Known, Number, Operand};
+use crate::entries::is_loop_header;
 use crate::numbers::ANY_BITS;
 use justjit_builder::{Builder, FloatCond, IntCond, IntOp, Type};
 use justjit_bytecode::Opcode;
@@ -28,11 +29,15 @@ impl<B: Builder> Emitter<'_, B> {
         carry.then(|| std::mem::take(&mut self.stack))
     }
 
+    fn is_loop(&self, block: u32) -> bool {
+        is_loop_header(self.function, &self.function.blocks[block as usize])
+    }
+
     /// On the way into a loop: tells the profiler, since the loop itself may not store where it is.
     fn locate_loop(&mut self, block: u32) {
-        let block = &self.function.blocks[block as usize];
-        if block.is_loop_header {
-            self.set_instruction_pointer_to(self.function.instructions[block.start].offset);
+        if self.is_loop(block) {
+            let start = self.function.blocks[block as usize].start;
+            self.set_instruction_pointer_to(self.function.instructions[start].offset);
         }
     }
 
@@ -50,7 +55,7 @@ impl<B: Builder> Emitter<'_, B> {
         self.flush();
         let target = self.machine_block(self.block_at(self.at.target.expect("a jump")));
         let following = self.block_at(self.at.next);
-        let is_loop = self.function.blocks[following as usize].is_loop_header;
+        let is_loop = self.is_loop(following);
         let next = match is_loop {
             true => self.b.create_block(),
             false => self.machine_block(following),

@@ -37,7 +37,8 @@ fn delegating_send(function: &Function, block: &Block) -> Option<usize> {
     matches.then_some(start - 2)
 }
 
-fn is_loop_header(function: &Function, block: &Block) -> bool {
+/// Whether running code can get from one version to another there.
+pub(crate) fn is_loop_header(function: &Function, block: &Block) -> bool {
     // The little loop around a `SEND` has no back edge at which better code would be entered.
     block.is_loop_header && function.instructions[block.start].opcode != Opcode::Send
 }

@@ -80,6 +80,7 @@ impl<B: Builder> Emitter<'_, B> {
             Opcode::CallFunctionEx => Some(3 + (arg & 1)),
             Opcode::Resume => {
                 self.note_sent();
+                self.note_parameters(record);
                 None
             }
             _ => None,
@@ -99,6 +100,25 @@ impl<B: Builder> Emitter<'_, B> {
             let object = self.peek(count - which);
             let which = self.int(which as i64);
             self.b.call(&NOTE_OPERAND, &[record, which, object]);
+        }
+    }
+
+    /// The function begins: its first parameters are what the instruction works on; the fourth is its result.
+    fn note_parameters(&mut self, record: B::Value) {
+        if self.index != 0 {
+            return;
+        }
+        // SAFETY: a version's code is alive.
+        let count = unsafe { (*self.input.code).parameters() };
+        for slot in 0..count.min(4) {
+            let object = self.load_local(slot as u32);
+            match slot {
+                3 => self.b.call(&NOTE_RESULT, &[record, object]),
+                _ => {
+                    let which = self.int(slot as i64);
+                    self.b.call(&NOTE_OPERAND, &[record, which, object])
+                }
+            };
         }
     }
 

@@ -62,7 +62,7 @@ unsafe fn lost(widened: &[Widened]) -> Lost {
         DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
         DeoptReason::Domain => Some(Reason::Domain),
         DeoptReason::Unbound => Some(Reason::Unbound),
-        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class | DeoptReason::Callee => Some(Reason::Changed),
+        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
         DeoptReason::Unreached => Some(Reason::Unreached),
         DeoptReason::Unsupported => Some(Reason::Unsupported),
         _ => None,
@@ -118,6 +118,11 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         version.tables.push(std::mem::take(&mut snapshot.scratch));
         version.tables.append(&mut snapshot.tables);
         let built = built.map_err(|decline| Decline(decline.0))?;
+        let typed = built
+            .typed
+            .iter()
+            .map(|body| text((*hook::code_of(body.function)).co_qualname));
+        version.typed = typed.map(String::into_boxed_str).collect();
         for &object in &built.kept {
             Py_INCREF(object);
         }

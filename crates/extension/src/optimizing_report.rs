@@ -76,6 +76,8 @@ fn version_dict<'py>(py: Python<'py>, version: &Version, decoded: Option<&Decode
         None => None,
     };
     dict.set_item("dropped", dropped)?;
+    let typed: Vec<&str> = version.typed.iter().map(|name| &**name).collect();
+    dict.set_item("typed_calls", typed)?;
     dict.set_item("calls", version.calls)?;
     dict.set_item("back_edges", version.back_edges)?;
     dict.set_item("loop_entries", version.entered)?;

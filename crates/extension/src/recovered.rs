@@ -70,6 +70,7 @@ fn virtual_object(described: &Bound<'_, PyTuple>) -> PyResult<VirtualObject> {
             values: values.into(),
         },
         ("complex", &[real, imaginary]) => VirtualObject::Complex { real, imaginary },
+        ("character", &[code_point @ Recovery::Int(_)]) => VirtualObject::Character(code_point),
         _ => return wrong("virtual object"),
     })
 }

@@ -323,7 +323,7 @@ impl Machine<'_> {
                 self.undone(data.args[0])?;
                 return Ok(Next::On);
             }
-            Op::Safepoint | Op::TakeOver | Op::HandOver => return Ok(Next::On),
+            Op::Safepoint | Op::CallCheck | Op::TakeOver | Op::HandOver => return Ok(Next::On),
             Op::Deopt => None,
             Op::Jump => return Ok(Next::To(data.targets[0].clone())),
             Op::Branch => {

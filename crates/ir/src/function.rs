@@ -113,6 +113,8 @@ pub struct Call {
     pub owned: bool,
     /// Which parameters' references it takes over.
     pub consumes: Vec<bool>,
+    /// The symbol's address is that of a word with the function's address, which is there when the code runs.
+    pub through: bool,
 }
 
 /// What a symbol is.

@@ -237,12 +237,13 @@ ops! {
     Call "call" Operands::Callee => Callee, Symbol, Call: "Calls a function of the runtime.";
     Guard "guard" These(&[Bool]) => Nothing, None, Guard [exits]: "Leaves when the operand is 0.";
     Safepoint "safepoint" These(&[]) => Nothing, None, Safepoint [exits]: "Leaves when signals, other threads, the garbage collector or instrumentation want attention.";
+    CallCheck "call_check" These(&[Int]) => Nothing, None, Safepoint [exits]: "Leaves when a call must not be made here: the operand, the number of calls that may be nested in this one, is not positive; the machine stack is nearly used up; or somebody wants attention, as for `safepoint`.";
     Locate "locate" These(&[]) => Nothing, Offset, Locate: "The frame's instruction pointer is that of the instruction at this offset.";
     Arrive "arrive" One => Nothing, None, Any: "Keeps the operand as it is: for tests of passes, which must not drop it.";
 
     // ---- ends of blocks ----------------------------------------------------------------------------------------
     Jump "jump" These(&[]) => Nothing, None, Control: "Goes on in a block.";
     Branch "branch" These(&[Bool]) => Nothing, None, Control: "Goes on in the first block if the operand is 1, else in the second.";
-    Return "return" These(&[Object]) => Nothing, None, Control [consumes]: "The body's result: an owned object, or NULL with an exception set. The frame has been left.";
+    Return "return" One => Nothing, None, Control [consumes]: "The body's result: an owned object, or NULL with an exception set, the frame having been left. A typed body gives a value of its own type.";
     Deopt "deopt" These(&[]) => Nothing, None, Control [exits]: "Leaves the code.";
 }

@@ -145,6 +145,7 @@ impl Parser {
                     owned = line.take_word("owned");
                     result = Some(line.ty()?);
                 }
+                let through = line.take_word("through");
                 let word = line.word()?;
                 SymbolKind::Function(Call {
                     consumes: params.iter().map(|param| param.0).collect(),
@@ -152,6 +153,7 @@ impl Parser {
                     result,
                     effect: effect(&word).ok_or_else(|| format!("`{word}` is no effect"))?,
                     owned,
+                    through,
                 })
             }
             other => return Err(format!("`{other}` is no kind of symbol")),
@@ -336,6 +338,7 @@ impl Parser {
         let going = match line.word()?.as_str() {
             "resume" => Going::Resume,
             "raise" => Going::Raise,
+            "wait" => Going::Wait,
             other => return Err(format!("`{other}` is no way to go on")),
         };
         let word = line.word()?;
@@ -478,6 +481,7 @@ impl Parser {
                 real: real.clone(),
                 imaginary: imaginary.clone(),
             },
+            ("character", [code_point]) => VirtualObject::Character(code_point.clone()),
             (name, _) => return Err(format!("`{name}` with {} parts is no virtual object", parts.len())),
         })
     }

@@ -336,7 +336,8 @@ impl Display for Call {
         if let Some(result) = self.result {
             write!(f, " -> {}{result}", if self.owned { "owned " } else { "" })?;
         }
-        write!(f, " {}", effect_name(self.effect))
+        let through = if self.through { " through" } else { "" };
+        write!(f, "{through} {}", effect_name(self.effect))
     }
 }
 
@@ -436,6 +437,7 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::Slice(_) => "slice",
         VirtualObject::Complex { .. } => "complex",
         VirtualObject::Instance { .. } => "instance",
+        VirtualObject::Character(_) => "character",
     }
 }
 
@@ -470,6 +472,7 @@ fn print_state(function: &Function, state: &FrameState, f: &mut dyn Write) -> fm
     let going = match state.going {
         Going::Resume => "resume",
         Going::Raise => "raise",
+        Going::Wait => "wait",
     };
     write!(f, "{going} {}", state.reason.name())?;
     for frame in &state.frames {

@@ -57,7 +57,7 @@ pub enum VirtualObject {
         tuple: Recovery,
         index: Recovery,
     },
-    /// An `array.array`, a memoryview or a NumPy array, and the index of the next item.
+    /// An `array.array`, a memoryview, a NumPy array or a str, and the index of the next item.
     ArrayIterator {
         array: Recovery,
         index: Recovery,
@@ -101,6 +101,8 @@ pub enum VirtualObject {
         indices: Vec<u8>,
         values: Vec<Recovery>,
     },
+    /// The str of one character, by its code point.
+    Character(Recovery),
 }
 
 impl VirtualObject {
@@ -121,6 +123,7 @@ impl VirtualObject {
             VirtualObject::Slice(parts) => parts.iter().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
+            VirtualObject::Character(code_point) => vec![code_point],
         }
     }
 
@@ -140,6 +143,7 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter_mut().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+            VirtualObject::Character(code_point) => vec![code_point],
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
         }
     }
@@ -192,6 +196,8 @@ pub enum Going {
     Resume,
     /// An exception is set; it is dispatched from the instruction.
     Raise,
+    /// The instruction is a call, whose callee's frames are with the thread: it waits for them, and goes on behind it.
+    Wait,
 }
 
 /// One frame of the interpreter.
@@ -235,10 +241,12 @@ pub enum Reason {
     Unreached,
     /// Something that only the other tiers do.
     Unsupported,
+    /// A callee has left its code.
+    Callee,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
@@ -251,6 +259,7 @@ impl Reason {
         Reason::Exception,
         Reason::Unreached,
         Reason::Unsupported,
+        Reason::Callee,
     ];
 
     /// As in the text form.
@@ -268,6 +277,7 @@ impl Reason {
             Reason::Exception => "exception",
             Reason::Unreached => "unreached",
             Reason::Unsupported => "unsupported",
+            Reason::Callee => "callee",
         }
     }
 }

@@ -148,7 +148,6 @@ fn faults_are_found() {
             "v9: int = int_add v0, v0 ! s0\n return v1",
             "it has a frame state and cannot leave",
         ),
-        ("v9: int = int 1\n return v0", "operands of types (int)"),
         (
             "v9: int = int 1\n guard v2 ! s3\n return v1",
             "Virtual(0) is of the wrong kind",

@@ -1,13 +1,20 @@
 //! Calls of the runtime.
 
 use crate::lower::{Lowering, width, wrong};
-use justjit_builder::{Builder, IntCond, Type as Width};
-use justjit_ir::{Imm, InstData, Type};
+use crate::typed::typed_signature;
+use justjit_builder::{Builder, IntCond, IntOp, Region, RuntimeFn, Type as Width};
+use justjit_ir::{Imm, InstData, Symbol, Type};
+use justjit_runtime::layout::offset;
+use justjit_runtime::numbers::SMALL_INT_MAX;
+use justjit_runtime::optimized::{OVERWRITE_FLOAT, OVERWRITE_INT};
 
 impl<B: Builder> Lowering<'_, B> {
     pub fn call_inst(&mut self, inst: &InstData) -> Option<B::Value> {
         let Imm::Symbol(symbol) = inst.imm else { wrong(inst) };
         let call = self.function.call(symbol);
+        if call.through {
+            return self.call_through(symbol, inst);
+        }
         let callee = self.exits.function(symbol);
         let signature = &callee.signature;
         assert_eq!(
@@ -21,6 +28,12 @@ impl<B: Builder> Lowering<'_, B> {
             let value = self.value(arg);
             args.push(self.as_passed(value, ty, wanted));
         }
+        if callee.address == OVERWRITE_FLOAT.address {
+            return Some(self.overwrite_float(&args));
+        }
+        if callee.address == OVERWRITE_INT.address {
+            return Some(self.overwrite_int(&args));
+        }
         let result = self.b.call(callee, &args);
         match (call.result, signature.result) {
             (None, _) => None,
@@ -30,6 +43,68 @@ impl<B: Builder> Lowering<'_, B> {
             }
             (Some(_), None) => panic!("{} has no result", callee.name),
         }
+    }
+
+    /// A float in the place of a float: into its object, if nobody else has that.
+    fn overwrite_float(&mut self, args: &[B::Value]) -> B::Value {
+        let (object, value) = (args[0], args[1]);
+        let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
+        let alone = self.b.compare_const(IntCond::Eq, count, 1);
+        self.overwrite(alone, &OVERWRITE_FLOAT, args, |this| {
+            this.b.store_in(Region::Payload, value, object, offset::FLOAT_VALUE);
+        })
+    }
+
+    /// An int in the place of an int: into its object, if nobody else has that and the value is one positive digit that is
+    /// no small int's.
+    fn overwrite_int(&mut self, args: &[B::Value]) -> B::Value {
+        let (object, value) = (args[0], args[1]);
+        let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
+        let alone = self.b.compare_const(IntCond::Eq, count, 1);
+        let above = self.b.int_op_const(IntOp::Sub, value, SMALL_INT_MAX + 1);
+        let digit = self
+            .b
+            .compare_const(IntCond::UnsignedLt, above, (1 << 30) - (SMALL_INT_MAX + 1));
+        let fine = self.b.int_op(IntOp::And, alone, digit);
+        self.overwrite(fine, &OVERWRITE_INT, args, |this| {
+            // One digit, no sign.
+            let tag = this.int(1 << 3);
+            this.b.store_in(Region::Payload, tag, object, offset::LONG_TAG);
+            let digit = this.b.truncate(Width::I32, value);
+            this.b.store_in(Region::Payload, digit, object, offset::LONG_DIGIT);
+        })
+    }
+
+    fn overwrite(
+        &mut self,
+        fine: B::Value,
+        otherwise: &'static RuntimeFn,
+        args: &[B::Value],
+        write: impl FnOnce(&mut Self),
+    ) -> B::Value {
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Width::I64);
+        let here = self.b.create_block();
+        let shared = self.cold_block();
+        self.b.branch(fine, (here, &[]), (shared, &[]));
+        self.b.switch_to(here);
+        write(self);
+        self.b.jump(join, &[args[0]]);
+        self.b.switch_to(shared);
+        let made = self.b.call_value(otherwise, args);
+        self.b.jump(join, &[made]);
+        self.b.switch_to(join);
+        result
+    }
+
+    /// Calls the function whose address is in the word at the symbol's address; it takes the values as they are.
+    fn call_through(&mut self, symbol: Symbol, inst: &InstData) -> Option<B::Value> {
+        let call = self.function.call(symbol);
+        let signature = typed_signature(&call.params, call.result);
+        let args: Vec<_> = inst.args.iter().map(|&arg| self.value(arg)).collect();
+        let word = self.symbol(symbol);
+        let callee = self.b.load(Width::I64, word, 0);
+        self.b.call_indirect(&signature, callee, &args)
     }
 
     /// A value as the callee wants it.

@@ -103,7 +103,8 @@ impl Exits {
             deoptimize,
         };
         for symbol in &function.symbols {
-            let is_function = matches!(symbol.kind, SymbolKind::Function(_));
+            // What is called through a word is not called by its name.
+            let is_function = matches!(&symbol.kind, SymbolKind::Function(call) if !call.through);
             let (address, called) = if is_function {
                 (std::ptr::null(), resolver.function(symbol))
             } else {
@@ -117,6 +118,7 @@ impl Exits {
                 let inst = function.inst(inst);
                 if inst.op == Op::Call
                     && let Imm::Symbol(symbol) = inst.imm
+                    && !function.call(symbol).through
                     && exits.functions[symbol.index()].is_none()
                 {
                     return Err(Error::Unresolved(function.symbols[symbol.index()].name.clone()));
@@ -126,7 +128,7 @@ impl Exits {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
                         let mut exit = translation.exit(owner)?;
-                        if inst.op == Op::Decref {
+                        if !exit.point.release.is_empty() {
                             exit.point.finishing = finishing(function, inst, resolver);
                         }
                         exits.all.push(exit);
@@ -265,6 +267,7 @@ impl<'a> Translation<'a> {
                     (false, _) => Going::Waits(self.returns(&frame.returns)?),
                     (true, ir::Going::Resume) => Going::Resume,
                     (true, ir::Going::Raise) => Going::Raise,
+                    (true, ir::Going::Wait) => Going::Waits(Returns::Value),
                 },
                 locals: self.recoveries(&frame.locals)?,
                 stack: self.recoveries(&frame.stack)?,
@@ -277,6 +280,7 @@ impl<'a> Translation<'a> {
         let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
         point.virtuals = virtuals.into();
         point.release = release;
+        point.words = self.words.len();
         Ok(Exit {
             which: self.which,
             point: Box::new(point),
@@ -363,6 +367,7 @@ impl<'a> Translation<'a> {
                 real: self.recovery(real)?,
                 imaginary: self.recovery(imaginary)?,
             },
+            ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
             ir::VirtualObject::Instance { class, indices, values } => VirtualObject::Instance {
                 class: self.recovery(class)?,
                 indices: indices.as_slice().into(),
@@ -449,5 +454,6 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Exception => DeoptReason::Exception,
         Reason::Unreached => DeoptReason::Unreached,
         Reason::Unsupported => DeoptReason::Unsupported,
+        Reason::Callee => DeoptReason::Callee,
     }
 }

@@ -13,6 +13,8 @@ mod lower;
 mod memory;
 mod numbers;
 mod objects;
+mod typed;
 
 pub use exits::{Error, Exit, Exits, Resolver, Which};
-pub use lower::{SIGNATURE, lower};
+pub use lower::{SIGNATURE, lower, lower_typed};
+pub use typed::{signature_of, typed_signature};

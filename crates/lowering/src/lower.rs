@@ -16,13 +16,36 @@ pub const SIGNATURE: Signature = Signature {
 
 /// Writes the function, whose signature is [`SIGNATURE`], into a fresh builder.
 pub fn lower<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
-    let order = Flow::of(function).order;
     let thread = b.param(0);
     let frame = b.param(1);
     let entry = b.param(2);
+    lower_with(b, function, exits, (thread, frame), &[frame, thread, entry], Width::I64);
+}
+
+/// Writes a typed body, whose parameters are those of its first block (the thread comes first), into a fresh builder. It
+/// has no frame, and gives 0 where it is left.
+pub fn lower_typed<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
+    let signature = crate::typed::signature_of(function);
+    let params: Vec<_> = (0..signature.params.len()).map(|index| b.param(index)).collect();
+    let frame = b.int(Width::I64, 0);
+    let result = signature.result.expect("a typed body gives something");
+    lower_with(b, function, exits, (params[0], frame), &params, result);
+}
+
+fn lower_with<B: Builder>(
+    b: &mut B,
+    function: &Function,
+    exits: &Exits,
+    (thread, frame): (B::Value, B::Value),
+    entry_args: &[B::Value],
+    result: Width,
+) {
+    let order = Flow::of(function).order;
     let has_safepoint = order.iter().any(|block| {
         let insts = &function.blocks[block.index()].insts;
-        insts.iter().any(|&inst| function.inst(inst).op == Op::Safepoint)
+        insts
+            .iter()
+            .any(|&inst| matches!(function.inst(inst).op, Op::Safepoint | Op::CallCheck))
     });
     let words = exits.most_words();
     let mut lowering = Lowering {
@@ -30,6 +53,7 @@ pub fn lower<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
         exits,
         thread,
         frame,
+        result,
         tstate: has_safepoint.then(|| b.load_in(Region::Any, Width::I64, thread, offset_of!(Thread, tstate) as i32)),
         words: (words > 0).then(|| b.int_op_const(IntOp::Add, thread, offset_of!(Thread, words) as i64)),
         int_word: None,
@@ -44,7 +68,7 @@ pub fn lower<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
     if order.iter().any(|&block| lowering.unboxes(block)) {
         lowering.int_word = Some(lowering.b.stack_slot(8));
     }
-    lowering.declare_blocks(&order, [frame, thread, entry]);
+    lowering.declare_blocks(&order, entry_args);
     for &block in &order {
         lowering.block(block);
     }
@@ -58,6 +82,8 @@ pub(crate) struct Lowering<'a, B: Builder> {
     pub exits: &'a Exits,
     pub thread: B::Value,
     pub frame: B::Value,
+    /// The machine type of the body's result.
+    result: Width,
     /// Where there are safepoints.
     tstate: Option<B::Value>,
     /// Memory for the values that are passed where the code is left.
@@ -93,7 +119,7 @@ impl<B: Builder> Lowering<'_, B> {
     // ---- blocks ----------------------------------------------------------------------------------------------
 
     /// Makes the machine blocks, and goes to the first one.
-    fn declare_blocks(&mut self, order: &[ir::Block], entry_args: [B::Value; 3]) {
+    fn declare_blocks(&mut self, order: &[ir::Block], entry_args: &[B::Value]) {
         for &block in order {
             let data = &self.function.blocks[block.index()];
             let machine = self.b.create_block();
@@ -269,6 +295,18 @@ impl<B: Builder> Lowering<'_, B> {
                 self.safepoint(inst);
                 None
             }
+            Op::CallCheck => {
+                let left = arg(0);
+                let fine = self.b.compare_const(IntCond::SignedGt, left, 0);
+                self.leave_unless(fine, inst);
+                let stack_pointer = self.b.stack_pointer();
+                let limit = offset_of!(Thread, stack_limit) as i32;
+                let limit = self.b.load_in(Region::Any, Width::I64, self.thread, limit);
+                let fine = self.b.compare(IntCond::UnsignedGe, stack_pointer, limit);
+                self.leave_unless(fine, inst);
+                self.safepoint(inst);
+                None
+            }
             Op::Locate => {
                 let Imm::Offset(offset) = inst.imm else { wrong(inst) };
                 let address = self.b.object(self.exits.instruction(offset));
@@ -366,7 +404,12 @@ impl<B: Builder> Lowering<'_, B> {
             None => self.int(0),
         };
         let args = [self.thread, self.frame, point, words];
-        let result = self.b.call_value(self.exits.deoptimize(), &args);
+        let mut result = self.b.call_value(self.exits.deoptimize(), &args);
+        match self.result {
+            Width::I64 => {}
+            Width::F64 => result = self.b.float(0.0),
+            other => result = self.b.int(other, 0),
+        }
         self.b.ret(result);
     }
 

@@ -207,9 +207,8 @@ fn safepoints_look_at_the_breaker_each_time() {
     for program in programs(&mut engines(), text, &Symbols::default()) {
         // SAFETY: nothing in it is looked at but the breaker.
         let mut tstate: Box<ThreadState> = Box::new(unsafe { std::mem::zeroed() });
-        // SAFETY: as above.
-        let mut thread: Box<Thread> = Box::new(unsafe { std::mem::zeroed() });
-        thread.tstate = &raw mut *tstate;
+        let mut thread = Box::new(Thread::new(&raw mut *tstate));
+        thread.expected_breaker = 0;
         tstate.eval_breaker = 1;
         let address = (&raw mut *thread) as u64;
         let end = program.run_on(&mut Memory::new(&[]), address, 0);

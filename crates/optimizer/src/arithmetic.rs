@@ -414,6 +414,7 @@ impl Builder<'_> {
                 ];
                 self.float_compare(cond[op], a, b)
             }
+            (Kind::Str, Kind::Str) if let Some(flag) = self.compare_characters(op, &left, &right) => flag,
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
             _ => {
                 if self.comparison_special(&left, &right, kinds)? || self.mixed_comparison(op, &left, &right)? {
@@ -489,6 +490,7 @@ impl Builder<'_> {
                     let zero = self.int(0);
                     self.int_compare(IntCond::Ne, size, zero)
                 }
+                Item::Character(_) => self.bool(true),
                 _ => return None,
             },
             _ => return None,
@@ -496,14 +498,15 @@ impl Builder<'_> {
     }
 
     /// `TO_BOOL`.
-    pub fn to_bool(&mut self) -> Done {
+    pub fn convert_to_bool(&mut self) -> Done {
         let item = self.pop();
         let known = self.likely_kind(&item, 0);
         match self.truth(&item) {
             Some(flag) => {
                 self.specialized += 1;
-                self.release_known(item, known);
+                // Whoever runs when the item ends finds the frames behind the instruction.
                 self.push(Item::Bool(flag));
+                self.release_known(item, known);
                 Ok(())
             }
             None => self.generic_truth(item),

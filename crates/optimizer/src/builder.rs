@@ -10,6 +10,7 @@
 use crate::instances::Recovering;
 use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
+use crate::typed::{Pool, Typed};
 use crate::uses::Uses;
 use crate::{Decline, Known};
 use justjit_bytecode::{Function as Decoded, Instruction};
@@ -115,6 +116,12 @@ pub struct Builder<'a> {
     pub recovering: Recovering,
     /// Numbers of inlined codes, by the caller's, the call and the code.
     pub inlined_at: FxHashMap<(usize, usize, usize), usize>,
+    /// The typed bodies that are called.
+    pub pool: Pool,
+    /// Where a typed body is built.
+    pub typed: Option<Typed>,
+    /// The typed body is not worth it.
+    pub refused: bool,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -167,12 +174,17 @@ fn avoided(decoded: &Decoded, knowledge: &Knowledge) -> FxHashSet<usize> {
 
 impl<'a> Builder<'a> {
     pub fn new(name: &str, known: &'a mut dyn Known) -> Builder<'a> {
+        let (builder, _) = Builder::with_entry(name, known, &[Type::Pointer, Type::Pointer, Type::Int]);
+        builder
+    }
+
+    /// A builder of a function with these parameters, which are given as well.
+    pub fn with_entry(name: &str, known: &'a mut dyn Known, types: &[Type]) -> (Builder<'a>, Vec<Value>) {
         let mut f = ir::Function::new(name);
         let block = f.add_block();
-        let frame_pointer = f.add_param(block, Type::Pointer);
-        let thread = f.add_param(block, Type::Pointer);
-        f.add_param(block, Type::Int);
-        Builder {
+        let params: Vec<Value> = types.iter().map(|&ty| f.add_param(block, ty)).collect();
+        let (frame_pointer, thread) = (params[0], params[1]);
+        let builder = Builder {
             f,
             known,
             codes: Vec::new(),
@@ -210,7 +222,11 @@ impl<'a> Builder<'a> {
             splits: 0,
             recovering: Recovering::default(),
             inlined_at: FxHashMap::default(),
-        }
+            pool: Pool::default(),
+            typed: None,
+            refused: false,
+        };
+        (builder, params)
     }
 
     /// Makes a code object known; its number.
@@ -236,11 +252,6 @@ impl<'a> Builder<'a> {
             self.keep(code.cast());
         }
         let uses = Uses::of(&decoded);
-        let mut knowledge = knowledge;
-        if number == 0 {
-            // Callees are not inlined if what they do on rare paths is not left out.
-            knowledge.note_surprises();
-        }
         let avoided = avoided(&decoded, &knowledge);
         self.codes.push(CodeInfo {
             avoided,
@@ -421,6 +432,7 @@ impl<'a> Builder<'a> {
                 effect,
                 owned,
                 consumes,
+                through: false,
             }),
             address: function.address,
             function: Some(function),
@@ -469,6 +481,16 @@ impl<'a> Builder<'a> {
                 virtuals.push(VirtualObject::ArrayIterator { array, index });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
+            Item::Character(code_point) => {
+                let object = VirtualObject::Character(Recovery::Number(*code_point));
+                // The same object wherever it occurs.
+                let known = virtuals.iter().position(|one| *one == object);
+                let at = known.unwrap_or_else(|| {
+                    virtuals.push(object);
+                    virtuals.len() - 1
+                });
+                Recovery::Virtual(at as u32)
+            }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {
                     real: Recovery::Number(*real),
@@ -495,13 +517,13 @@ impl<'a> Builder<'a> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Iterator(crate::item::Iterator::Sequence { sequence, index }) => {
-                let is_list = sequence.kind() == Kind::List;
+                let kind = sequence.kind();
                 let sequence = self.recovery(sequence, virtuals);
                 let index = Recovery::Number(*index);
-                virtuals.push(if is_list {
-                    VirtualObject::ListIterator { list: sequence, index }
-                } else {
-                    VirtualObject::TupleIterator { tuple: sequence, index }
+                virtuals.push(match kind {
+                    Kind::List => VirtualObject::ListIterator { list: sequence, index },
+                    Kind::Str => VirtualObject::ArrayIterator { array: sequence, index },
+                    _ => VirtualObject::TupleIterator { tuple: sequence, index },
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
@@ -554,6 +576,10 @@ impl<'a> Builder<'a> {
         self.recovering = Recovering::of(frames);
         let mut recovered: Vec<FrameRecovery> = Vec::with_capacity(frames.len());
         for (depth, frame) in frames.iter().enumerate() {
+            // A typed body's frame lies on nobody's.
+            if depth == 0 && self.typed.is_some() {
+                continue;
+            }
             let function = if depth == 0 {
                 Recovery::InFrame
             } else {
@@ -622,6 +648,7 @@ impl<'a> Builder<'a> {
 
     /// Leaves the code: the present instruction is done by baseline code.
     pub fn deopt(&mut self, reason: Reason) {
+        self.refused |= self.is_widened(reason);
         let state = self.state_before(reason);
         self.f.end(self.block, Op::Deopt, Vec::new(), Some(state), Vec::new());
         self.terminated = true;
@@ -845,8 +872,21 @@ impl<'a> Builder<'a> {
     /// Boxes everything, and forgets what is known of types.
     fn forget_all(&mut self) -> Done {
         self.make_all_instances()?;
-        for local in 0..self.frames[0].locals.len() {
+        // Whether there is a value that nobody uses is nothing to tell versions by either.
+        let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
+        // A typed body's outermost frame has no slots.
+        let slots = self.frames[0].locals.len();
+        for (local, live) in live.into_iter().enumerate().take(slots) {
             self.bring_home(local)?;
+            if !live {
+                let offset = crate::convert::slot_offset(local);
+                let value = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+                self.frames[0].locals[local].item = Item::Object(Object {
+                    value,
+                    kind: Kind::Maybe,
+                    owner: Owner::Slot(local as u32),
+                });
+            }
         }
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].stack.len() {
@@ -870,7 +910,11 @@ impl<'a> Builder<'a> {
             }
         }
         for item in self.frames.iter_mut().flat_map(Frame::items_mut) {
-            item.objects_mut(&mut |object| object.kind = Kind::Unknown);
+            item.objects_mut(&mut |object| {
+                if object.kind != Kind::Maybe {
+                    object.kind = Kind::Unknown;
+                }
+            });
         }
         Ok(())
     }
@@ -961,6 +1005,11 @@ impl<'a> Builder<'a> {
     /// After code that we do not know has run: leaves if a bet is off.
     pub fn settle(&mut self) {
         if !std::mem::take(&mut self.unsure) {
+            return;
+        }
+        if self.typed.is_some() {
+            // There is no frame to look at.
+            self.refused = true;
             return;
         }
         let index = self.frames.last().expect("there is a frame").index;
@@ -1096,7 +1145,9 @@ impl<'a> Builder<'a> {
 
     /// The size in an object's header.
     pub fn size_of(&mut self, object: Value) -> Value {
-        self.load(Type::Int, object, offset::OB_SIZE, ir_region::HEADER)
+        // Never negative: unsigned says so to the passes.
+        let width = justjit_builder::Type::I64;
+        self.load_width(Type::Int, width, false, object, offset::OB_SIZE, ir_region::HEADER)
     }
 
     /// What is learned of an object's type holds wherever it is.

@@ -5,7 +5,7 @@ use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Iterator, Kind, Object, Step};
 use justjit_builder::{FloatCond, IntCond};
-use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
@@ -89,7 +89,18 @@ impl Builder<'_> {
                 }
             }
             (Builtin::Abs, [item]) => self.abs_of(item, kinds[0]),
-            (Builtin::Min | Builtin::Max, [a, b]) => self.least(builtin == Builtin::Max, (a, b), (kinds[0], kinds[1])),
+            (Builtin::Min | Builtin::Max, [first, rest @ ..])
+                if !rest.is_empty() && (rest.len() == 1 || kinds.iter().all(|&kind| kind == kinds[0])) =>
+            {
+                let mut least = Some(first.clone());
+                for next in rest {
+                    least = match least {
+                        Some(item) => self.least(builtin == Builtin::Max, (&item, next), (kinds[0], next.kind())),
+                        None => None,
+                    };
+                }
+                least
+            }
             (Builtin::Int, [item]) => self.int_of(item, kinds[0]),
             (Builtin::Float, [item]) if is_real(kinds[0]) => Some(Item::Float(self.as_float(item))),
             (Builtin::Bool, [item])
@@ -101,6 +112,7 @@ impl Builder<'_> {
                 self.truth(item).map(Item::Bool)
             }
             (Builtin::Ord, [item]) => self.ord_of(item),
+            (Builtin::Chr, [item]) => self.chr_of(item, kinds[0]),
             (Builtin::Append, [list @ Item::Object(object), value]) => {
                 let kind = self.list_kind(object);
                 let Some(kind) = kind else {
@@ -168,6 +180,7 @@ impl Builder<'_> {
     fn len_of(&mut self, item: &Item) -> Option<Item> {
         match item {
             Item::Tuple(items) => Some(Item::Int(self.int(items.len() as i64))),
+            Item::Character(_) => Some(Item::Int(self.int(1))),
             Item::Object(object)
                 if matches!(
                     object.kind,
@@ -225,7 +238,7 @@ impl Builder<'_> {
     fn can_iterate(&mut self, item: &Item) -> bool {
         match item {
             Item::Range { .. } | Item::Iterator(_) => true,
-            Item::Object(object) => matches!(object.kind, Kind::List | Kind::Tuple),
+            Item::Object(object) => matches!(object.kind, Kind::List | Kind::Tuple | Kind::Str),
             _ => false,
         }
     }
@@ -331,6 +344,9 @@ impl Builder<'_> {
     }
 
     fn ord_of(&mut self, item: &Item) -> Option<Item> {
+        if let Item::Character(code_point) = *item {
+            return Some(Item::Int(code_point));
+        }
         let Item::Object(object) = item else {
             return None;
         };
@@ -341,15 +357,8 @@ impl Builder<'_> {
         let one = self.int(1);
         let fine = self.int_compare(IntCond::Eq, size, one);
         self.guard(fine, Reason::Domain);
-        let value = self
-            .call(
-                &optimized::CODE_POINT,
-                &[object.value],
-                Some(Type::Int),
-                (Effect::Reads, false),
-            )
-            .expect("a result");
-        Some(Item::Int(value))
+        let first = self.int(0);
+        Some(Item::Int(self.code_point_of_any(object.value, first)))
     }
 
     fn math_of(&mut self, function: crate::MathFn, item: &Item) -> Option<Item> {

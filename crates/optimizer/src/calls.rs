@@ -4,7 +4,7 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Frame, Item, Kind, Local, Returns};
 use justjit_builder::IntCond;
-use justjit_ir::{Op, Reason, Type};
+use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::binding::{Plan, Source};
 use justjit_runtime::call::{CALL, CALL_KW};
 use justjit_runtime::layout::Function;
@@ -72,7 +72,8 @@ impl Builder<'_> {
         // SAFETY: constants are alive.
         let (is_function, is_class) = unsafe { (PyFunction_Check(callee) != 0, PyType_Check(callee) != 0) };
         if is_function {
-            return self.inline(callee, callable, args, keywords, Returns::Value);
+            let inlined = self.inline(callee, callable, args, keywords, Returns::Value)?;
+            return Ok(inlined || keywords.is_null() && self.call_typed(callee, args)? || self.terminated);
         }
         if is_class && self.construct(callee.cast(), args, keywords)? {
             return Ok(true);
@@ -145,13 +146,22 @@ impl Builder<'_> {
         if self.is_unseen() {
             return Ok(());
         }
+        let direct = match keywords {
+            None => self.direct_callee(&items),
+            Some(_) => None,
+        };
+        // The locals first: an argument that is a local's number is the local's object.
+        self.begin_unknown()?;
         let mut values = Vec::with_capacity(items.len());
         for item in items {
-            values.push(self.owned_object(item)?);
+            values.push(self.owned_argument(item)?);
         }
         let names = keywords.is_some().then(|| values.pop().expect("names"));
         let count = values.len() as i64 - 2;
-        self.begin_unknown()?;
+        if let Some(callee) = direct {
+            let result = self.call_directly(callee, &values);
+            return self.finish_call(result);
+        }
         let first = self.codes[0].decoded.nlocals_plus as usize + self.frames[0].stack.len();
         for (index, &value) in values.iter().enumerate() {
             let at = slot_offset(first + index);
@@ -167,6 +177,28 @@ impl Builder<'_> {
             Some(names) => self.unknown_call(&CALL_KW, &[thread, site, array, count, names], Type::Object, Vec::new()),
             None => self.unknown_call(&CALL, &[thread, site, array, count], Type::Object, Vec::new()),
         };
+        self.finish_call(result)
+    }
+
+    /// An operand of a call as an object, when all locals are in their slots.
+    fn owned_argument(&mut self, item: Item) -> Done<Value> {
+        if matches!(item, Item::Int(_) | Item::Float(_))
+            && let Some(slot) = self.frames[0].locals.iter().position(|local| local.item == item)
+        {
+            let value = self.load(
+                Type::Object,
+                self.frame_pointer,
+                slot_offset(slot),
+                crate::builder::ir_region::FRAME,
+            );
+            self.effect(Op::Incref, &[value], justjit_ir::Imm::None);
+            return Ok(value);
+        }
+        self.owned_object(item)
+    }
+
+    /// Behind a call that may have run any code: NULL raises, and what is pending has its turn.
+    fn finish_call(&mut self, result: Value) -> Done {
         self.raise_if_null(result);
         // The end of a call is a safepoint.
         let next = self.frames.last().expect("a frame").index;
@@ -208,7 +240,7 @@ impl Builder<'_> {
         }
         // SAFETY: a live function and its code.
         let plan = unsafe {
-            if !is_plain(code) {
+            if !takes_names_only(code) {
                 return Ok(false);
             }
             Plan::of(callee, args.len() - count_of(keywords), keywords)
@@ -247,6 +279,12 @@ impl Builder<'_> {
                 }
             };
             locals.push(Local { item, home: false });
+        }
+        if self.typed.is_some() {
+            let remaining = self.remaining();
+            let zero = self.int(0);
+            let fine = self.int_compare(IntCond::SignedGt, remaining, zero);
+            self.guard(fine, Reason::Safepoint);
         }
         let slots = self.codes[number].decoded.nlocals_plus as usize;
         locals.resize(
@@ -388,10 +426,19 @@ fn count_of(keywords: *mut PyObject) -> usize {
 ///
 /// # Safety
 /// A live code object.
-unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
+unsafe fn takes_names_only(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let flags = (*code).co_flags;
         flags & (CO_VARARGS | CO_VARKEYWORDS) == 0 && flags & CO_OPTIMIZED != 0 && (*code).co_ncellvars == 0
     }
+}
+
+/// Whether the code takes just its positional arguments, and has neither cells nor a closure.
+///
+/// # Safety
+/// A live code object.
+pub unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
+    // SAFETY: see the contract.
+    unsafe { takes_names_only(code) && (*code).co_kwonlyargcount == 0 && (*code).co_nfreevars == 0 }
 }

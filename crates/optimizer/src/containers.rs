@@ -9,6 +9,7 @@ use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
 use justjit_runtime::{fast, optimized};
+use pyo3_ffi::{Py_False, Py_True};
 
 impl Builder<'_> {
     /// An index into `size` items, counted from the end if it is negative; leaves when it is out of range.
@@ -70,8 +71,7 @@ impl Builder<'_> {
                     let value = self.sequence_item(&object, index);
                     let kind = self.predicted_result();
                     let numeric = self.info().uses.is_numeric(self.index);
-                    let element = self.element(value, kind, numeric)?;
-                    element
+                    self.element(value, kind, numeric)?
                 }
                 Kind::Bytes | Kind::ByteArray => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
@@ -104,15 +104,7 @@ impl Builder<'_> {
                     let index = self.as_int(&key);
                     let size = self.size_of(object.value);
                     let index = self.checked_index(index, &key, size);
-                    let value = self
-                        .call(
-                            &optimized::CHARACTER,
-                            &[object.value, index],
-                            Some(Type::Object),
-                            (Effect::Allocate, true),
-                        )
-                        .expect("a result");
-                    Item::owned(value, Kind::Str)
+                    Item::Character(self.code_point(object.value, index))
                 }
             };
             self.specialized += 1;
@@ -193,16 +185,25 @@ impl Builder<'_> {
         let kind = value.kind();
         let quiet = kind.ends_quietly() && kind != Kind::Number && !self.is_widened(Reason::Type);
         if quiet {
-            let test = self.is_of_kind(old, kind);
+            let test = if kind == Kind::Bool {
+                // Of just these two: that needs no look at the object.
+                // SAFETY: the addresses of two immortal objects.
+                let [yes, no] = unsafe { [Py_True(), Py_False()] }.map(|one| self.object(one));
+                let yes = self.op(Op::Same, &[old, yes]);
+                let no = self.op(Op::Same, &[old, no]);
+                self.op(Op::BoolOr, &[yes, no])
+            } else {
+                self.is_of_kind(old, kind)
+            };
             self.guard(test, Reason::Type);
         }
         let value = match (&value, quiet) {
             // A number is written over the one that was there, if nobody else has that.
-            (Item::Int(number), true) => Some((&optimized::REBOX_INT, *number)),
-            (Item::Float(number), true) => Some((&optimized::REBOX_FLOAT, *number)),
+            (Item::Int(number), true) => Some((&optimized::OVERWRITE_INT, *number)),
+            (Item::Float(number), true) => Some((&optimized::OVERWRITE_FLOAT, *number)),
             _ => None,
         }
-        .map_or(Err(value), Ok);
+        .ok_or(value);
         match value {
             Ok((function, number)) => {
                 let new = self

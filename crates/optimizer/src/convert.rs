@@ -2,7 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
-use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_ir::{BlockCall, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::{arrays, optimized};
 use pyo3_ffi::*;
@@ -13,7 +13,7 @@ impl Builder<'_> {
     /// The type object of a kind that has one known.
     pub fn type_of_kind(&self, kind: Kind) -> Option<*mut PyTypeObject> {
         Some(match kind {
-            Kind::Unknown | Kind::None | Kind::Number => return None,
+            Kind::Unknown | Kind::Maybe | Kind::None | Kind::Number => return None,
             Kind::Bool => &raw mut PyBool_Type,
             Kind::Int => &raw mut PyLong_Type,
             Kind::Float => &raw mut PyFloat_Type,
@@ -226,6 +226,16 @@ impl Builder<'_> {
 
     /// The item's object, with a reference of its own; takes the item's over.
     pub fn owned_object(&mut self, item: Item) -> Done<Value> {
+        if let Some(local) = self.local_with(&item) {
+            // There is one object, however often it is asked for.
+            self.bring_home(local)?;
+            return Ok(self.home_object(local));
+        }
+        self.new_object(item)
+    }
+
+    /// The item's object, which is made if it is a number.
+    pub fn new_object(&mut self, item: Item) -> Done<Value> {
         Ok(match item {
             Item::Null => self.null(),
             Item::Instance(id, _) => self.make_instance(id, true)?,
@@ -259,6 +269,7 @@ impl Builder<'_> {
                 let array = self.owned_object(*array)?;
                 self.make(&arrays::MAKE_ARRAY_ITERATOR, &[array, index])?
             }
+            Item::Character(code_point) => self.make(&optimized::MAKE_CHARACTER, &[code_point])?,
             Item::Complex(real, imaginary) => self.make(&optimized::MAKE_COMPLEX, &[real, imaginary])?,
             Item::Tuple(items) => {
                 let mut values = Vec::with_capacity(items.len());
@@ -304,6 +315,22 @@ impl Builder<'_> {
         })
     }
 
+    /// A local variable whose number this is.
+    pub fn local_with(&self, item: &Item) -> Option<usize> {
+        let is_number = matches!(item, Item::Int(_) | Item::Float(_) | Item::Complex(..));
+        let locals = self.frames[0].locals.iter();
+        // One that is at home already comes before the others.
+        let same = locals.enumerate().filter(|(_, local)| is_number && local.item == *item);
+        same.min_by_key(|(_, local)| !local.home).map(|(at, _)| at)
+    }
+
+    /// The object in a local's slot, with a reference of its own.
+    pub fn home_object(&mut self, local: usize) -> Value {
+        let value = self.load(Type::Object, self.frame_pointer, slot_offset(local), ir_region::FRAME);
+        self.effect(Op::Incref, &[value], Imm::None);
+        value
+    }
+
     /// An object is made by the runtime, which takes over the references that it is given; there is always memory for it.
     pub fn make(&mut self, function: &'static justjit_builder::RuntimeFn, args: &[Value]) -> Done<Value> {
         Ok(self
@@ -328,6 +355,9 @@ impl Builder<'_> {
 
     /// Values in memory, in an array that is good until the next one is made.
     pub fn array(&mut self, values: &[Value]) -> Done<Value> {
+        if self.typed.is_some() {
+            return self.array_of_thread(values);
+        }
         let info = &self.codes[self.frames[0].code];
         let stack_size = info.decoded.stack_size as usize;
         let first = info.decoded.nlocals_plus as usize;
@@ -339,6 +369,20 @@ impl Builder<'_> {
             self.store(value, base, slot_offset(first + index), ir_region::FRAME);
         }
         let bytes = self.int(slot_offset(first).into());
+        Ok(self.op(Op::AddOffset, &[base, bytes]))
+    }
+
+    /// The same where there is no frame.
+    fn array_of_thread(&mut self, values: &[Value]) -> Done<Value> {
+        if values.len() > justjit_runtime::thread::SCRATCH {
+            return crate::builder::decline("an array larger than the thread's memory for it");
+        }
+        let base = self.thread;
+        let first = std::mem::offset_of!(justjit_runtime::thread::Thread, scratch) as i32;
+        for (index, &value) in values.iter().enumerate() {
+            self.store(value, base, first + 8 * index as i32, ir_region::ANY);
+        }
+        let bytes = self.int(first.into());
         Ok(self.op(Op::AddOffset, &[base, bytes]))
     }
 
@@ -395,6 +439,22 @@ impl Builder<'_> {
 
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
+        if kind == Kind::Maybe {
+            let gone = self.op(Op::IsNull, &[value]);
+            let there = self.f.add_block();
+            let next = self.f.add_block();
+            self.branch(gone, next, there);
+            self.block = there;
+            self.decref_before(value, Kind::Unknown, later);
+            let target = BlockCall {
+                block: next,
+                args: Vec::new(),
+            };
+            self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
+            self.block = next;
+            self.terminated = false;
+            return;
+        }
         if kind.ends_quietly() {
             if !matches!(kind, Kind::None | Kind::Bool) {
                 self.effect(Op::DecrefNumber, &[value], Imm::None);

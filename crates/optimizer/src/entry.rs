@@ -4,13 +4,14 @@ use crate::builder::{Builder, Done, Stop, decline, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Frame, Item, Iterator, Kind, Local, Object, Owner, Step};
 use crate::knowledge::Knowledge;
+use crate::typed::{self, Key};
 use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
-use justjit_runtime::layout::{self, Code, offset};
+use justjit_runtime::layout::{self, Code, array_iterator, offset};
 use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
@@ -45,41 +46,83 @@ pub struct Input<'a> {
 /// # Safety
 /// The GIL is held; everything that the input refers to is live.
 pub unsafe fn build(input: &Input<'_>, known: &mut dyn Known) -> Result<Built, Decline> {
-    let mut not_inlined = FxHashSet::default();
+    let mut refusals = Refusals::default();
     loop {
-        let mut builder = Builder::new(input.name, known);
-        builder.not_inlined.clone_from(&not_inlined);
-        match builder.function(input) {
-            Ok(()) => {
-                let weight = builder.codes[0]
-                    .knowledge
-                    .seen
-                    .iter()
-                    .map(|seen| u64::from(seen.count))
-                    .sum();
-                return Ok(Built {
-                    generic_weight: builder.generic_weight,
-                    weight,
-                    function: builder.f,
-                    kept: builder.kept,
-                    specialized: builder.specialized,
-                    generic: builder.generic,
-                    codes: builder
-                        .codes
-                        .into_iter()
-                        .map(|info| (info.code, info.decoded))
-                        .collect(),
-                });
-            }
-            Err(Stop::Decline(reason)) => return Err(reason),
-            Err(Stop::NotInlined(code, index)) => {
-                // Numbers of inlined code differ from time to time, but those before the first refusal do not.
-                if !not_inlined.insert((code, index)) {
-                    return Err(Decline("a callee that can neither be inlined nor left out".into()));
-                }
-            }
+        match build_once(input, known, &refusals) {
+            Ok(built) => return Ok(built),
+            Err(Again::Never(reason)) => return Err(reason),
+            // Numbers of inlined code differ from time to time, but those before the first refusal do not.
+            Err(Again::NotInlined(place)) if refusals.inlining.insert(place) => {}
+            Err(Again::NotTyped(key)) if refusals.typed.insert(key.clone()) => {}
+            Err(_) => return Err(Decline("a callee that can neither be inlined nor left out".into())),
         }
     }
+}
+
+/// What has turned out not to be possible.
+#[derive(Default)]
+struct Refusals {
+    inlining: FxHashSet<(usize, usize)>,
+    typed: FxHashSet<Key>,
+}
+
+/// Why building has to begin again, if it may.
+enum Again {
+    Never(Decline),
+    NotInlined((usize, usize)),
+    NotTyped(Key),
+}
+
+fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> Result<Built, Again> {
+    let mut builder = Builder::new(input.name, &mut *known);
+    builder.not_inlined.clone_from(&refusals.inlining);
+    builder.pool.refused.clone_from(&refusals.typed);
+    match builder.function(input) {
+        Ok(()) => {}
+        Err(Stop::Decline(reason)) => return Err(Again::Never(reason)),
+        Err(Stop::NotInlined(code, index)) => return Err(Again::NotInlined((code, index))),
+    }
+    let mut pool = std::mem::take(&mut builder.pool);
+    let weight = builder.codes[0]
+        .knowledge
+        .seen
+        .iter()
+        .map(|seen| u64::from(seen.count))
+        .sum();
+    let mut built = Built {
+        generic_weight: builder.generic_weight,
+        weight,
+        function: builder.f,
+        kept: builder.kept,
+        specialized: builder.specialized,
+        generic: builder.generic,
+        typed: Vec::new(),
+        codes: typed::codes(builder.codes),
+    };
+    // Typed bodies may call for more of them.
+    let mut number = 0;
+    while let Some(body) = pool.all.get(number) {
+        let (key, function, params) = (body.key(), body.function, body.params.clone());
+        // SAFETY: a live function.
+        let name = unsafe { crate::text::name_of((*justjit_runtime::hook::code_of(function)).co_qualname) };
+        let (mut builder, args) = Builder::of_typed(&format!("{name}#{number}"), &mut *known, body);
+        builder.not_inlined.clone_from(&refusals.inlining);
+        builder.pool = pool;
+        match builder.typed_body(function, &params, &args) {
+            Ok(()) => {}
+            Err(Stop::Decline(_)) => return Err(Again::NotTyped(key)),
+            Err(Stop::NotInlined(code, index)) => return Err(Again::NotInlined((code, index))),
+        }
+        pool = builder.pool;
+        built.kept.extend(builder.kept);
+        built.specialized += builder.specialized;
+        built.generic += builder.generic;
+        pool.all[number].ir = Some(builder.f);
+        pool.all[number].codes = typed::codes(builder.codes);
+        number += 1;
+    }
+    built.typed = pool.all;
+    Ok(built)
 }
 
 impl Builder<'_> {
@@ -226,14 +269,22 @@ impl Builder<'_> {
             release: Vec::new(),
         };
         let otherwise = self.f.add_state(state);
+        // What is not used any more may be there or not: in a later round it is, and something else next time.
+        let live = crate::liveness::live_at(&input.decoded, index);
         let mut tests: Vec<Value> = Vec::new();
         let mut locals = Vec::with_capacity(count);
-        for slot in 0..count {
+        for (slot, live) in live.into_iter().enumerate() {
             // SAFETY: the frame has this slot.
             let now = unsafe { layout::Frame::slot(frame, slot).read() };
             let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
             let gone = self.op(Op::IsNull, &[value]);
-            let item = if now.is_null() {
+            let item = if !live {
+                Item::Object(Object {
+                    value,
+                    kind: Kind::Maybe,
+                    owner: Owner::Slot(slot as u32),
+                })
+            } else if now.is_null() {
                 tests.push(gone);
                 Item::Null
             } else {
@@ -280,7 +331,9 @@ impl Builder<'_> {
         }
         // Types, once the values are known to be there.
         for local in &mut locals {
-            if let Item::Object(object) = &mut local.item {
+            if let Item::Object(object) = &mut local.item
+                && object.kind != Kind::Maybe
+            {
                 let wanted = std::mem::replace(&mut object.kind, Kind::Unknown);
                 let numeric = matches!(object.owner, Owner::Slot(slot)
                     if self.codes[0].uses.numeric_locals[slot as usize]);
@@ -346,17 +399,20 @@ impl Builder<'_> {
                     let stop = self.op(Op::IntAdd, &[next, way]);
                     Item::Iterator(Iterator::Range { next, stop, step })
                 }
-                Kind::ListIterator | Kind::TupleIterator => {
+                kind if matches!(kind, Kind::ListIterator | Kind::TupleIterator)
+                    // SAFETY: a live object.
+                    || self.known.is_string_iterator(unsafe { Py_TYPE(now) }) =>
+                {
                     self.sole(value, kind, otherwise);
                     let position = self.load(Type::Int, value, offset::SEQITER_INDEX, ir_region::ANY);
                     let sequence = self.load(Type::Object, value, offset::SEQITER_SEQ, ir_region::ANY);
                     let gone = self.op(Op::IsNull, &[sequence]);
                     let there = self.op(Op::BoolNot, &[gone]);
                     self.unless(there, otherwise);
-                    let over = if kind == Kind::ListIterator {
-                        Kind::List
-                    } else {
-                        Kind::Tuple
+                    let over = match kind {
+                        Kind::ListIterator => Kind::List,
+                        Kind::TupleIterator => Kind::Tuple,
+                        _ => Kind::Str,
                     };
                     // A list's iterator may be over a subclass's instance.
                     let test = self.is_of_kind(sequence, over);
@@ -410,8 +466,8 @@ impl Builder<'_> {
     /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
     fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
         self.sole(iterator, kind, otherwise);
-        let index = self.load(Type::Int, iterator, arrays::ITERATOR_INDEX, ir_region::ANY);
-        let array = self.load(Type::Object, iterator, arrays::ITERATOR_SEQUENCE, ir_region::ANY);
+        let index = self.load(Type::Int, iterator, array_iterator::INDEX, ir_region::ANY);
+        let array = self.load(Type::Object, iterator, array_iterator::SEQUENCE, ir_region::ANY);
         let gone = self.op(Op::IsNull, &[array]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.unless(there, otherwise);

@@ -171,6 +171,10 @@ impl Builder<'_> {
 
     /// `IS_OP` on what has to be made first.
     pub fn generic_is(&mut self, left: Item, right: Item, negate: bool) -> Done {
+        if self.is_inlined() && !(left.is_plain() && right.is_plain()) {
+            // It may be one object that has not been made, or two.
+            return self.refuse_inlining();
+        }
         let (values, operands) = self.as_objects(vec![left, right])?;
         let mut flag = self.op(Op::Same, &values);
         if negate {
@@ -188,6 +192,9 @@ impl Builder<'_> {
         }
         let container = self.pop();
         let item = self.pop();
+        if self.contains_specialized(&item, &container)? {
+            return Ok(());
+        }
         let (values, operands) = self.as_objects(vec![item, container])?;
         self.begin_unknown()?;
         let args = [values[1], values[0]];

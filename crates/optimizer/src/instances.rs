@@ -337,6 +337,23 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// The attributes of those instances that an item does not stand for.
+    pub fn attributes_without(&self, item: &Item) -> Vec<Item> {
+        let instances = self.frames[0].instances.iter().enumerate();
+        let ended = instances.filter(|(id, _)| !self.reaches(item, *id as u32));
+        let values = ended.flat_map(|(_, instance)| &instance.values);
+        values.map(|(_, item)| item.clone()).collect()
+    }
+
+    /// The innermost frame's locals do not stand for instances any more.
+    pub fn forget_instances(&mut self) {
+        for local in &mut self.frame().locals {
+            if matches!(local.item, Item::Instance(..)) {
+                local.item = Item::Null;
+            }
+        }
+    }
+
     // ---- instructions --------------------------------------------------------------------------------------------
 
     /// `Class(…)`; `false` if nothing has been done.

@@ -10,6 +10,8 @@ use justjit_runtime::arrays::{Holder, Layout, Scalar};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Kind {
     Unknown,
+    /// An object or NULL: in a slot whose value is not used any more.
+    Maybe,
     None,
     Bool,
     Int,
@@ -107,7 +109,7 @@ pub enum Iterator {
         stop: Value,
         step: Step,
     },
-    /// Over a list or tuple, which the item owns like any other.
+    /// Over a list, tuple or str, which the item owns like any other.
     Sequence {
         sequence: Box<Item>,
         index: Value,
@@ -137,6 +139,8 @@ pub enum Item {
     Float(Value),
     Bool(Value),
     Complex(Value, Value),
+    /// A str of one character, which has not been made: its code point.
+    Character(Value),
     /// A NumPy scalar: an int, a float or a bool, as its type is.
     Numpy(Scalar, Value),
     /// Part of a NumPy array, which has not been made: the array, and an index that is in range. It is on the operand
@@ -229,6 +233,7 @@ impl Item {
             Item::Float(_) => Kind::Float,
             Item::Bool(_) => Kind::Bool,
             Item::Complex(..) => Kind::Complex,
+            Item::Character(_) => Kind::Str,
             Item::Numpy(scalar, _) => Kind::Numpy(*scalar),
             Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
@@ -239,11 +244,11 @@ impl Item {
         }
     }
 
-    /// Whether it is a number that is no object (yet).
+    /// Whether it is a number or a character that is no object (yet).
     pub fn is_unboxed(&self) -> bool {
         matches!(
             self,
-            Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..) | Item::Numpy(..)
+            Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..) | Item::Character(_) | Item::Numpy(..)
         )
     }
 
@@ -267,7 +272,11 @@ impl Item {
         let mut all = |values: &mut [&mut Value]| values.iter_mut().for_each(|value| **value = map(**value));
         match self {
             Item::Null | Item::Constant(_) | Item::Instance(..) => {}
-            Item::Int(value) | Item::Float(value) | Item::Bool(value) | Item::Numpy(_, value) => all(&mut [value]),
+            Item::Int(value)
+            | Item::Float(value)
+            | Item::Bool(value)
+            | Item::Character(value)
+            | Item::Numpy(_, value) => all(&mut [value]),
             Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
             Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
@@ -429,7 +438,7 @@ fn same(item: &Item, wanted: &Item) -> bool {
 }
 
 fn kind_fits(kind: Kind, wanted: Kind) -> bool {
-    kind == wanted || wanted == Kind::Unknown
+    kind == wanted || wanted == Kind::Maybe || (wanted == Kind::Unknown && kind != Kind::Maybe)
 }
 
 fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {

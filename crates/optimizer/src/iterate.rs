@@ -20,7 +20,7 @@ impl Builder<'_> {
             }),
             item @ Item::Iterator(_) => item,
             item => match self.likely_kind(&item, 0) {
-                kind @ (Kind::List | Kind::Tuple) => {
+                kind @ (Kind::List | Kind::Tuple | Kind::Str) => {
                     let sequence = self.as_sequence(item, kind)?;
                     let index = self.int(0);
                     Item::Iterator(Iterator::Sequence {
@@ -52,7 +52,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The item as a list or tuple object.
+    /// The item as a list, tuple or str object.
     pub fn as_sequence(&mut self, item: Item, kind: Kind) -> Done<Item> {
         Ok(match item {
             Item::Object(mut object) => {
@@ -130,8 +130,8 @@ impl Builder<'_> {
         self.terminated = false;
         self.frame().index = exit;
         let finished = self.pop();
-        self.settle_again();
         self.release(finished);
+        self.settle_again();
         self.go_to_next(exit)?;
         self.block = body;
         self.terminated = false;
@@ -252,9 +252,13 @@ impl Builder<'_> {
                 let Item::Object(object) = *sequence else {
                     unreachable!("a sequence is an object")
                 };
-                let value = self.sequence_item(&object, index);
-                let (kind, numeric) = hints.first().copied().unwrap_or((Kind::Unknown, false));
-                let item = self.element(value, kind, numeric)?;
+                let item = if object.kind == Kind::Str {
+                    Item::Character(self.code_point(object.value, index))
+                } else {
+                    let value = self.sequence_item(&object, index);
+                    let (kind, numeric) = hints.first().copied().unwrap_or((Kind::Unknown, false));
+                    self.element(value, kind, numeric)?
+                };
                 let one = self.int(1);
                 let index = self.op(Op::IntAdd, &[index, one]);
                 (item, Iterator::Sequence { sequence, index })

@@ -1,6 +1,7 @@
 //! What has been seen of a function, in the form in which building the IR asks for it.
 
 use crate::item::Kind;
+use justjit_bytecode::{Function, Opcode};
 use justjit_ir::Reason;
 use justjit_runtime::arrays::Layouts;
 use pyo3_ffi::*;
@@ -76,12 +77,9 @@ pub struct Knowledge {
     pub widened: FxHashSet<(u32, Reason)>,
     /// Whether `seen` is there at all.
     pub sampled: bool,
-    /// Paths were taken that nobody had seen taken: so may be others.
-    pub outdated: bool,
+    /// Blocks, by their first instruction, that nobody has been in only because no call had come to its end yet.
+    pub untold: FxHashSet<u32>,
 }
-
-/// Paths that were taken without having been seen, from which on it is not relied on that others are not taken.
-const SURPRISES: usize = 2;
 
 impl Knowledge {
     pub fn at(&self, index: usize) -> Seen {
@@ -95,13 +93,54 @@ impl Knowledge {
 
     /// Whether nobody has been here while somebody looked.
     pub fn is_unreached(&self, index: usize) -> bool {
-        self.sampled && !self.outdated && self.seen[index].count == 0 && !self.is_widened(index, Reason::Unreached)
+        let told = !self.untold.contains(&(index as u32));
+        self.sampled && told && self.seen[index].count == 0 && !self.is_widened(index, Reason::Unreached)
     }
 
-    /// Takes it into account whether paths have been taken that nobody had seen taken.
-    pub fn note_surprises(&mut self) {
-        let surprises = self.widened.iter().filter(|(_, reason)| *reason == Reason::Unreached);
-        self.outdated = surprises.count() >= SURPRISES;
+    /// Where a recursion was looked at on its way down only, the ways out are not known: simple blocks that lead to them are
+    /// taken to be reached.
+    pub fn note_untold(&mut self, decoded: &Function) {
+        let is_return = |opcode| matches!(opcode, Opcode::ReturnValue | Opcode::ReturnConst);
+        let all = || decoded.instructions.iter().zip(&self.seen);
+        let called = all().any(|(one, seen)| one.opcode == Opcode::Call && seen.count > 0);
+        let returned = all().any(|(one, seen)| is_return(one.opcode) && seen.count > 0);
+        if !self.sampled || !called || returned {
+            return;
+        }
+        let simple = |opcode| {
+            use Opcode::*;
+            let known = matches!(
+                opcode,
+                LoadFast | LoadFastLoadFast | LoadConst | BinaryOp | CompareOp | Nop
+            );
+            known || is_return(opcode)
+        };
+        let blocks = decoded.blocks.iter().filter(|block| {
+            let inside = &decoded.instructions[block.start..block.end];
+            inside.iter().all(|one| simple(one.opcode)) && inside.last().is_some_and(|last| is_return(last.opcode))
+        });
+        self.untold = blocks.map(|block| block.start as u32).collect();
+    }
+
+    /// Where an instruction was reached after all that nobody had seen, what is unseen behind it is taken to be reached as
+    /// well: it would be found out one by one otherwise.
+    pub fn note_reached(&mut self, decoded: &Function) {
+        let reached = self.widened.iter().filter(|(_, reason)| *reason == Reason::Unreached);
+        let mut pending: Vec<usize> = reached.map(|&(index, _)| index as usize).collect();
+        let mut known = FxHashSet::default();
+        while let Some(index) = pending.pop() {
+            if self.count(index) > 0 || !known.insert(index) {
+                continue;
+            }
+            self.widened.insert((index as u32, Reason::Unreached));
+            let block = &decoded.blocks[decoded.instructions[index].block as usize];
+            if index + 1 < block.end {
+                pending.push(index + 1);
+            } else {
+                let next = block.successors.iter();
+                pending.extend(next.map(|&next| decoded.blocks[next as usize].start));
+            }
+        }
     }
 
     pub fn is_widened(&self, index: usize, reason: Reason) -> bool {

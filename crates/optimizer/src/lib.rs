@@ -8,15 +8,18 @@ mod arrays;
 mod builder;
 mod builtins;
 mod calls;
+mod characters;
 mod classes;
 mod containers;
 mod convert;
+mod direct;
 mod entry;
 mod generic;
 mod instances;
 mod item;
 mod iterate;
 pub mod knowledge;
+mod liveness;
 mod locals;
 mod mixed;
 mod names;
@@ -26,6 +29,7 @@ mod special;
 mod stress;
 mod table;
 pub mod text;
+pub mod typed;
 pub mod unit;
 mod uses;
 
@@ -59,6 +63,7 @@ pub enum Global {
 
 /// A callee's body.
 pub struct Body {
+    pub function: *mut PyObject,
     pub decoded: Decoded,
     pub knowledge: Knowledge,
     pub globals: *mut PyObject,
@@ -91,6 +96,7 @@ pub enum Builtin {
     Float,
     Bool,
     Ord,
+    Chr,
     /// `list.append`
     Append,
     Math(MathFn),
@@ -116,6 +122,8 @@ pub trait Known {
     fn tuple_iterator_type(&self) -> *mut PyTypeObject;
     /// Bytes in memory that lives as long as the version.
     fn bytes(&mut self, bytes: &[u8]) -> *const ();
+    /// Whether it is a type of iterators over strings.
+    fn is_string_iterator(&self, ty: *mut PyTypeObject) -> bool;
     /// Address of the byte that is 1 while the version's bets hold.
     fn valid(&self) -> *const ();
     /// A byte for feedback that nobody reads.
@@ -136,6 +144,8 @@ pub trait Known {
     fn shapes(&mut self, code: *mut Code, index: usize, store: bool) -> Vec<Shape>;
     fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite;
     fn call_site(&mut self, index: usize) -> *const CallSite;
+    /// The same for a call that enters Python functions of so many arguments by itself.
+    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite;
     /// The body of a Python function that may be inlined.
     fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
     /// The function's code stays what it is, or the version is told.
@@ -158,6 +168,8 @@ pub struct Built {
     /// How often the latter ran, and how often all instructions of the function did, while somebody looked.
     pub generic_weight: u64,
     pub weight: u64,
+    /// The typed bodies that it calls.
+    pub typed: Vec<typed::TypedBody>,
     /// The code objects by their numbers in [`ir::Position::code`], with what was decoded.
     pub codes: Vec<(*mut Code, Decoded)>,
 }

@@ -15,6 +15,15 @@ impl Builder<'_> {
             self.deopt(Reason::Unbound);
             return;
         }
+        if let Item::Object(object) = item
+            && object.kind == Kind::Maybe
+        {
+            let gone = self.op(justjit_ir::Op::IsNull, &[object.value]);
+            let there = self.op(justjit_ir::Op::BoolNot, &[gone]);
+            self.guard(there, Reason::Unbound);
+            self.learn(object.value, Kind::Unknown);
+        }
+        let item = self.frame().locals[local].item.clone();
         let item = self.shared(item);
         self.push(item);
     }
@@ -188,6 +197,15 @@ impl Builder<'_> {
             return Ok(());
         }
         let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        if let Some(other) = self.local_with(&item)
+            && self.frames[0].locals[other].home
+        {
+            let value = self.home_object(other);
+            self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+            self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
+            self.frames[0].locals[local].home = true;
+            return Ok(());
+        }
         // A number is written over the one that was there, if nobody else has that.
         let rebox = |this: &mut Self, function, value| {
             this.call(function, &[before, value], Some(Type::Object), (Effect::Allocate, true))
@@ -197,7 +215,7 @@ impl Builder<'_> {
             Item::Int(value) => rebox(self, &optimized::REBOX_INT, value),
             Item::Float(value) => rebox(self, &optimized::REBOX_FLOAT, value),
             item => {
-                let value = self.owned_object(item)?;
+                let value = self.new_object(item)?;
                 self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
                 value
             }
@@ -217,7 +235,8 @@ impl Builder<'_> {
 
     /// `DELETE_FAST`.
     pub fn delete_fast(&mut self, local: usize) -> Done {
-        if self.frame().locals[local].item == Item::Null {
+        let item = &self.frame().locals[local].item;
+        if *item == Item::Null || matches!(item, Item::Object(object) if object.kind == Kind::Maybe) {
             self.deopt(Reason::Unbound);
             return Ok(());
         }

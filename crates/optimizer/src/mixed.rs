@@ -250,13 +250,4 @@ impl Builder<'_> {
         self.push(Item::Bool(flag));
         Ok(true)
     }
-
-    fn jump_with(&mut self, block: justjit_ir::Block, value: Value) {
-        let target = justjit_ir::BlockCall {
-            block,
-            args: vec![value],
-        };
-        self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
-        self.terminated = true;
-    }
 }

@@ -5,10 +5,11 @@ use crate::{Body, Builtin, Global, Known, MathFn};
 use justjit_bytecode::Function as Decoded;
 use justjit_ir::Reason;
 use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::binding::Plan;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{Record, Sample, flag};
-use justjit_runtime::site::CallSite;
+use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::Version;
 use justjit_runtime::{api, bets, hook, optimized as math};
 use pyo3_ffi::*;
@@ -27,6 +28,7 @@ pub struct Snapshot<'a> {
     pub decode: Decode,
     pub widened: &'a Widened,
     list_iterator: *mut PyTypeObject,
+    string_iterators: [*mut PyTypeObject; 2],
     tuple_iterator: *mut PyTypeObject,
     /// Sites of calls and attributes that the runtime does.
     pub calls: Vec<Box<CallSite>>,
@@ -90,6 +92,7 @@ impl<'a> Snapshot<'a> {
                 decode,
                 widened,
                 list_iterator: iterator_type(PyList_New(0)),
+                string_iterators: [0x61, 0x3b1].map(|code_point| iterator_type(PyUnicode_FromOrdinal(code_point))),
                 tuple_iterator: iterator_type(PyTuple_New(0)),
                 calls: Vec::new(),
                 attributes: Vec::new(),
@@ -123,12 +126,15 @@ impl<'a> Snapshot<'a> {
                 sum.add(seen(record));
             }
         }
-        Knowledge {
+        let mut knowledge = Knowledge {
             widened: widened.collect(),
             sampled: !sampled.is_empty(),
-            outdated: false,
             seen: all,
-        }
+            ..Knowledge::default()
+        };
+        knowledge.note_untold(decoded);
+        knowledge.note_reached(decoded);
+        knowledge
     }
 
     /// The versions of a function's code that have taken samples, the newest first.
@@ -151,6 +157,10 @@ impl<'a> Snapshot<'a> {
     }
 }
 
+#[allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "only `build`, which is unsafe, asks, and about live objects"
+)]
 impl Known for Snapshot<'_> {
     fn int(&mut self, value: i64) -> *mut PyObject {
         // SAFETY: the GIL is held; making an int cannot fail here.
@@ -187,6 +197,10 @@ impl Known for Snapshot<'_> {
         let address = kept.as_ptr().cast();
         self.tables.push(kept);
         address
+    }
+
+    fn is_string_iterator(&self, ty: *mut PyTypeObject) -> bool {
+        self.string_iterators.contains(&ty)
     }
 
     fn valid(&self) -> *const () {
@@ -313,6 +327,14 @@ impl Known for Snapshot<'_> {
         address
     }
 
+    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite {
+        let address = self.call_site(index);
+        if let Some(site) = self.calls.last_mut() {
+            site.inlined = Some(Callee::Function(Plan::plain(count)));
+        }
+        address
+    }
+
     fn callee(&mut self, function: *mut PyObject) -> Option<Body> {
         // SAFETY: a live function; the GIL is held.
         unsafe {
@@ -323,8 +345,10 @@ impl Known for Snapshot<'_> {
                 self.unseen.push(function);
                 return None;
             }
+            let callee = function;
             let function = function.cast::<Function>();
             Some(Body {
+                function: callee,
                 decoded,
                 knowledge,
                 globals: (*function).func_globals,
@@ -393,6 +417,7 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
                 "min" => Builtin::Min,
                 "max" => Builtin::Max,
                 "ord" => Builtin::Ord,
+                "chr" => Builtin::Chr,
                 _ => return None,
             });
         }

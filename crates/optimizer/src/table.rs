@@ -97,7 +97,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            ToBool => self.to_bool()?,
+            ToBool => self.convert_to_bool()?,
             IsOp => self.is_op()?,
             ContainsOp => self.contains_op()?,
 
@@ -180,6 +180,9 @@ impl Builder<'_> {
 
     /// Builds again without what is inlined here.
     pub fn refuse_inlining<T>(&mut self) -> Done<T> {
+        if self.is_typed_frame() {
+            return decline("a callee that runs code that is not known");
+        }
         let caller = &self.frames[self.frames.len() - 2];
         Err(crate::builder::Stop::NotInlined(
             self.codes[caller.code].code as usize,
@@ -378,10 +381,17 @@ impl Builder<'_> {
     /// `RETURN_VALUE`.
     fn return_value(&mut self) -> Done {
         let item = self.pop();
+        if self.is_typed_frame() {
+            return self.return_typed(item);
+        }
         if self.is_inlined() {
             return self.return_from_inlined(item);
         }
-        let value = self.owned_object(item)?;
+        // Nobody sees a local's object after this that nobody sees now.
+        let value = match self.local_with(&item) {
+            Some(local) if self.frames[0].locals[local].home => self.home_object(local),
+            _ => self.new_object(item)?,
+        };
         self.end_instances()?;
         // What the stack still has is given up by the interpreter's compiler before a return.
         let offset = self.at.offset;

@@ -5,14 +5,15 @@ use crate::{Built, Decline};
 use justjit_bytecode::Function as Decoded;
 use justjit_cranelift as cranelift;
 use justjit_ir::{self as ir, Function, SymbolData};
-use justjit_lowering::{Exits, Resolver, SIGNATURE, lower};
+use justjit_lowering::{Exits, Resolver, SIGNATURE, lower, lower_typed, signature_of};
 use justjit_passes::{Pipeline, When};
-use justjit_runtime::deopt::{DEOPTIMIZE, DeoptPoint, Place};
+use justjit_runtime::deopt::{DEOPTIMIZE, DeoptPoint, LEAVE_TYPED, Place};
 use justjit_runtime::layout::Code;
 use justjit_runtime::version::Version;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
 /// How a unit is compiled.
@@ -53,12 +54,22 @@ unsafe impl Send for Compiled {}
 
 /// A function that has been built.
 pub struct Unit {
-    pub name: String,
-    pub function: Function,
-    pub codes: Vec<(*mut Code, Decoded)>,
-    pub version: *mut Version,
+    /// The version's body, then the typed bodies that these call.
+    parts: Vec<Part>,
+    /// Where the addresses of the typed bodies go, in their order.
+    #[allow(clippy::vec_box, reason = "code has their addresses")]
+    words: Vec<Box<AtomicPtr<()>>>,
+    version: *mut Version,
     /// First code unit of the outermost code object's bytecode.
-    pub instructions: *const u16,
+    instructions: *const u16,
+}
+
+/// A function of machine code.
+struct Part {
+    name: String,
+    function: Function,
+    codes: Vec<(*mut Code, Decoded)>,
+    is_typed: bool,
     /// Names and files of the code objects, where [`Unit::name_codes`] was called.
     names: Vec<(String, String)>,
 }
@@ -66,12 +77,14 @@ pub struct Unit {
 // SAFETY: the pointers are addresses, of things that live as long as the version.
 unsafe impl Send for Unit {}
 
-struct Places<'a>(&'a Unit);
+struct Places<'a> {
+    codes: &'a [(*mut Code, Decoded)],
+    instructions: *const u16,
+}
 
 impl Places<'_> {
     fn find(&self, code: &SymbolData, offset: u32) -> (&Decoded, usize) {
         let known = self
-            .0
             .codes
             .iter()
             .find(|(known, _)| known.cast_const().cast() == code.address);
@@ -100,7 +113,7 @@ impl Resolver for Places<'_> {
     }
 
     fn instructions(&self) -> *const u16 {
-        self.0.instructions
+        self.instructions
     }
 }
 
@@ -110,17 +123,43 @@ thread_local! {
     static LLVM: RefCell<Option<justjit_llvm::Backend>> = const { RefCell::new(None) };
 }
 
+/// What compiling a unit's parts adds up to.
+#[derive(Default)]
+struct Made {
+    #[allow(clippy::vec_box, reason = "code has their addresses")]
+    exits: Vec<Box<DeoptPoint>>,
+    timings: Vec<(&'static str, Duration)>,
+    texts: Texts,
+}
+
 impl Unit {
     pub fn new(name: String, built: Built, version: *mut Version) -> Unit {
         let code = built.codes[0].0;
-        Unit {
+        let mut parts = vec![Part {
             name,
             function: built.function,
+            codes: built.codes,
+            is_typed: false,
+            names: Vec::new(),
+        }];
+        let mut words = Vec::new();
+        for typed in built.typed {
+            let function = typed.ir.expect("typed bodies that are called were built");
+            parts.push(Part {
+                name: function.name.clone(),
+                function,
+                codes: typed.codes,
+                is_typed: true,
+                names: Vec::new(),
+            });
+            words.push(typed.word);
+        }
+        Unit {
+            parts,
+            words,
             // SAFETY: a live code object, of which only an address is taken.
             instructions: unsafe { Code::instructions(code) },
-            codes: built.codes,
             version,
-            names: Vec::new(),
         }
     }
 
@@ -132,9 +171,42 @@ impl Unit {
         // SAFETY: see the contract; the version keeps the code objects.
         let name =
             |&(code, _): &(*mut Code, Decoded)| unsafe { (name_of((*code).co_qualname), name_of((*code).co_filename)) };
-        self.names = self.codes.iter().map(name).collect();
+        for part in &mut self.parts {
+            part.names = part.codes.iter().map(name).collect();
+        }
     }
 
+    /// Passes, lowering, code generation.
+    ///
+    /// # Errors
+    /// Why there is no code.
+    pub fn compile(self, options: &Options) -> Result<Compiled, Decline> {
+        let mut made = Made::default();
+        let mut codes = Vec::new();
+        let mut addresses = Vec::new();
+        let mut code_bytes = 0;
+        for part in self.parts {
+            let (code, address, bytes) = part.compile(self.version, self.instructions, options, &mut made)?;
+            codes.push(code);
+            addresses.push(address);
+            code_bytes += bytes;
+        }
+        for (word, address) in self.words.iter().zip(&addresses[1..]) {
+            word.store(address.cast_mut().cast(), Ordering::Release);
+        }
+        Ok(Compiled {
+            // The words are read by the code.
+            code: Box::new((codes, self.words)),
+            body: addresses[0],
+            code_bytes,
+            exits: made.exits,
+            timings: made.timings,
+            texts: made.texts,
+        })
+    }
+}
+
+impl Part {
     /// The source line of a position in the IR, in words.
     fn line_of(&self, position: ir::Position) -> Option<String> {
         let code = position.code as usize;
@@ -164,23 +236,32 @@ impl Unit {
         text
     }
 
-    /// Passes, lowering, code generation.
-    ///
-    /// # Errors
-    /// Why there is no code.
-    pub fn compile(mut self, options: &Options) -> Result<Compiled, Decline> {
-        let mut texts = Texts::new();
-        let mut timings = Vec::new();
+    /// What a text of this function is called.
+    fn label(&self, text: &str) -> String {
+        match self.is_typed {
+            true => format!("{text}:{}", self.name),
+            false => text.to_owned(),
+        }
+    }
+
+    fn compile(
+        mut self,
+        version: *mut Version,
+        instructions: *const u16,
+        options: &Options,
+        made: &mut Made,
+    ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
         if options.verify || cfg!(debug_assertions) {
             ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
         }
+        let texts = &mut made.texts;
         if options.texts {
-            texts.push(("ir:build".into(), self.text(&self.function)));
+            texts.push((self.label("ir:build"), self.text(&self.function)));
         }
         let mut function = std::mem::take(&mut self.function);
         let mut dump = |dump: justjit_passes::Dump<'_>| {
             if dump.when == When::After {
-                let name = format!("ir:{}", dump.pass);
+                let name = self.label(&format!("ir:{}", dump.pass));
                 let text = self.text(dump.function);
                 match texts.iter_mut().find(|(known, _)| *known == name) {
                     Some((_, known)) => *known = text,
@@ -197,31 +278,33 @@ impl Unit {
             pipeline.dump = Some(&mut dump);
         }
         let passed = pipeline.run(&mut function);
-        timings.append(&mut pipeline.times);
+        made.timings.append(&mut pipeline.times);
         passed.map_err(|error| Decline(format!("the optimizer failed: {error}")))?;
         if options.texts {
-            texts.push(("ir".into(), self.text(&function)));
+            texts.push((self.label("ir"), self.text(&function)));
         }
         let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
         let started = Instant::now();
-        let exits = Exits::new(&function, self.version, &Places(&self), &DEOPTIMIZE)
-            .map_err(|error| Decline(format!("lowering: {error}")))?;
-        timings.push(("exits", started.elapsed()));
+        let places = Places {
+            codes: &self.codes,
+            instructions,
+        };
+        let leave = if self.is_typed { &LEAVE_TYPED } else { &DEOPTIMIZE };
+        let exits =
+            Exits::new(&function, version, &places, leave).map_err(|error| Decline(format!("lowering: {error}")))?;
+        made.timings.push(("exits", started.elapsed()));
         let started = Instant::now();
+        let mut texts = Texts::new();
         let (code, body, code_bytes) = self.generate(&function, &exits, options, &mut texts)?;
-        timings.push(("code generation", started.elapsed()));
+        made.timings.push(("code generation", started.elapsed()));
+        let texts = texts.into_iter().map(|(name, text)| (self.label(&name), text));
+        made.texts.extend(texts);
+        made.exits.extend(exits.into_points());
         let code = match failures {
             Some(failures) => Box::new((code, failures)),
             None => code,
         };
-        Ok(Compiled {
-            code,
-            body,
-            code_bytes,
-            exits: exits.into_points(),
-            timings,
-            texts,
-        })
+        Ok((code, body, code_bytes))
     }
 
     #[allow(clippy::type_complexity, reason = "three parts of one thing")]
@@ -232,6 +315,10 @@ impl Unit {
         options: &Options,
         texts: &mut Texts,
     ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
+        let signature = match self.is_typed {
+            true => signature_of(function),
+            false => SIGNATURE,
+        };
         #[cfg(feature = "llvm")]
         if options.llvm {
             return LLVM.with_borrow_mut(|backend| {
@@ -246,8 +333,9 @@ impl Unit {
                 }
                 let backend = backend.as_mut().expect("made above");
                 let code = backend
-                    .compile(&self.name, &SIGNATURE, options.texts, &mut |b| {
-                        lower(b, function, exits);
+                    .compile(&self.name, &signature, options.texts, &mut |b| match self.is_typed {
+                        true => lower_typed(b, function, exits),
+                        false => lower(b, function, exits),
                     })
                     .map_err(failed)?;
                 if options.texts {
@@ -272,8 +360,9 @@ impl Unit {
             }
             let backend = backend.as_mut().expect("made above");
             let code = backend
-                .compile(&self.name, &SIGNATURE, options.texts, &mut |b| {
-                    lower(b, function, exits);
+                .compile(&self.name, &signature, options.texts, &mut |b| match self.is_typed {
+                    true => lower_typed(b, function, exits),
+                    false => lower(b, function, exits),
                 })
                 .map_err(failed)?;
             if options.texts {

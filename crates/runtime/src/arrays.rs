@@ -6,6 +6,8 @@
 //! Neither module is ever imported: a type that was met says that it is there.
 
 use crate::api;
+use crate::layout::array_iterator::{INDEX as ITERATOR_INDEX, SEQUENCE as ITERATOR_SEQUENCE};
+use crate::layout::array_object;
 use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ffi::{CStr, c_char, c_int};
@@ -181,12 +183,6 @@ impl Layouts {
 /// Dimensions of NumPy arrays that are read in place, at most.
 pub const MOST_DIMENSIONS: u8 = 8;
 
-/// `arrayobject` (`Modules/arraymodule.c`), by offset.
-pub mod array_object {
-    pub const ITEMS: i32 = 24;
-    pub const DESCRIPTION: i32 = 40;
-}
-
 /// `PyMemoryViewObject` (`cpython/memoryobject.h`), by offset.
 pub mod memory_view {
     pub const MANAGED_BUFFER: i32 = 24;
@@ -224,10 +220,6 @@ pub mod ndarray {
 
 /// Where a NumPy scalar's value lies (`numpy/arrayscalars.h`).
 pub const SCALAR_VALUE: i32 = 16;
-/// Where the iterators of all of these have the index of the next item, and what they go over.
-pub const ITERATOR_INDEX: i32 = 16;
-pub const ITERATOR_SEQUENCE: i32 = 24;
-
 /// What is known of `array.array`.
 struct Arrays {
     ty: *mut PyTypeObject,
@@ -354,7 +346,7 @@ unsafe fn find_arrays(made: &mut Made) -> Option<Arrays> {
             }
             let description: *const u8 = field(array, array_object::DESCRIPTION);
             // A pointer to static data of the module, which begins with the typecode.
-            if description.is_null() || (description as usize) % 8 != 0 || *description != code {
+            if description.is_null() || !(description as usize).is_multiple_of(8) || *description != code {
                 return None;
             }
             iterator = prove_iterator(made, array)?;
@@ -413,10 +405,10 @@ unsafe fn find_numpy(made: &mut Made) -> Option<Numpy> {
             if data.is_null() || PyLong_AsVoidPtr(PyTuple_GetItem(data, 0)) != field(example, ndarray::DATA) {
                 return None;
             }
-            for value in 0..2 {
-                let number = made.take(PyLong_FromLong(value))?;
+            for value in 0..2_i32 {
+                let number = made.take(PyLong_FromLong(value.into()))?;
                 let object = made.call(ty, &[number])?;
-                let wanted = scalar_bits(scalar, value.into(), value as f64);
+                let wanted = scalar_bits(scalar, value.into(), value.into());
                 if Py_TYPE(object) != ty.cast() || read_scalar(object, scalar) != wanted {
                     return None;
                 }

@@ -331,6 +331,13 @@ pub mod offset {
     pub const OB_REFCNT: i32 = 0;
     pub const OB_TYPE: i32 = 8;
     pub const OB_SIZE: i32 = 16;
+    /// `PyASCIIObject.state`, and what is in it: how many bytes a character takes (in bits 2 to 4), whether the characters
+    /// follow the header (bit 5), whether all are ASCII (bit 6).
+    pub const STR_STATE: i32 = std::mem::offset_of!(pyo3_ffi::PyASCIIObject, state) as i32;
+    pub const STR_SHAPE: i64 = 0b11_1100;
+    /// A byte each, and they follow.
+    pub const STR_NARROW: i64 = 0b10_0100;
+    pub const STR_ASCII: i64 = 0b100_0000;
     /// `PyLongObject.long_value.lv_tag`.
     pub const LONG_TAG: i32 = 16;
     /// `PyLongObject.long_value.ob_digit[0]`, 32 bits.
@@ -347,6 +354,20 @@ pub mod offset {
     pub const RANGEITER_START: i32 = 16;
     pub const RANGEITER_STEP: i32 = 24;
     pub const RANGEITER_LEN: i32 = 32;
+}
+
+/// `arrayobject` (`Modules/arraymodule.c`), by offset; proved by [`crate::arrays`].
+pub mod array_object {
+    pub const ITEMS: i32 = 24;
+    pub const DESCRIPTION: i32 = 40;
+}
+
+/// The iterators over `array.array`, memoryviews and NumPy's arrays (`PySeqIter_Type`), by offset; proved by
+/// [`crate::arrays`].
+pub mod array_iterator {
+    /// Of the next item.
+    pub const INDEX: i32 = 16;
+    pub const SEQUENCE: i32 = 24;
 }
 
 const _: () = {

@@ -260,6 +260,16 @@ runtime_fns! {
         object
     }
 
+    /// As [`REBOX_INT`], of what is known to be exactly an int. The usual case is machine code where optimized code calls it.
+    OVERWRITE_INT = fn write_over_int(before: *mut PyObject, value: i64) -> *mut PyObject {
+        rebox_int(before, value)
+    }
+
+    /// As [`REBOX_FLOAT`], of what is known to be exactly a float. The usual case is machine code, likewise.
+    OVERWRITE_FLOAT = fn write_over_float(before: *mut PyObject, value: f64) -> *mut PyObject {
+        rebox_float(before, value)
+    }
+
     MAKE_COMPLEX = fn make_complex(real: f64, imaginary: f64) -> *mut PyObject {
         certain(PyComplex_FromDoubles(real, imaginary))
     }
@@ -361,14 +371,24 @@ runtime_fns! {
         i32::from(result == Py_True())
     }
 
-    /// The string of the character at an index that is in range.
-    CHARACTER = fn character(string: *mut PyObject, index: i64) -> *mut PyObject {
-        certain(PyUnicode_FromOrdinal(PyUnicode_ReadChar(string, index as Py_ssize_t) as i32))
+    /// The string of one character.
+    MAKE_CHARACTER = fn make_character(code_point: i64) -> *mut PyObject {
+        certain(PyUnicode_FromOrdinal(code_point as i32))
     }
 
-    /// The code point of a string of one character.
-    CODE_POINT = fn code_point(string: *mut PyObject) -> i64 {
-        i64::from(PyUnicode_ReadChar(string, 0))
+    /// The code point of the character at an index that is in range.
+    CODE_POINT = fn code_point(string: *mut PyObject, index: i64) -> i64 {
+        i64::from(PyUnicode_ReadChar(string, index as Py_ssize_t))
+    }
+
+    /// Whether an exact string has the character.
+    HAS_CHARACTER = fn has_character(string: *mut PyObject, code_point: i64) -> u8 {
+        u8::from(PyUnicode_FindChar(string, code_point as u32, 0, PyUnicode_GET_LENGTH(string), 1) >= 0)
+    }
+
+    /// Whether an exact string is just the character.
+    IS_CHARACTER = fn is_character(string: *mut PyObject, code_point: i64) -> u8 {
+        u8::from(PyUnicode_GET_LENGTH(string) == 1 && i64::from(PyUnicode_ReadChar(string, 0)) == code_point)
     }
 
     /// Appends a value, which is taken over, to a list: 0, or -1 with an exception.

@@ -25,6 +25,13 @@ next(list_iterator)
 pair = (1, 2)
 tuple_iterator = iter(pair)
 next(tuple_iterator)
+text = 'text'
+text_iterator = iter(text)
+next(text_iterator)
+wide = 'l\\u00e4nger\\u03b1'
+wide_iterator = iter(wide)
+next(wide_iterator)
+latin = 'l\\u00e4nger'
 range_iterator = iter(range(10, 100, 7))
 next(range_iterator)
 table = {f'name{number}': number for number in range(0, 60, 2)}
@@ -182,13 +189,25 @@ unsafe fn check(namespace: *mut PyObject) -> Result<(), String> {
         }
         ensure(word(PyList_GetItem(numbers, 3), offset::LONG_TAG) >= 16, "ints")?;
 
-        for (iterator, sequence) in [(c"list_iterator", c"sequence"), (c"tuple_iterator", c"pair")] {
+        let iterators = [
+            (c"list_iterator", c"sequence"),
+            (c"tuple_iterator", c"pair"),
+            (c"text_iterator", c"text"),
+            (c"wide_iterator", c"wide"),
+        ];
+        for (iterator, sequence) in iterators {
             let iterator = get(iterator);
             ensure(word(iterator, offset::SEQITER_INDEX) == 1, "iterators")?;
             ensure(
                 word(iterator, offset::SEQITER_SEQ) == get(sequence) as isize,
                 "iterators",
             )?;
+        }
+        for (string, narrow, ascii) in [(c"text", true, true), (c"latin", true, false), (c"wide", false, false)] {
+            let string = get(string);
+            let state = word(string, offset::STR_STATE) as i64;
+            ensure((state & offset::STR_SHAPE == offset::STR_NARROW) == narrow, "strings")?;
+            ensure((state & offset::STR_ASCII != 0) == ascii, "strings")?;
         }
         let range = get(c"range_iterator");
         let state = [offset::RANGEITER_START, offset::RANGEITER_STEP, offset::RANGEITER_LEN].map(|at| word(range, at));

@@ -26,12 +26,21 @@ pub struct Thread {
     pub next_entry: i64,
     /// The version that a back edge goes on in, where [`crate::safepoint::verdict::ENTER`] says that it does.
     pub enter: *mut crate::version::Version,
+    /// Not 0 while typed bodies are being left; see `deopt::typed`.
+    pub leaving: i64,
+    /// Those that have been left, the outermost first; NULL for none.
+    pub left: *mut crate::deopt::Left,
+    /// Memory for an array of objects of a body that has no frame.
+    pub scratch: [*mut pyo3_ffi::PyObject; SCRATCH],
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
     /// What optimized code passes on when it is left. (Not in its machine frame: LLVM's time for a function grows with the
     /// square of the uses of a place there.)
     pub words: [u64; DEOPT_WORDS],
 }
+
+/// Objects in [`Thread::scratch`].
+pub const SCRATCH: usize = 32;
 
 /// Values that optimized code can pass on at most when it is left.
 pub const DEOPT_WORDS: usize = 1024;
@@ -145,6 +154,30 @@ pub unsafe fn current() -> *mut Thread {
     }
 }
 
+impl Thread {
+    /// What is kept for a thread at first.
+    pub fn new(tstate: *mut ThreadState) -> Thread {
+        Thread {
+            tstate,
+            stack_limit: 0,
+            // Never the breaker's value, so that the first entry looks at the instrumentation.
+            expected_breaker: usize::MAX,
+            checked_version: usize::MAX,
+            instrumented: false,
+            unwrapped: 0,
+            linked_bytes: 0,
+            next_body: std::ptr::null(),
+            next_entry: 0,
+            enter: std::ptr::null_mut(),
+            leaving: 0,
+            left: std::ptr::null_mut(),
+            scratch: [std::ptr::null_mut(); SCRATCH],
+            spare_chunk: std::ptr::null_mut(),
+            words: [0; DEOPT_WORDS],
+        }
+    }
+}
+
 #[cold]
 unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
     // SAFETY: as for `current`.
@@ -155,23 +188,7 @@ unsafe fn find(tstate: *mut ThreadState) -> *mut Thread {
         if threads.len() > 64 && !threads.contains_key(&id) {
             forget_dead(threads, tstate);
         }
-        let thread = threads.entry(id).or_insert_with(|| {
-            Box::new(Thread {
-                tstate,
-                stack_limit: 0,
-                // Never the breaker's value, so that the first entry looks at the instrumentation.
-                expected_breaker: usize::MAX,
-                checked_version: usize::MAX,
-                instrumented: false,
-                unwrapped: 0,
-                linked_bytes: 0,
-                next_body: std::ptr::null(),
-                next_entry: 0,
-                enter: std::ptr::null_mut(),
-                spare_chunk: std::ptr::null_mut(),
-                words: [0; DEOPT_WORDS],
-            })
-        });
+        let thread = threads.entry(id).or_insert_with(|| Box::new(Thread::new(tstate)));
         thread.tstate = tstate;
         thread.stack_limit = stack_limit();
         registry.last = &raw mut **thread;

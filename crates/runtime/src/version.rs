@@ -155,6 +155,8 @@ pub struct Version {
     pub enters: Option<i64>,
     /// Times that it was entered at a loop header, from a back edge in other code.
     pub entered: u64,
+    /// What it calls with numbers in registers: the functions whose typed bodies are part of it.
+    pub typed: Vec<Box<str>>,
     /// Why it was made, and why it is not entered any more.
     pub why: Box<str>,
     pub dropped: Option<Box<str>>,
@@ -245,6 +247,7 @@ impl Version {
                 entered: 0,
                 why: Box::default(),
                 dropped: None,
+                typed: Vec::new(),
                 phases: Vec::new(),
                 records: Box::default(),
                 successor: null_mut(),

@@ -11,6 +11,7 @@ use justjit_builder::{RuntimeFn, Signature, Type};
 use justjit_ir::{Function, State, SymbolData, parse, verify};
 use justjit_lowering::{Exits, Resolver};
 use justjit_runtime::deopt::{DeoptPoint, Place};
+use justjit_runtime::thread::Thread;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ptr::null_mut;
@@ -201,8 +202,10 @@ pub struct Program {
 }
 
 impl Program {
-    /// Runs with this memory as the frame.
+    /// Runs with this memory as the frame, and for 0 with a thread of its own.
     pub fn run_on(&self, memory: &mut Memory, thread: u64, entry: i64) -> End {
+        let mut own = Box::new(Thread::new(std::ptr::null_mut()));
+        let thread = if thread == 0 { (&raw mut *own) as u64 } else { thread };
         let counts = self.exits.iter();
         let counts = counts.map(|exit| ((&raw const *exit.point) as u64, exit.words.len()));
         COUNTS.set(counts.collect());

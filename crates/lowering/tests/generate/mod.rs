@@ -80,6 +80,7 @@ pub fn program(seed: u64) -> Function {
             effect: Effect::Any,
             owned: false,
             consumes: vec![false; params.len()],
+            through: false,
         };
         calls.push(symbol(name, SymbolKind::Function(call)));
     }

@@ -19,6 +19,8 @@ pub fn form(element: Scalar) -> (Type, Width, bool) {
         Scalar::Bool => (Type::Bool, Width::I8, false),
         Scalar::Float32 => (Type::Float, Width::F32, false),
         Scalar::Float64 => (Type::Float, Width::F64, false),
+        // A word that is not signed is known not to be negative (see `ir::Imm::Memory`): what these have is looked at.
+        Scalar::UInt64 => (Type::Int, width, true),
         _ => (Type::Int, width, element.is_signed()),
     }
 }

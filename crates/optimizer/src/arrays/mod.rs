@@ -9,11 +9,12 @@ mod elements;
 mod scalars;
 
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
+use crate::item::{Constant, Item, Iterator, Kind, Object, Owner};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
-use justjit_runtime::arrays::{self, Holder, Layout, array_object, memory_view, ndarray};
+use justjit_runtime::arrays::{self, Holder, Layout, memory_view, ndarray};
+use justjit_runtime::layout::array_object;
 use pyo3_ffi::*;
 
 /// An array that is known to have its layout.
@@ -72,7 +73,11 @@ impl Builder<'_> {
         let strides = self.load(Type::Pointer, object, strides, ir_region::HEADER);
         let places = (0..i32::from(layout.dimensions)).map(|dimension| 8 * dimension);
         places
-            .map(|at| (self.header_int(shape, at), self.header_int(strides, at)))
+            .map(|at| {
+                // A size is not negative.
+                let size = self.load_width(Type::Int, Width::I64, false, shape, at, ir_region::HEADER);
+                (size, self.header_int(strides, at))
+            })
             .unzip()
     }
 
@@ -231,7 +236,7 @@ impl Builder<'_> {
             // A bool is a mask to NumPy.
             Kind::Bool => holder != Holder::Ndarray,
             Kind::Unknown => matches!(item, Item::Object(_)) && !self.is_widened(Reason::Type),
-            kind => is_index(kind) && (kind != Kind::Int || !is_wide(item)),
+            kind => is_index(kind) && !is_wide(item),
         });
         fine.then_some(items)
     }
@@ -406,7 +411,7 @@ impl Builder<'_> {
             return Ok(false);
         };
         let kind = self.likely_kind(value, 0);
-        if !elements::can_store(&layout, kind) {
+        if !elements::can_store(&layout, kind) || is_wide(value) {
             return Ok(false);
         }
         let Some(indices) = self.array_indices(key, 2, holder) else {
@@ -502,6 +507,13 @@ impl Builder<'_> {
 }
 
 /// Whether it is a constant int that does not fit.
-fn is_wide(item: &Item) -> bool {
-    matches!(item, Item::Constant(Constant { number, .. }) if !matches!(number, Some(Number::Int(_) | Number::Bool(_))))
+pub fn is_wide(item: &Item) -> bool {
+    matches!(
+        item,
+        Item::Constant(Constant {
+            kind: Kind::Int,
+            number: None,
+            ..
+        })
+    )
 }

@@ -4,6 +4,7 @@
 //! warns or raises as `numpy.errstate` says: such cases leave the code before anything has happened.
 
 use super::elements::form;
+use super::is_wide;
 use crate::arithmetic::{constant_int, nb};
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
@@ -110,7 +111,8 @@ impl Builder<'_> {
     /// A binary operator of numbers of which one is NumPy's; `None` if it is not known, and nothing has been done.
     pub fn numpy_operator(&mut self, op: u32, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Item> {
         let scalar = promoted(kinds.0, kinds.1)?;
-        if self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) || scalar == Scalar::Bool {
+        let wide = is_wide(left) || is_wide(right);
+        if self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) || scalar == Scalar::Bool || wide {
             return None;
         }
         if scalar.is_int() {
@@ -313,7 +315,7 @@ impl Builder<'_> {
         let scalar = promoted(kinds.0, kinds.1)?;
         // A Python float is rounded to single precision first.
         let weak = scalar == Scalar::Float32 && !(is_numpy(kinds.0) && is_numpy(kinds.1));
-        if scalar == Scalar::Bool || weak {
+        if scalar == Scalar::Bool || weak || is_wide(left) || is_wide(right) {
             return None;
         }
         let left = self.known_as(left, kinds.0);

@@ -79,6 +79,7 @@ impl Generator {
                     effect,
                     owned: false,
                     consumes: vec![false; params.len()],
+                    through: false,
                 }),
             )
         };

@@ -4,6 +4,7 @@ use super::again::go_on_in;
 use super::continuation::entrance;
 use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
 use super::recover::Recovering;
+use super::typed::take_left;
 use super::unwind::handler_of;
 use crate::api;
 use crate::construct::finish_instance;
@@ -41,19 +42,28 @@ struct Live {
     /// The function, which a frame has borrowed (owned; NULL for the outermost, whose caller has it).
     function: *mut PyObject,
     chunk: Option<PushedChunk>,
+    /// The version that stood for it.
+    owner: *mut Version,
     /// What `going` needs (owned).
     kept: [*mut PyObject; 2],
 }
 
 /// What a frame is to be, with references of its own.
-struct Contents {
+struct Contents<'a> {
+    recovery: &'a FrameRecovery,
+    owner: *mut Version,
     function: *mut PyObject,
     slots: Vec<Option<*mut PyObject>>,
     kept: [*mut PyObject; 2],
 }
 
-impl Contents {
-    unsafe fn of(recovery: &FrameRecovery, outermost: bool, values: &mut Recovering<'_>) -> Contents {
+impl<'a> Contents<'a> {
+    unsafe fn of(
+        recovery: &'a FrameRecovery,
+        owner: *mut Version,
+        outermost: bool,
+        values: &mut Recovering<'_>,
+    ) -> Contents<'a> {
         // SAFETY: see `leave`.
         unsafe {
             let kept = match recovery.going {
@@ -65,6 +75,8 @@ impl Contents {
             };
             let function = if outermost { Recovery::Null } else { recovery.function };
             Contents {
+                recovery,
+                owner,
                 function: values.get(function),
                 slots: values.slots(recovery),
                 kept,
@@ -73,7 +85,7 @@ impl Contents {
     }
 
     /// All references.
-    fn into_references(self) -> impl Iterator<Item = *mut PyObject> {
+    fn into_references(self) -> impl Iterator<Item = *mut PyObject> + use<'a> {
         let slots = self.slots.into_iter().flatten();
         slots.chain([self.function]).chain(self.kept)
     }
@@ -126,16 +138,15 @@ unsafe fn fill(frame: *mut Frame, locals: usize, slots: &[Option<*mut PyObject>]
 unsafe fn make_frames(
     thread: *mut Thread,
     outermost: *mut Frame,
-    point: &DeoptPoint,
-    contents: Vec<Contents>,
+    contents: Vec<Contents<'_>>,
     old: &mut Vec<*mut PyObject>,
 ) -> Vec<Live> {
     // SAFETY: see `leave`.
     unsafe {
         let mut frames: Vec<Live> = Vec::with_capacity(contents.len());
         let mut contents = contents.into_iter();
-        for recovery in &point.frames {
-            let Some(content) = contents.next() else { break };
+        while let Some(content) = contents.next() {
+            let recovery = content.recovery;
             let (frame, chunk) = if frames.is_empty() {
                 (outermost, None)
             } else if let Some(pushed) = push_frame(thread, recovery, content.function) {
@@ -153,6 +164,7 @@ unsafe fn make_frames(
                 going: recovery.going,
                 depth: recovery.stack.len(),
                 function: content.function,
+                owner: content.owner,
                 chunk,
                 kept: content.kept,
             });
@@ -185,10 +197,10 @@ unsafe fn go_on(
 }
 
 /// The exception that is set was raised by the instruction that the current frame is at.
-unsafe fn raise(thread: *mut Thread, owner: *mut Version, live: &Live, depth: usize, fresh: bool) -> *mut PyObject {
+unsafe fn raise(thread: *mut Thread, live: &Live, depth: usize, fresh: bool) -> *mut PyObject {
     // SAFETY: see `leave`.
     unsafe {
-        let frame = live.frame;
+        let (frame, owner) = (live.frame, live.owner);
         let code = (*frame).f_executable.cast::<Code>();
         let Some(handler) = handler_of(code, live.place.offset) else {
             unwind_out(thread, frame, depth as i32, fresh.into());
@@ -235,19 +247,13 @@ unsafe fn received(returns: Returns, kept: [*mut PyObject; 2], result: *mut PyOb
 }
 
 /// A frame goes on behind the instruction in which it has waited for the next one, which gave `result` (taken over).
-unsafe fn go_on_behind(
-    thread: *mut Thread,
-    owner: *mut Version,
-    live: &Live,
-    returns: Returns,
-    result: *mut PyObject,
-) -> *mut PyObject {
+unsafe fn go_on_behind(thread: *mut Thread, live: &Live, returns: Returns, result: *mut PyObject) -> *mut PyObject {
     // SAFETY: see `leave`.
     unsafe {
         let frame = live.frame;
         let result = received(returns, live.kept, result);
         if result.is_null() {
-            return raise(thread, owner, live, live.depth, true);
+            return raise(thread, live, live.depth, true);
         }
         let locals = (*(*frame).f_executable.cast::<Code>()).co_nlocalsplus as usize;
         let mut depth = live.depth;
@@ -268,9 +274,9 @@ unsafe fn go_on_behind(
             && (*(*thread).tstate).eval_breaker != (*thread).expected_breaker
             && safepoint::safepoint(thread) == verdict::RAISE
         {
-            return raise(thread, owner, live, depth, true);
+            return raise(thread, live, depth, true);
         }
-        go_on(thread, owner, frame, live.place.next, depth)
+        go_on(thread, live.owner, frame, live.place.next, depth)
     }
 }
 
@@ -293,29 +299,38 @@ unsafe fn leave(
     // The point's owner lives as long as the frame's function or a caller has it.
     unsafe {
         let mut raised = api::PyErr_GetRaisedException();
-        let owner = (*point).owner;
-        (*point).count += 1;
+        // Typed bodies that were left along with this one stand for frames behind those of `point`.
+        let left = take_left(thread);
+        let typed = left.iter().map(|one| (one.point, one.words.as_ptr()));
+        let points: Vec<(*mut DeoptPoint, *const u64)> = std::iter::once((point, words)).chain(typed).collect();
+        let (cause, cause_words) = points[points.len() - 1];
+        let owner = (*cause).owner;
+        (*cause).count += 1;
         (*owner).deopts += 1;
-        if let (DeoptReason::Type, Some(subject)) = ((*point).reason, (*point).subject) {
-            let object = words.add(subject.into()).cast::<*mut PyObject>().read();
+        if let (DeoptReason::Type, Some(subject)) = ((*cause).reason, (*cause).subject) {
+            let object = cause_words.add(subject.into()).cast::<*mut PyObject>().read();
             if !object.is_null() {
-                (*point).note_type(object);
+                (*cause).note_type(object);
             }
         }
         if let Some(policy) = POLICY {
-            policy(owner, point);
+            policy(owner, cause);
         }
-        let mut values = Recovering::new(&*point, words, outermost);
-        values.make_virtuals();
-        let mut fails = !PyErr_Occurred().is_null();
         // Everything is at hand before anything is changed.
-        let recoveries = (*point).frames.iter().enumerate();
-        let count = recoveries.len();
-        let contents = recoveries
-            .map(|(index, recovery)| Contents::of(recovery, index == 0, &mut values))
-            .collect();
-        let mut old = values.left_over();
-        let mut frames = make_frames(thread, outermost, &*point, contents, &mut old);
+        let mut contents = Vec::new();
+        let mut old = Vec::new();
+        for (index, &(point, words)) in points.iter().enumerate() {
+            let mut values = Recovering::new(&*point, words, outermost);
+            values.make_virtuals();
+            for recovery in &(*point).frames {
+                let has_frame = index == 0 && contents.is_empty();
+                contents.push(Contents::of(recovery, (*point).owner, has_frame, &mut values));
+            }
+            old.append(&mut values.left_over());
+        }
+        let mut fails = !PyErr_Occurred().is_null();
+        let count = contents.len();
+        let mut frames = make_frames(thread, outermost, contents, &mut old);
         if frames.len() < count {
             PyErr_NoMemory();
             fails = true;
@@ -325,7 +340,7 @@ unsafe fn leave(
             raised = api::PyErr_GetRaisedException();
         }
         // Finalizers run Python code, which finds the frames as they are to be, but for the instruction that is finished.
-        if let (Some(innermost), Some(offset)) = (frames.last(), (*point).finishing) {
+        if let (Some(innermost), Some(offset)) = (frames.last(), (*cause).finishing) {
             (*innermost.frame).instr_ptr = address(innermost.frame, offset);
         }
         give_up(old);
@@ -342,17 +357,17 @@ unsafe fn leave(
         let mut result = match innermost.going {
             _ if fails => {
                 give_up(innermost.kept.to_vec());
-                raise(thread, owner, &innermost, depth, true)
+                raise(thread, &innermost, depth, true)
             }
-            Going::Resume => go_on(thread, owner, innermost.frame, place.start, depth),
-            Going::Raise => raise(thread, owner, &innermost, depth, true),
-            Going::Reraise => raise(thread, owner, &innermost, depth, false),
+            Going::Resume => go_on(thread, innermost.owner, innermost.frame, place.start, depth),
+            Going::Raise => raise(thread, &innermost, depth, true),
+            Going::Reraise => raise(thread, &innermost, depth, false),
             Going::Waits(_) => unreachable!("the innermost frame waits for none"),
         };
         finish(thread, innermost);
         while let Some(live) = frames.pop() {
             if let Going::Waits(returns) = live.going {
-                result = go_on_behind(thread, owner, &live, returns, result);
+                result = go_on_behind(thread, &live, returns, result);
             }
             finish(thread, live);
         }

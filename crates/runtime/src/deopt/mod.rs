@@ -14,6 +14,7 @@ mod leave;
 mod point;
 mod recover;
 mod requested;
+mod typed;
 mod unwind;
 
 pub use again::GO_ON_IN;
@@ -24,6 +25,7 @@ pub use point::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Met, Place, Recovery, Returns, VirtualObject,
 };
 pub use requested::DEOPTIMIZE_REQUESTED;
+pub use typed::{LEAVE_TYPED, Left};
 
 use crate::hook;
 use crate::layout::Frame;

@@ -34,7 +34,7 @@ pub enum Recovery {
 pub enum IteratorOf {
     List,
     Tuple,
-    /// An `array.array`, a memoryview, a NumPy array.
+    /// An `array.array`, a memoryview, a NumPy array, a str.
     Array,
 }
 
@@ -100,6 +100,8 @@ pub enum VirtualObject {
         indices: Box<[u8]>,
         values: Box<[Recovery]>,
     },
+    /// The str of one character, by its code point (an `Int`).
+    Character(Recovery),
 }
 
 impl VirtualObject {
@@ -119,6 +121,7 @@ impl VirtualObject {
             VirtualObject::Instance { class, ref values, .. } => {
                 std::iter::once(class).chain(values.iter().copied()).collect()
             }
+            VirtualObject::Character(code_point) => vec![code_point],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::Row { array, index } => vec![array, index],
         }
@@ -199,6 +202,7 @@ pub enum DeoptReason {
     /// Something that was taken for constant has changed: a global name, a builtin.
     Global = 5,
     Class = 6,
+    /// A callee that had no frame has left its code.
     Callee = 7,
     /// Somebody looked at a frame that was not there, or whose values were in registers.
     FrameSeen = 8,
@@ -256,7 +260,7 @@ impl DeoptReason {
             DeoptReason::Unbound => "a variable without a value",
             DeoptReason::Global => "a global name was changed",
             DeoptReason::Class => "a class was changed",
-            DeoptReason::Callee => "another callee",
+            DeoptReason::Callee => "a callee left its code",
             DeoptReason::FrameSeen => "a frame was looked at",
             DeoptReason::Safepoint => "something was pending at a safepoint",
             DeoptReason::Exception => "an exception",
@@ -286,11 +290,14 @@ const MET_LIMIT: usize = 4;
 /// A place where optimized code can be left. Code refers to it by its address.
 pub struct DeoptPoint {
     pub owner: *mut Version,
-    /// The frames that there are to be, the outermost first: that one exists and is the current one.
+    /// The frames that there are to be, the outermost first: that one exists and is the current one, unless a typed body is
+    /// left (see [`super::LEAVE_TYPED`]).
     pub frames: Box<[FrameRecovery]>,
     pub virtuals: Box<[VirtualObject]>,
     /// Objects (or NULL) that no frame takes over: they are given up once the frames are filled.
     pub release: Box<[u16]>,
+    /// How many words the code passes.
+    pub words: usize,
     /// The instruction, by its byte offset, that the innermost frame is at while references are given up, if that is
     /// another one than it goes on at.
     pub finishing: Option<u32>,
@@ -312,6 +319,7 @@ impl DeoptPoint {
             frames: frames.into(),
             virtuals: Box::default(),
             release: Box::default(),
+            words: 0,
             finishing: None,
             reason,
             expected: None,

@@ -87,7 +87,9 @@ impl<'a> Recovering<'a> {
         unsafe {
             for virtual_object in &self.point.virtuals {
                 let parts: Vec<_> = match virtual_object {
-                    VirtualObject::Complex { .. } | VirtualObject::NumpyScalar { .. } => Vec::new(),
+                    VirtualObject::Complex { .. } | VirtualObject::NumpyScalar { .. } | VirtualObject::Character(_) => {
+                        Vec::new()
+                    }
                     other => other.parts().into_iter().map(|part| self.get(part)).collect(),
                 };
                 let object = self.make(virtual_object, &parts);
@@ -171,6 +173,8 @@ impl<'a> Recovering<'a> {
                 VirtualObject::Complex { real, imaginary } => {
                     PyComplex_FromDoubles(self.float(real), self.float(imaginary))
                 }
+                VirtualObject::Character(Recovery::Int(index)) => PyUnicode_FromOrdinal(self.word(index) as i32),
+                VirtualObject::Character(_) => unreachable!("a character is made of an int"),
             }
         }
     }

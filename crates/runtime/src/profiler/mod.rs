@@ -260,11 +260,12 @@ fn run(memory: &Memory, interpreter: usize, interval: Duration) {
 }
 
 unsafe extern "C" fn on_code(event: c_int, code: *mut PyObject) -> c_int {
-    if event == api::code_event::CREATE && is_running() {
-        if let Some(samples) = samples().as_mut() {
-            // SAFETY: the GIL is held; the code object is complete.
-            unsafe { samples.keep(code.cast()) };
-        }
+    if event == api::code_event::CREATE
+        && is_running()
+        && let Some(samples) = samples().as_mut()
+    {
+        // SAFETY: the GIL is held; the code object is complete.
+        unsafe { samples.keep(code.cast()) };
     }
     0
 }
@@ -344,11 +345,11 @@ pub unsafe fn start(interval: Duration, codes: &[*mut PyObject]) -> io::Result<b
 /// The GIL is held.
 #[allow(static_mut_refs, reason = "guarded by the GIL")]
 pub unsafe fn before_fork() {
-    // SAFETY: see the contract.
-    if is_running()
-        && let Some(running) = unsafe { &mut RUNNING }
-    {
-        join(running);
+    if is_running() {
+        // SAFETY: see the contract.
+        if let Some(running) = unsafe { &mut RUNNING } {
+            join(running);
+        }
     }
 }
 
@@ -365,11 +366,12 @@ pub unsafe fn after_fork() {
 
 #[allow(static_mut_refs, reason = "guarded by the GIL")]
 extern "C" fn resume(_: *mut c_void) -> c_int {
+    if !is_running() {
+        return 0;
+    }
     // SAFETY: pending calls have the GIL.
-    if is_running()
-        && let Some(running) = unsafe { &mut RUNNING }
-        && running.thread.is_none()
-    {
+    let running = unsafe { &mut RUNNING };
+    if let Some(running) = running.as_mut().filter(|running| running.thread.is_none()) {
         // Where there cannot be a thread any more, what has been found until now is what is found.
         running.thread = spawn(running.interval).ok();
     }

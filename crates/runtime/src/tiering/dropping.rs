@@ -17,7 +17,7 @@ const ALL_DEOPTS: u64 = 100;
 fn is_harmless(reason: DeoptReason) -> bool {
     matches!(
         reason,
-        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested
+        DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested | DeoptReason::Callee
     )
 }
 

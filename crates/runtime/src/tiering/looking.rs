@@ -4,10 +4,11 @@ use super::stage::{Stage, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
 };
-use super::{add_version, baseline_version, supersede};
+use super::{add_version, baseline_version, reinstate, supersede};
 use crate::api;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
+use crate::sampling::Record;
 use crate::version::{Tier, Version};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -15,6 +16,10 @@ use std::ptr::null_mut;
 /// Sampling versions of a code object for one namespace: there is more than one for an optimized version only where that
 /// comes to nothing.
 const SAMPLING_LIMIT: u32 = 2 * VERSION_LIMIT;
+
+/// Calls and back edges, at most, of a sampling version whose calls have not come back yet.
+const LONGEST_CALLS: u64 = 1000;
+const LONGEST_EDGES: u64 = 5000;
 
 /// Baseline code `version` of the function, entered (`entry` is 0) or at a back edge to the loop header with this number,
 /// looks whether there is something better, or something to be done for it. Gives the version that the loop is to go on
@@ -66,7 +71,12 @@ unsafe fn look_from_baseline(
                 (*known).entered += 1;
                 (*t).loop_entries += 1;
                 if (*t).loop_entries.is_multiple_of(LOOP_ENTRIES) && (*t).wants_start(state) {
-                    ask(function, state, t, null_mut(), 0, "its loops run often");
+                    if start_was_seen(state) {
+                        ask(function, state, t, null_mut(), 0, "its loops run often");
+                    } else {
+                        (*t).why = "its loops run often".to_owned();
+                        start_sampling(function, state, t, version);
+                    }
                 }
                 return known;
             }
@@ -89,7 +99,7 @@ unsafe fn look_from_baseline(
             (*t).count_anew(state);
             return null_mut();
         }
-        if entry == 0 && (*t).loop_entries > 0 && (*t).wants_start(state) {
+        if entry == 0 && (*t).loop_entries > 0 && (*t).wants_start(state) && start_was_seen(state) {
             // What its loops did is known already.
             ask(function, state, t, null_mut(), 0, &why);
             return null_mut();
@@ -130,6 +140,7 @@ unsafe fn start_sampling(
             return null_mut();
         }
         (*t).samplings += 1;
+        (*t).reached = 0;
         let Some(makers) = globals().makers else {
             return null_mut();
         };
@@ -149,6 +160,41 @@ unsafe fn start_sampling(
     }
 }
 
+/// Whether samples were taken from the start of a function on, not in a running loop only.
+unsafe fn start_was_seen(state: *const CodeState) -> bool {
+    // SAFETY: versions are live as long as the state has them.
+    let mut versions = unsafe { (*state).versions.iter().map(|&version| &*version) };
+    versions.any(|version| {
+        // SAFETY: a version's code is live. Calls of generator functions do not run their first instruction.
+        let resumable = unsafe { (*version.code).co_flags } & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
+        resumable || version.records.first().is_some_and(|record| record.count > 0)
+    })
+}
+
+/// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
+/// is done with the results would not be known.
+fn is_on_its_way_down(sampling: &Version) -> bool {
+    let waiting = |record: &Record| record.callees.is_some() && record.result.is_none();
+    let short = sampling.calls < LONGEST_CALLS && sampling.back_edges < LONGEST_EDGES;
+    short && sampling.records.iter().any(waiting)
+}
+
+/// Whether the loops of a sampling version have come to instructions since the last look at which they had not been before,
+/// so that there may be more: it takes samples for as long again then.
+unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version) -> bool {
+    // SAFETY: live objects.
+    unsafe {
+        let reached = (*sampling).records.iter().filter(|record| record.count > 0).count();
+        let more = reached > std::mem::replace(&mut (*t).reached, reached);
+        let effective = effective(state);
+        if !more || effective.is_stressed() || (*sampling).back_edges >= LONGEST_EDGES {
+            return false;
+        }
+        (*sampling).check_edges = (*sampling).back_edges + effective.sample().edges;
+        true
+    }
+}
+
 /// A sampling version has seen enough: its frames and calls go back to baseline code, and the function is optimized.
 unsafe fn end_sampling(
     function: *mut PyObject,
@@ -160,6 +206,12 @@ unsafe fn end_sampling(
 ) -> *mut Version {
     // SAFETY: see `look`.
     unsafe {
+        if (*sampling).successor.is_null() && is_on_its_way_down(&*sampling) {
+            return null_mut();
+        }
+        if entry != 0 && (*sampling).successor.is_null() && (*t).sampling == sampling && gets_on(state, t, sampling) {
+            return null_mut();
+        }
         if (*sampling).successor.is_null() {
             let older = baseline_version(function, state);
             if !older.is_null() {
@@ -196,9 +248,12 @@ unsafe fn end_sampling(
                     why
                 };
                 // A loop that goes on for long is entered in the middle.
-                let in_loop = entry != 0 && !(*t).has_declined(entry) && (*t).loops_long(state, &effective(state));
+                let in_loop = entry != 0
+                    && !(*t).has_declined(entry)
+                    && (*t).loops_long(state, &effective(state))
+                    && optimized(state, t, entry).is_null();
                 let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
-                if entry != 0 || (*t).wants_start(state) {
+                if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
                     ask(function, state, t, frame, entry, &why);
                 }
             }
@@ -215,16 +270,5 @@ unsafe fn end_sampling(
         }
         (*optimized).entered += 1;
         optimized
-    }
-}
-
-/// Has a baseline version be run again that was superseded for a while.
-unsafe fn reinstate(baseline: *mut Version) {
-    // SAFETY: a live version.
-    unsafe {
-        (*baseline).successor = null_mut();
-        for point in &mut (*baseline).resume_points {
-            point.valid_at = point.instr_ptr;
-        }
     }
 }

@@ -33,10 +33,10 @@ use rustc_hash::FxHashMap;
 pub use stage::{Stage, Tiering};
 use std::ptr::null_mut;
 pub(crate) use versions::baseline_count;
-pub use versions::{add_version, baseline_version, newest_of, older_version, replace_entry, supersede};
+pub use versions::{add_version, baseline_version, newest_of, older_version, reinstate, replace_entry, supersede};
 
 /// Optimized versions that a code object has for one namespace, beyond which it rests in baseline code.
-pub const VERSION_LIMIT: u32 = 5;
+pub const VERSION_LIMIT: u32 = 8;
 /// Calls and back edges between looks for the outcome of a compilation.
 const WAITING_CALLS: u64 = 100;
 const WAITING_EDGES: u64 = 1_000;

@@ -222,13 +222,11 @@ mod tests {
     fn stress_is_eager_and_in_place() {
         let mut policy = Policy::new();
         policy.settings.stress = Stress::Optimize;
-        let effective = Effective::new(
-            &policy,
-            &Options {
-                background: Some(true),
-                ..Options::default()
-            },
-        );
+        let options = Options {
+            background: Some(true),
+            ..Options::default()
+        };
+        let effective = Effective::new(&policy, &options);
         assert!(effective.begins_with_samples() && !effective.in_background());
         assert_eq!(effective.sample(), SAMPLE_UNDER_STRESS);
     }

@@ -35,6 +35,8 @@ pub struct Tiering {
     pub requests: u32,
     /// Sampling versions that were made, but for the first where a function begins with one.
     pub(super) samplings: u32,
+    /// Instructions that the sampling version had reached when it was last looked at.
+    pub(super) reached: usize,
     /// Times that a loop was entered in optimized code.
     pub loop_entries: u64,
     /// Entries for which no code could be made, and why.
@@ -61,6 +63,7 @@ impl Tiering {
                 why: String::new(),
                 requests: 0,
                 samplings: 0,
+                reached: 0,
                 loop_entries: 0,
                 declines: Vec::new(),
                 from: Limits { calls: 0, edges: 0 },

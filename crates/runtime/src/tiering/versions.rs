@@ -119,6 +119,13 @@ pub unsafe fn add_version(state: *mut CodeState, made: *mut Version) {
 pub unsafe fn supersede(function: *mut PyObject, version: *mut Version, newest: *mut Version) {
     // SAFETY: see the contract.
     unsafe {
+        if version == newest {
+            return;
+        }
+        // It may have been superseded itself, for a while: successors do not go round in circles.
+        if !(*newest).successor.is_null() {
+            reinstate(newest);
+        }
         (*version).successor = newest;
         for point in &mut (*version).resume_points {
             point.valid_at = null_mut();
@@ -128,6 +135,20 @@ pub unsafe fn supersede(function: *mut PyObject, version: *mut Version, newest: 
         (*version).check_edges = 0;
         if (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
             api::PyFunction_SetVectorcall(function, (*newest).vectorcall);
+        }
+    }
+}
+
+/// Has a version be run again that was superseded for a while.
+///
+/// # Safety
+/// The GIL is held; a live version.
+pub unsafe fn reinstate(baseline: *mut Version) {
+    // SAFETY: see the contract.
+    unsafe {
+        (*baseline).successor = null_mut();
+        for point in &mut (*baseline).resume_points {
+            point.valid_at = point.instr_ptr;
         }
     }
 }

@@ -1,0 +1,326 @@
+"""What happens to optimized code while it runs: signals, threads, tracing, forks, the garbage collector."""
+
+import subprocess
+import textwrap
+from collections.abc import Callable
+
+import pytest
+
+BACKENDS = ("cranelift", "llvm")
+
+PRELUDE = """
+import os, signal, sys, threading, time
+import justjit
+
+justjit.config(tier="optimizing", background=False, backend=sys.argv[1], stress="optimize")
+
+STEP = 1
+
+@justjit.jit
+def loop(n):
+    total = 0
+    i = 0
+    while i < n:
+        total += i & 7
+        i += STEP
+    return total, i
+
+def expected(n):
+    return n // 8 * 28 + sum(range(n % 8)), n
+
+for _ in range(6):
+    assert loop(1000) == expected(1000)
+assert justjit.stats(loop).tier == "optimizing", justjit.stats(loop)
+
+def soon(act, after=0.05):
+    "Have something done in a signal's handler, while the main thread runs."
+    def handler(number, frame):
+        act(frame)
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, after)
+
+LONG = 300_000_000
+"""
+
+
+@pytest.fixture(params=BACKENDS)
+def run(
+    request: pytest.FixtureRequest, run_python: Callable[..., subprocess.CompletedProcess[str]]
+) -> Callable[[str], str]:
+    def run(code: str) -> str:
+        arguments = ["-c", PRELUDE + textwrap.dedent(code), request.param]
+        result = run_python_with(arguments)
+        assert result.returncode == 0, result.stderr[-3000:]
+        return result.stdout
+
+    def run_python_with(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        run_interpreter: Callable[..., subprocess.CompletedProcess[str]] = request.getfixturevalue("run_interpreter")
+        return run_interpreter(*arguments)
+
+    return run
+
+
+def test_an_exception_from_a_signal(run: Callable[[str], str]) -> None:
+    out = run("""
+        def stop(frame):
+            raise KeyboardInterrupt
+
+        soon(stop)
+        try:
+            loop(LONG)
+        except KeyboardInterrupt as error:
+            last = error.__traceback__.tb_next.tb_frame
+            values = last.f_locals
+            i = values["i"]
+            assert 0 < i < LONG
+            before = expected(i)[0]
+            assert values["total"] in (before, before + (i & 7)), values
+            print(last.f_code.co_name, values["n"] == LONG)
+        assert loop(1000) == expected(1000)
+    """)
+    assert out == "loop True\n"
+
+
+def test_a_handler_sees_the_frame_and_the_loop_goes_on(run: Callable[[str], str]) -> None:
+    out = run("""
+        seen = []
+
+        def look(frame):
+            seen.append(dict(frame.f_locals))
+
+        soon(look)
+        n = 100_000_000
+        assert loop(n) == expected(n)
+        (values,) = seen
+        assert sorted(values) == ["i", "n", "total"] and values["n"] == n
+        assert values["total"] in (expected(values["i"])[0], expected(values["i"] + 1)[0])
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+def test_a_handler_changes_a_local(run: Callable[[str], str]) -> None:
+    out = run("""
+        def change(frame):
+            frame.f_locals["n"] = 0
+
+        soon(change)
+        total, i = loop(LONG)
+        assert total == expected(i)[0] and i < LONG
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+def test_another_thread_rebinds_a_global(run: Callable[[str], str]) -> None:
+    out = run("""
+        def change():
+            global STEP
+            time.sleep(0.05)
+            STEP = LONG
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        total, i = loop(LONG)
+        thread.join()
+        assert LONG <= i < 2 * LONG and total == expected(i - LONG + 1)[0], (total, i)
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+def test_other_threads_run(run: Callable[[str], str]) -> None:
+    out = run("""
+        rounds = 0
+        go_on = True
+
+        def count():
+            global rounds
+            while go_on:
+                rounds += 1
+                time.sleep(0.001)
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        results = []
+        others = [threading.Thread(target=lambda: results.append(loop(20_000_000))) for _ in range(3)]
+        for other in others:
+            other.start()
+        for other in others:
+            other.join()
+        go_on = False
+        thread.join()
+        assert results == [expected(20_000_000)] * 3
+        assert rounds > 3
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+def test_tracing_begins(run: Callable[[str], str]) -> None:
+    out = run("""
+        lines = []
+
+        def trace(frame, event, argument):
+            lines.append((event, frame.f_lineno - frame.f_code.co_firstlineno))
+            if len(lines) > 30:
+                frame.f_locals["n"] = 0
+            return trace
+
+        def begin(frame):
+            frame.f_trace = trace
+            sys.settrace(trace)
+
+        soon(begin)
+        loop(LONG)
+        sys.settrace(None)
+        ours = [one for one in lines if one[0] == "line"]
+        assert {4, 5, 6} <= {line for _, line in ours}, lines
+        assert ("return", 7) in lines, lines
+        assert loop(1000) == expected(1000)
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+def test_monitoring_begins(run: Callable[[str], str]) -> None:
+    out = run("""
+        lines = []
+        tool = sys.monitoring.DEBUGGER_ID
+        sys.monitoring.use_tool_id(tool, "test")
+
+        def line(code, number):
+            if code.co_name == "loop":
+                lines.append(number - code.co_firstlineno)
+                if len(lines) > 30:
+                    sys.monitoring.set_events(tool, 0)
+                    sys._getframe(1).f_locals["n"] = 0
+
+        sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
+
+        def begin(frame):
+            sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
+
+        soon(begin)
+        total, i = loop(LONG)
+        assert total == expected(i)[0] and i < LONG
+        assert {4, 5, 6} <= set(lines), lines
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+@pytest.mark.skipif("not hasattr(__import__('os'), 'fork')")
+def test_fork(run: Callable[[str], str]) -> None:
+    out = run("""
+        children = []
+
+        def fork(frame):
+            children.append(os.fork())
+
+        soon(fork)
+        n = 60_000_000
+        right = loop(n) == expected(n) and loop(1000) == expected(1000)
+        if children == [0]:
+            os._exit(17 if right else 1)
+        (child,) = children
+        _, status = os.waitpid(child, 0)
+        print(right, os.waitstatus_to_exitcode(status))
+    """)
+    assert out == "True 17\n"
+
+
+def test_weakref_callback_in_a_collection(run: Callable[[str], str]) -> None:
+    out = run("""
+        import gc, weakref
+
+        class Node:
+            pass
+
+        @justjit.jit
+        def churn(n, k):
+            total = 0
+            for i in range(n):
+                x = [i]
+                if i == k:
+                    node = Node()
+                    node.me = node
+                    KEPT.append(weakref.ref(node, rebind))
+                    del node
+                x.append(x)
+                total += SCALE
+            return total
+
+        SCALE = 1
+        KEPT = []
+
+        def rebind(reference):
+            global SCALE
+            SCALE = 1000
+
+        for _ in range(5):
+            churn(100, -1)
+        SCALE = 1
+        assert churn(200_000, 10) > 200_000 + 1000
+        SCALE = 1
+        gc.disable()
+        assert churn(2_000, 10) == 2_000
+        print("fine")
+    """)
+    assert out == "fine\n"
+
+
+def test_recursion_error_leaves_everything_usable(run: Callable[[str], str]) -> None:
+    out = run("""
+        @justjit.jit
+        def leaf(x):
+            return x + 1
+
+        @justjit.jit
+        def down(n):
+            return leaf(n) if n == 0 else down(n - 1) + 1
+
+        for _ in range(5):
+            assert down(10) == 11
+        for limit in range(300, 310):
+            sys.setrecursionlimit(limit)
+            deepest = 0
+            for n in range(250, 320):
+                try:
+                    assert down(n) == n + 1
+                    deepest = n
+                except RecursionError as error:
+                    assert "maximum recursion depth exceeded" in str(error)
+            print(limit - deepest)
+    """)
+    assert len(set(out.split())) == 1, out
+
+
+def test_generators_with_hot_loops(run: Callable[[str], str]) -> None:
+    out = run("""
+        @justjit.jit
+        def numbers(n):
+            total = 0
+            for i in range(n):
+                total += i
+                if i % 100 == 0:
+                    got = yield total
+                    if got:
+                        total += got
+            return total
+
+        def drive(n, sent):
+            generator = numbers(n)
+            found = [next(generator)]
+            try:
+                while True:
+                    found.append(generator.send(sent))
+            except StopIteration as stop:
+                return found, stop.value
+
+        results = [drive(1000, sent) for sent in (0, 1, 2.5, 2**70, 0)]
+        justjit.config(tier="interpreter")
+        assert results == [drive(1000, sent) for sent in (0, 1, 2.5, 2**70, 0)]
+        print("fine")
+    """)
+    assert out == "fine\n"
