@@ -116,6 +116,7 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         version.call_sites.append(&mut snapshot.calls);
         version.attribute_sites.append(&mut snapshot.attributes);
         version.tables.push(std::mem::take(&mut snapshot.scratch));
+        version.tables.append(&mut snapshot.tables);
         let built = built.map_err(|decline| Decline(decline.0))?;
         let typed = built
             .typed

@@ -64,6 +64,11 @@ fn virtual_object(described: &Bound<'_, PyTuple>) -> PyResult<VirtualObject> {
         ("enumerate", &[iterator, count]) => VirtualObject::Enumerate { iterator, count },
         ("bound method", &[function, receiver]) => VirtualObject::BoundMethod { function, receiver },
         ("slice", &[start, stop, step]) => VirtualObject::Slice { start, stop, step },
+        ("instance", &[class, ref values @ ..]) => VirtualObject::Instance {
+            class,
+            indices: (0..values.len() as u8).collect(),
+            values: values.into(),
+        },
         ("complex", &[real, imaginary]) => VirtualObject::Complex { real, imaginary },
         ("character", &[code_point @ Recovery::Int(_)]) => VirtualObject::Character(code_point),
         _ => return wrong("virtual object"),

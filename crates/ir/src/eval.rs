@@ -330,7 +330,7 @@ impl Machine<'_> {
                 let taken = usize::from(!self.bool(data.args[0])?);
                 return Ok(Next::To(data.targets[taken].clone()));
             }
-            Op::Return => return Ok(Next::End(Outcome::Return(self.seen(self.get(data.args[0])?)))),
+            Op::Return | Op::Give => return Ok(Next::End(Outcome::Return(self.seen(self.get(data.args[0])?)))),
             // It ends nothing if it undoes an `incref` and no unknown code has run since.
             Op::Decref if self.undone(data.args[0])? => return Ok(Next::On),
             Op::Decref => {

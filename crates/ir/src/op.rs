@@ -244,6 +244,7 @@ ops! {
     // ---- ends of blocks ----------------------------------------------------------------------------------------
     Jump "jump" These(&[]) => Nothing, None, Control: "Goes on in a block.";
     Branch "branch" These(&[Bool]) => Nothing, None, Control: "Goes on in the first block if the operand is 1, else in the second.";
-    Return "return" One => Nothing, None, Control [consumes]: "The body's result: an owned object, or NULL with an exception set, the frame having been left. A typed body gives a value of its own type.";
+    Return "return" These(&[Object]) => Nothing, None, Control [consumes]: "The body's result: an owned object, or NULL with an exception set. The frame has been left.";
+    Give "give" One => Nothing, None, Control [consumes]: "The result of a typed body: a number, or an owned object.";
     Deopt "deopt" These(&[]) => Nothing, None, Control [exits]: "Leaves the code.";
 }

@@ -5,7 +5,7 @@ use crate::print::{effect, float_cond, int_cond, region, width};
 use crate::tokens::{Line, Result_, Token, entity, type_named};
 use crate::{
     Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, Position, Reason,
-    Recovery, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
+    Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -380,6 +380,7 @@ impl Parser {
             offset,
             locals: Vec::new(),
             stack: Vec::new(),
+            returns: Returns::Value,
         };
         while !line.take_sign(']') {
             match line.word()?.as_str() {
@@ -389,6 +390,24 @@ impl Parser {
                 },
                 "locals" => frame.locals = self.recoveries(line)?,
                 "stack" => frame.stack = self.recoveries(line)?,
+                "value_and_null" => frame.returns = Returns::ValueAndNull,
+                "nothing" => frame.returns = Returns::Nothing,
+                "length" => frame.returns = Returns::Length,
+                "instance" => match &self.recoveries(line)?[..] {
+                    [one] => frame.returns = Returns::Instance(one.clone()),
+                    _ => return Err("an `__init__` has one instance".into()),
+                },
+                which @ ("operator" | "comparison") => {
+                    let op = line.number()?;
+                    let [left, right] = &self.recoveries(line)?[..] else {
+                        return Err(format!("the {which} has two operands"));
+                    };
+                    let (left, right) = (left.clone(), right.clone());
+                    frame.returns = match which {
+                        "operator" => Returns::Operator { op, left, right },
+                        _ => Returns::Comparison { op, left, right },
+                    };
+                }
                 other => return Err(format!("`{other}` is no part of a frame")),
             }
         }
@@ -397,6 +416,23 @@ impl Parser {
 
     fn virtual_object(&mut self, line: &mut Line) -> Result_<VirtualObject> {
         let name = line.word()?;
+        if name == "instance" {
+            line.sign('[')?;
+            let mut indices = Vec::new();
+            while !line.take_sign(']') {
+                indices.push(line.number()?);
+            }
+            let mut parts = self.recoveries(line)?;
+            if parts.len() != indices.len() + 1 {
+                return Err("an instance has a class and a value for each index".into());
+            }
+            let class = parts.remove(0);
+            return Ok(VirtualObject::Instance {
+                class,
+                indices,
+                values: parts,
+            });
+        }
         let parts = self.recoveries(line)?;
         Ok(match (name.as_str(), &parts[..]) {
             ("tuple", _) => VirtualObject::Tuple(parts),

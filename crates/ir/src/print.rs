@@ -22,8 +22,8 @@
 
 use crate::op::ImmKind;
 use crate::{
-    Block, BlockCall, Call, Effect, FrameRecovery, FrameState, Function, Going, Imm, Inst, Position, Recovery, State,
-    Symbol, SymbolKind, Type, Value, VirtualObject,
+    Block, BlockCall, Call, Effect, FrameRecovery, FrameState, Function, Going, Imm, Inst, Position, Recovery, Returns,
+    State, Symbol, SymbolKind, Type, Value, VirtualObject,
 };
 use justjit_builder::{FloatCond, IntCond, Region, Type as Width};
 use std::fmt::{self, Display, Write};
@@ -436,6 +436,7 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::Zip(_) => "zip",
         VirtualObject::Slice(_) => "slice",
         VirtualObject::Complex { .. } => "complex",
+        VirtualObject::Instance { .. } => "instance",
         VirtualObject::Character(_) => "character",
     }
 }
@@ -449,7 +450,22 @@ fn print_frame(function: &Function, frame: &FrameRecovery, f: &mut dyn Write) ->
         let items = recoveries.iter().map(|recovery| Recovered(function, recovery));
         List(items).to_string()
     };
-    write!(f, " locals({}) stack({})]", list(&frame.locals), list(&frame.stack))
+    write!(f, " locals({}) stack({})", list(&frame.locals), list(&frame.stack))?;
+    let parts = |recoveries: Vec<&Recovery>| {
+        let items = recoveries.into_iter().map(|recovery| Recovered(function, recovery));
+        List(items).to_string()
+    };
+    let needs = parts(frame.returns.parts());
+    match &frame.returns {
+        Returns::Value => {}
+        Returns::ValueAndNull => f.write_str(" value_and_null")?,
+        Returns::Nothing => f.write_str(" nothing")?,
+        Returns::Length => f.write_str(" length")?,
+        Returns::Instance(_) => write!(f, " instance({needs})")?,
+        Returns::Operator { op, .. } => write!(f, " operator {op}({needs})")?,
+        Returns::Comparison { op, .. } => write!(f, " comparison {op}({needs})")?,
+    }
+    f.write_char(']')
 }
 
 fn print_state(function: &Function, state: &FrameState, f: &mut dyn Write) -> fmt::Result {
@@ -468,7 +484,12 @@ fn print_state(function: &Function, state: &FrameState, f: &mut dyn Write) -> fm
             let comma = if index > 0 { ", " } else { "" };
             let parts = object.parts();
             let parts = parts.iter().map(|part| Recovered(function, part));
-            write!(f, "{comma}{}({})", virtual_name(object), List(parts))?;
+            write!(f, "{comma}{}", virtual_name(object))?;
+            if let VirtualObject::Instance { indices, .. } = object {
+                let indices: Vec<_> = indices.iter().map(u8::to_string).collect();
+                write!(f, " [{}]", indices.join(" "))?;
+            }
+            write!(f, "({})", List(parts))?;
         }
         f.write_str(")")?;
     }

@@ -94,6 +94,13 @@ pub enum VirtualObject {
         real: Recovery,
         imaginary: Recovery,
     },
+    /// An instance of a class: the class (a constant), and the attributes in the order in which they were set, each by its
+    /// index among the class's inline values.
+    Instance {
+        class: Recovery,
+        indices: Vec<u8>,
+        values: Vec<Recovery>,
+    },
     /// The str of one character, by its code point.
     Character(Recovery),
 }
@@ -115,6 +122,7 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+            VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
             VirtualObject::Character(code_point) => vec![code_point],
         }
     }
@@ -136,6 +144,47 @@ impl VirtualObject {
             VirtualObject::Slice(parts) => parts.iter_mut().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
             VirtualObject::Character(code_point) => vec![code_point],
+            VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
+        }
+    }
+}
+
+/// What the instruction that a frame waits in does with its callee's result.
+#[derive(Clone, PartialEq, Eq, Debug, Hash, Default)]
+pub enum Returns {
+    /// Pushes it.
+    #[default]
+    Value,
+    /// Pushes it, and NULL: a property that is called.
+    ValueAndNull,
+    /// Drops it: `__setitem__`.
+    Nothing,
+    /// The callee is `__init__`: pushes this instance.
+    Instance(Recovery),
+    /// The callee is the method of a binary operator (the argument of `BINARY_OP`) for operands of these types.
+    Operator { op: i32, left: Recovery, right: Recovery },
+    /// The callee is the method of a comparison (the argument of `COMPARE_OP`) of these operands.
+    Comparison { op: i32, left: Recovery, right: Recovery },
+    /// The callee is `__len__`, of `len`.
+    Length,
+}
+
+impl Returns {
+    /// What it needs.
+    pub fn parts(&self) -> Vec<&Recovery> {
+        match self {
+            Returns::Instance(instance) => vec![instance],
+            Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => vec![left, right],
+            Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => Vec::new(),
+        }
+    }
+
+    /// What it needs.
+    pub fn parts_mut(&mut self) -> Vec<&mut Recovery> {
+        match self {
+            Returns::Instance(instance) => vec![instance],
+            Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => vec![left, right],
+            Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => Vec::new(),
         }
     }
 }
@@ -162,6 +211,8 @@ pub struct FrameRecovery {
     pub offset: u32,
     pub locals: Vec<Recovery>,
     pub stack: Vec<Recovery>,
+    /// How it uses the next frame's result; not looked at in the innermost.
+    pub returns: Returns,
 }
 
 /// Why code is left.
@@ -251,6 +302,7 @@ impl FrameState {
             std::iter::once(&frame.function)
                 .chain(&frame.locals)
                 .chain(&frame.stack)
+                .chain(frame.returns.parts())
         });
         frames.chain(self.virtuals.iter().flat_map(VirtualObject::parts))
     }
@@ -275,6 +327,7 @@ impl FrameState {
             change(&mut frame.function);
             frame.locals.iter_mut().for_each(&mut change);
             frame.stack.iter_mut().for_each(&mut change);
+            frame.returns.parts_mut().into_iter().for_each(&mut change);
         }
         for object in &mut self.virtuals {
             object.parts_mut().into_iter().for_each(&mut change);

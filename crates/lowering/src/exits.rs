@@ -264,7 +264,7 @@ impl<'a> Translation<'a> {
                 function: self.recovery(&frame.function)?,
                 place: self.resolver.place(code, frame.offset),
                 going: match (innermost, self.state.going) {
-                    (false, _) => Going::Waits(Returns::Value),
+                    (false, _) => Going::Waits(self.returns(&frame.returns)?),
                     (true, ir::Going::Resume) => Going::Resume,
                     (true, ir::Going::Raise) => Going::Raise,
                     (true, ir::Going::Wait) => Going::Waits(Returns::Value),
@@ -368,6 +368,31 @@ impl<'a> Translation<'a> {
                 imaginary: self.recovery(imaginary)?,
             },
             ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
+            ir::VirtualObject::Instance { class, indices, values } => VirtualObject::Instance {
+                class: self.recovery(class)?,
+                indices: indices.as_slice().into(),
+                values: self.recoveries(values)?,
+            },
+        })
+    }
+
+    fn returns(&mut self, returns: &ir::Returns) -> Result<Returns, Error> {
+        Ok(match returns {
+            ir::Returns::Value => Returns::Value,
+            ir::Returns::ValueAndNull => Returns::ValueAndNull,
+            ir::Returns::Nothing => Returns::Nothing,
+            ir::Returns::Length => Returns::Length,
+            ir::Returns::Instance(instance) => Returns::Instance(self.recovery(instance)?),
+            ir::Returns::Operator { op, left, right } => Returns::Operator {
+                op: *op,
+                left: self.recovery(left)?,
+                right: self.recovery(right)?,
+            },
+            ir::Returns::Comparison { op, left, right } => Returns::Comparison {
+                op: *op,
+                left: self.recovery(left)?,
+                right: self.recovery(right)?,
+            },
         })
     }
 

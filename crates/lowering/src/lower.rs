@@ -329,7 +329,7 @@ impl<B: Builder> Lowering<'_, B> {
                     .branch(condition, (then, &then_args), (otherwise, &otherwise_args));
                 None
             }
-            Op::Return => {
+            Op::Return | Op::Give => {
                 let result = arg(0);
                 self.b.ret(result);
                 None

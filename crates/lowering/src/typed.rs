@@ -31,7 +31,7 @@ pub fn signature_of(function: &Function) -> Signature {
     let insts = function.blocks.iter().flat_map(|block| &block.insts);
     let mut returns = insts
         .map(|&inst| function.inst(inst))
-        .filter(|inst| inst.op == Op::Return);
+        .filter(|inst| inst.op == Op::Give);
     let result = returns.next().map_or(Type::Int, |inst| function.type_of(inst.args[0]));
     typed_signature(&params, Some(result))
 }

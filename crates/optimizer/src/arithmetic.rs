@@ -6,6 +6,7 @@ use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
+use justjit_runtime::special::Unary;
 
 /// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
 pub mod nb {
@@ -72,6 +73,9 @@ impl Builder<'_> {
             return Ok(());
         }
         let Some(result) = result else {
+            if self.binary_special(&left, &right, kinds)? || self.mixed_operator(op, &left, &right)? {
+                return Ok(());
+            }
             return self.generic_binary(left, right);
         };
         self.specialized += 1;
@@ -208,7 +212,7 @@ impl Builder<'_> {
 
     // ---- floats --------------------------------------------------------------------------------------------------
 
-    fn float_operator(&mut self, op: u32, left: &Item, right: &Item) -> Option<Item> {
+    pub fn float_operator(&mut self, op: u32, left: &Item, right: &Item) -> Option<Item> {
         if self.is_widened(Reason::Domain) {
             return None;
         }
@@ -328,7 +332,12 @@ impl Builder<'_> {
                 let (real, imaginary) = self.as_complex(&item, 0);
                 Item::Complex(self.op(Op::FloatNeg, &[real]), self.op(Op::FloatNeg, &[imaginary]))
             }
-            _ => return self.generic_unary(item, &justjit_runtime::ops::numbers::UNARY_NEGATIVE),
+            _ => {
+                if self.unary_special(Unary::Negative, &item, known)? {
+                    return Ok(());
+                }
+                return self.generic_unary(item, &justjit_runtime::ops::numbers::UNARY_NEGATIVE);
+            }
         };
         self.specialized += 1;
         self.release_known(item, known);
@@ -407,7 +416,12 @@ impl Builder<'_> {
             }
             (Kind::Str, Kind::Str) if let Some(flag) = self.compare_characters(op, &left, &right) => flag,
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
-            _ => return self.generic_compare(left, right),
+            _ => {
+                if self.comparison_special(&left, &right, kinds)? || self.mixed_comparison(op, &left, &right)? {
+                    return Ok(());
+                }
+                return self.generic_compare(left, right);
+            }
         };
         self.specialized += 1;
         self.release_known(left, kinds.0);

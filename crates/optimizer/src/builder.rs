@@ -7,6 +7,7 @@
 //!
 //! Frames of inlined callees are abstract frames on top of the function's own.
 
+use crate::instances::Recovering;
 use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
 use crate::typed::{Pool, Typed};
@@ -106,6 +107,15 @@ pub struct Builder<'a> {
     /// How often the former ran, while somebody looked.
     pub generic_weight: u64,
     constants: FxHashMap<(usize, bool), Symbol>,
+    /// Objects whose kinds have been told apart, with how many frames there were: where ways come together again, it is
+    /// forgotten.
+    pub told_apart: Vec<(Value, usize)>,
+    /// Operators after which floats have a way of their own.
+    pub splits: usize,
+    /// The instances of the frames whose state is being made.
+    pub recovering: Recovering,
+    /// Numbers of inlined codes, by the caller's, the call and the code.
+    pub inlined_at: FxHashMap<(usize, usize, usize), usize>,
     /// The typed bodies that are called.
     pub pool: Pool,
     /// Where a typed body is built.
@@ -208,6 +218,10 @@ impl<'a> Builder<'a> {
             specialized: 0,
             generic_weight: 0,
             constants: FxHashMap::default(),
+            told_apart: Vec::new(),
+            splits: 0,
+            recovering: Recovering::default(),
+            inlined_at: FxHashMap::default(),
             pool: Pool::default(),
             typed: None,
             refused: false,
@@ -435,8 +449,9 @@ impl<'a> Builder<'a> {
 
     // ---- states --------------------------------------------------------------------------------------------------
 
-    fn recovery(&mut self, item: &Item, virtuals: &mut Vec<VirtualObject>) -> Recovery {
+    pub fn recovery(&mut self, item: &Item, virtuals: &mut Vec<VirtualObject>) -> Recovery {
         match item {
+            Item::Instance(id, class) => self.instance_recovery(*id, *class, virtuals),
             Item::Null => Recovery::Null,
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
@@ -558,7 +573,8 @@ impl<'a> Builder<'a> {
     /// The state of these frames; the innermost goes on at its `index`.
     pub fn state_of(&mut self, frames: &[Frame], going: Going, reason: Reason) -> State {
         let mut virtuals = Vec::new();
-        let mut recovered = Vec::with_capacity(frames.len());
+        self.recovering = Recovering::of(frames);
+        let mut recovered: Vec<FrameRecovery> = Vec::with_capacity(frames.len());
         for (depth, frame) in frames.iter().enumerate() {
             // A typed body's frame lies on nobody's.
             if depth == 0 && self.typed.is_some() {
@@ -582,6 +598,9 @@ impl<'a> Builder<'a> {
                 .iter()
                 .map(|item| self.recovery(item, &mut virtuals))
                 .collect();
+            if let Some(caller) = recovered.last_mut() {
+                caller.returns = self.returns_recovery(&frame.returns, &mut virtuals);
+            }
             let info = &self.codes[frame.code];
             recovered.push(FrameRecovery {
                 code: info.symbol,
@@ -589,6 +608,7 @@ impl<'a> Builder<'a> {
                 offset: info.decoded.instructions[frame.index].offset,
                 locals,
                 stack,
+                returns: ir::Returns::Value,
             });
         }
         self.f.add_state(FrameState {
@@ -639,8 +659,12 @@ impl<'a> Builder<'a> {
     /// Goes on at an instruction of the innermost frame.
     pub fn go_to(&mut self, index: usize) -> Done {
         self.frame().index = index;
+        self.sweep();
+        self.forget_told_apart();
         let place: Vec<_> = self.frames.iter().map(|frame| (frame.code, frame.index)).collect();
         self.generalize();
+        self.limit_instances()?;
+        self.renumber_instances();
         let shape = shape_of(&self.frames);
         let known = self.versions.get(&place).map_or(0, Vec::len);
         let is_header = self.info().headers.contains(&index);
@@ -651,6 +675,10 @@ impl<'a> Builder<'a> {
         }
         if found.is_none() && known >= VERSION_LIMIT {
             found = self.fit(&place, true)?;
+            if found.is_none() && !self.frames[0].instances.is_empty() {
+                self.make_all_instances()?;
+                found = self.fit(&place, true)?;
+            }
             if found.is_none() {
                 // The last one takes everything.
                 self.forget_all()?;
@@ -691,6 +719,12 @@ impl<'a> Builder<'a> {
         let Some((block, shape)) = fitting else {
             return Ok(None);
         };
+        for (at, wanted) in shape[0].instances.iter().enumerate() {
+            for (which, (_, wanted)) in wanted.values.iter().enumerate() {
+                let item = self.frames[0].instances[at].values[which].1.clone();
+                self.frames[0].instances[at].values[which].1 = self.fit_item(item, wanted)?;
+            }
+        }
         for (depth, wanted) in shape.into_iter().enumerate() {
             for (at, wanted) in wanted.locals.into_iter().enumerate() {
                 self.fit_local(depth, at, &wanted)?;
@@ -790,6 +824,17 @@ impl<'a> Builder<'a> {
     /// Makes what differs from way to way the same: constant numbers become numbers, and what an item has from a slot is
     /// told only by the local itself.
     fn generalize(&mut self) {
+        for at in 0..self.frames[0].instances.len() {
+            for which in 0..self.frames[0].instances[at].values.len() {
+                if let Item::Constant(Constant {
+                    number: Some(number), ..
+                }) = self.frames[0].instances[at].values[which].1
+                {
+                    let item = self.number_item(number);
+                    self.frames[0].instances[at].values[which].1 = item;
+                }
+            }
+        }
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].locals.len() {
                 let local = &self.frames[depth].locals[at];
@@ -826,6 +871,7 @@ impl<'a> Builder<'a> {
 
     /// Boxes everything, and forgets what is known of types.
     fn forget_all(&mut self) -> Done {
+        self.make_all_instances()?;
         // Whether there is a value that nobody uses is nothing to tell versions by either.
         let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
         // A typed body's outermost frame has no slots.
@@ -921,6 +967,7 @@ impl<'a> Builder<'a> {
             if self.f.insts.len() > SIZE_LIMIT {
                 return decline("too large for the optimizing tier");
             }
+            self.sweep();
             let depth = self.frames.len();
             let frame = self.frames.last().expect("there is a frame");
             let (code, index) = (frame.code, frame.index);

@@ -3,11 +3,12 @@
 use crate::Builtin;
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Iterator, Kind, Step};
+use crate::item::{Item, Iterator, Kind, Object, Step};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
+use justjit_runtime::special::Unary;
 use pyo3_ffi::*;
 
 /// Whether it is a number that `float` takes without asking it.
@@ -49,6 +50,16 @@ impl Builder<'_> {
         }
         let args = &args[..];
         let kinds: Vec<Kind> = args.iter().map(|item| self.argument_kind(item)).collect();
+        if let (Builtin::Len, [item]) = (builtin, args) {
+            let kind = if kinds[0] == Kind::Unknown {
+                self.predicted(1)
+            } else {
+                kinds[0]
+            };
+            if self.unary_special(Unary::Length, item, kind)? {
+                return Ok(true);
+            }
+        }
         let result = match (builtin, args) {
             (Builtin::Len, [item]) => self.len_of(item),
             (Builtin::Range, _) => self.range_of(args, &kinds),
@@ -103,13 +114,17 @@ impl Builder<'_> {
             (Builtin::Ord, [item]) => self.ord_of(item),
             (Builtin::Chr, [item]) => self.chr_of(item, kinds[0]),
             (Builtin::Append, [list @ Item::Object(object), value]) => {
-                self.expect(object, Kind::List);
+                let kind = self.list_kind(object);
+                let Some(kind) = kind else {
+                    return Ok(false);
+                };
+                self.expect(object, kind);
                 let list = list.clone();
                 let target = object.value;
                 self.append_to(target, value.clone())?;
                 let none = self.none();
                 self.push(none);
-                self.release_known(list, Kind::List);
+                self.release_known(list, kind);
                 return Ok(true);
             }
             (Builtin::Math(function), [item]) if is_real(kinds[0]) => self.math_of(function, item),
@@ -140,6 +155,26 @@ impl Builder<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The kind of an object that is a list, if only by its class, or is likely to be one.
+    fn list_kind(&mut self, object: &Object) -> Option<Kind> {
+        let kind = match object.kind {
+            Kind::Unknown if self.is_widened(Reason::Type) => return None,
+            // The call was seen with it as the first argument.
+            Kind::Unknown => self.predicted(1),
+            kind => kind,
+        };
+        match kind {
+            Kind::Unknown => Some(Kind::List),
+            Kind::List => Some(kind),
+            Kind::Other(_) => {
+                let ty = self.type_of_kind(kind)?;
+                // SAFETY: types that were met are alive.
+                (unsafe { PyType_IsSubtype(ty, &raw mut PyList_Type) } != 0).then_some(kind)
+            }
+            _ => None,
+        }
     }
 
     fn len_of(&mut self, item: &Item) -> Option<Item> {

@@ -1,11 +1,15 @@
 //! Calls: inlined Python functions, and everything else by the runtime. Known builtins are in `builtins`.
 
-use crate::builder::{Builder, Done};
+use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Frame, Item, Kind, Local};
+use crate::item::{Frame, Item, Kind, Local, Returns};
+use justjit_builder::IntCond;
 use justjit_ir::{Op, Reason, Type, Value};
+use justjit_runtime::binding::{Plan, Source};
 use justjit_runtime::call::{CALL, CALL_KW};
+use justjit_runtime::layout::Function;
 use pyo3_ffi::*;
+use std::ptr::null_mut;
 
 /// Instructions of callees that are inlined, at most.
 const INLINE_SIZE: usize = 80;
@@ -20,24 +24,8 @@ impl Builder<'_> {
         let args = self.pop_many(count);
         let receiver = self.pop();
         let callable = self.pop();
-        // SAFETY: constants are alive.
-        let callee = self.symbol_address(&callable);
-        if let Some(callee) = callee {
-            let mut all = args.clone();
-            if receiver != Item::Null {
-                all.insert(0, receiver.clone());
-            }
-            // SAFETY: a live object.
-            if unsafe { PyFunction_Check(callee) } != 0 {
-                if self.inline(callee, &callable, &all)? || self.call_typed(callee, &all)? {
-                    return Ok(());
-                }
-            } else if self.call_builtin(callee, &all)? {
-                return Ok(());
-            }
-            if self.terminated {
-                return Ok(());
-            }
+        if self.call_known(&callable, &receiver, &args, null_mut())? {
+            return Ok(());
         }
         let mut items = vec![callable, receiver];
         items.extend(args);
@@ -47,9 +35,110 @@ impl Builder<'_> {
     /// `CALL_KW`.
     pub fn call_kw(&mut self, count: usize) -> Done {
         let names = self.pop();
-        let mut items = self.pop_many(count + 2);
+        let args = self.pop_many(count);
+        let receiver = self.pop();
+        let callable = self.pop();
+        if let Some(keywords) = self.symbol_address(&names)
+            && self.call_known(&callable, &receiver, &args, keywords)?
+        {
+            return Ok(());
+        }
+        let mut items = vec![callable, receiver];
+        items.extend(args);
         items.push(names);
         self.generic_call_op(items, Some(count))
+    }
+
+    /// A call of what is known; `false` if nothing has been done.
+    fn call_known(&mut self, callable: &Item, receiver: &Item, args: &[Item], keywords: *mut PyObject) -> Done<bool> {
+        let mut all = args.to_vec();
+        if *receiver != Item::Null {
+            all.insert(0, receiver.clone());
+        }
+        let Some(callee) = self.symbol_address(callable) else {
+            return self.call_seen(callable, receiver, &all, keywords);
+        };
+        self.call_object(callee, callable, &all, keywords)
+    }
+
+    /// A call of a constant object.
+    fn call_object(
+        &mut self,
+        callee: *mut PyObject,
+        callable: &Item,
+        args: &[Item],
+        keywords: *mut PyObject,
+    ) -> Done<bool> {
+        // SAFETY: constants are alive.
+        let (is_function, is_class) = unsafe { (PyFunction_Check(callee) != 0, PyType_Check(callee) != 0) };
+        if is_function {
+            let inlined = self.inline(callee, callable, args, keywords, Returns::Value)?;
+            return Ok(inlined || keywords.is_null() && self.call_typed(callee, args)? || self.terminated);
+        }
+        if is_class && self.construct(callee.cast(), args, keywords)? {
+            return Ok(true);
+        }
+        if !keywords.is_null() {
+            return Ok(false);
+        }
+        if self.initialize_nothing(callee, args) {
+            return Ok(true);
+        }
+        Ok(self.call_builtin(callee, args)? || self.terminated)
+    }
+
+    /// Leaves if a call's receiver is none: where the runtime has looked a method up, it may have found something else.
+    fn expect_receiver(&mut self, receiver: &Item) {
+        if let Item::Object(object) = receiver
+            && object.kind == Kind::Unknown
+        {
+            let none = self.op(Op::IsNull, &[object.value]);
+            let there = self.op(Op::BoolNot, &[none]);
+            self.guard(there, Reason::Type);
+        }
+    }
+
+    /// A call of an object that may be another the next time.
+    fn call_seen(&mut self, callable: &Item, receiver: &Item, args: &[Item], keywords: *mut PyObject) -> Done<bool> {
+        if self.is_widened(Reason::Type) {
+            return Ok(false);
+        }
+        if let Item::Object(object) = callable
+            && let Some(callee) = self.seen().object
+            // SAFETY: what was seen is alive.
+            && unsafe { PyFunction_Check(callee) != 0 || PyType_Check(callee) != 0 }
+        {
+            let known = self.constant_item(callee);
+            let expected = self.object(callee);
+            // SAFETY: as above.
+            let done = if unsafe { PyType_Check(callee) } != 0 {
+                self.construct(callee.cast(), args, keywords)?
+            } else {
+                self.inline(callee, &known, args, keywords, Returns::Value)?
+            };
+            if !done {
+                return Ok(false);
+            }
+            let same = self.op(Op::Same, &[object.value, expected]);
+            self.guard(same, Reason::Type);
+            self.expect_receiver(receiver);
+            // A reference to the callable is the frame's, or not needed any more.
+            match self.frames.last_mut() {
+                // SAFETY: as above.
+                Some(frame) if unsafe { PyFunction_Check(callee) } != 0 => frame.function = callable.clone(),
+                _ => self.release(callable.clone()),
+            }
+            return Ok(true);
+        }
+        let kind = self.likely_kind(callable, 0);
+        if let (Kind::Other(_), Item::Object(_) | Item::Instance(..)) = (kind, callable) {
+            let done = self.call_instance(callable, kind, args, keywords)?;
+            if done {
+                self.expect_receiver(receiver);
+            }
+            return Ok(done);
+        }
+        Ok(false)
     }
 
     /// A call by the runtime, which takes all references over.
@@ -126,10 +215,17 @@ impl Builder<'_> {
     }
 
     /// Goes on in the callee's bytecode, if that pays; `false` if it does not, and nothing has been done.
-    fn inline(&mut self, callee: *mut PyObject, callable: &Item, args: &[Item]) -> Done<bool> {
-        let place = {
+    pub fn inline(
+        &mut self,
+        callee: *mut PyObject,
+        callable: &Item,
+        args: &[Item],
+        keywords: *mut PyObject,
+        returns: Returns,
+    ) -> Done<bool> {
+        let (caller, place) = {
             let frame = self.frames.last().expect("a frame");
-            (self.codes[frame.code].code as usize, self.index)
+            (frame.code, (self.codes[frame.code].code as usize, self.index))
         };
         if args.iter().any(Item::has_iterator) {
             return Ok(false);
@@ -142,33 +238,55 @@ impl Builder<'_> {
         if self.frames.iter().any(|frame| self.codes[frame.code].code == code) {
             return Ok(false);
         }
-        let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
-        let Some(body) = self.known.callee(callee) else {
+        // SAFETY: a live function and its code.
+        let plan = unsafe {
+            if !takes_names_only(code) {
+                return Ok(false);
+            }
+            Plan::of(callee, args.len() - count_of(keywords), keywords)
+        };
+        let Some(plan) = plan else {
             return Ok(false);
         };
-        let size = body.decoded.instructions.len();
-        // SAFETY: a live code object.
-        let plain = unsafe { (*code).co_argcount as usize == args.len() && is_plain(code) };
-        if !plain || size > INLINE_SIZE || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
-            return Ok(false);
+        let known = self.inlined_at.get(&(caller, self.index, code as usize)).copied();
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
+                let Some(body) = self.known.callee(callee) else {
+                    return Ok(false);
+                };
+                let size = body.decoded.instructions.len();
+                if size > INLINE_SIZE || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
+                    return Ok(false);
+                }
+                self.known.bet_on_function(callee);
+                self.keep(callee);
+                let number = self.add_code(code, body.decoded, body.knowledge, (body.globals, body.builtins));
+                self.inlined_at.insert((caller, self.index, code as usize), number);
+                number
+            }
+        };
+        let mut locals = Vec::new();
+        let defaults = self.defaults(callee, &plan);
+        for source in &plan.sources {
+            let item = match *source {
+                Source::Argument(index) => args[index as usize].clone(),
+                Source::Default(index) => {
+                    // SAFETY: the plan says that there are so many.
+                    let object = unsafe { PyTuple_GET_ITEM(defaults, index as Py_ssize_t) };
+                    self.constant_item(object)
+                }
+            };
+            locals.push(Local { item, home: false });
         }
         if self.typed.is_some() {
             let remaining = self.remaining();
             let zero = self.int(0);
-            let fine = self.int_compare(justjit_builder::IntCond::SignedGt, remaining, zero);
+            let fine = self.int_compare(IntCond::SignedGt, remaining, zero);
             self.guard(fine, Reason::Safepoint);
         }
-        self.known.bet_on_function(callee);
-        self.keep(callee);
-        let number = self.add_code(code, body.decoded, body.knowledge, (body.globals, body.builtins));
         let slots = self.codes[number].decoded.nlocals_plus as usize;
-        let mut locals: Vec<Local> = args
-            .iter()
-            .map(|item| Local {
-                item: item.clone(),
-                home: false,
-            })
-            .collect();
         locals.resize(
             slots,
             Local {
@@ -176,6 +294,19 @@ impl Builder<'_> {
                 home: false,
             },
         );
+        // SAFETY: a live function, whose closure never changes; there is a cell for each free variable.
+        unsafe {
+            let closure = PyFunction_GetClosure(callee);
+            let count = if closure.is_null() {
+                0
+            } else {
+                PyTuple_GET_SIZE(closure)
+            };
+            for index in 0..count {
+                let cell = self.constant_item(PyTuple_GET_ITEM(closure, index));
+                locals[slots - (count - index) as usize].item = cell;
+            }
+        }
         self.frame().index = self.index;
         self.frames.push(Frame {
             code: number,
@@ -183,22 +314,123 @@ impl Builder<'_> {
             function: callable.clone(),
             locals,
             stack: Vec::new(),
+            returns,
+            instances: Vec::new(),
         });
         self.specialized += 1;
         Ok(true)
     }
 
+    /// The function's `__defaults__`, if the plan takes some; leaves when they are others.
+    fn defaults(&mut self, callee: *mut PyObject, plan: &Plan) -> *mut PyObject {
+        if plan.defaults.is_none() {
+            return null_mut();
+        }
+        // SAFETY: a live function.
+        let defaults = unsafe { (*callee.cast::<Function>()).func_defaults };
+        let function = self.object(callee);
+        let offset = std::mem::offset_of!(Function, func_defaults) as i32;
+        let now = self.load(Type::Object, function, offset, ir_region::ANY);
+        let expected = self.object(defaults);
+        let same = self.op(Op::Same, &[now, expected]);
+        self.guard(same, Reason::Changed);
+        defaults
+    }
+
     /// `RETURN_VALUE` in an inlined callee.
     pub fn return_from_inlined(&mut self, item: Item) -> Done {
+        let returns = self.frame().returns.clone();
+        let Some(result) = self.returned(item, &returns)? else {
+            return Ok(());
+        };
         let finished = self.frames.pop().expect("a frame");
         let next = {
             let caller = self.frame();
             caller.index += 1;
             caller.index
         };
-        self.push(item);
-        self.release_all(finished.locals.into_iter().map(|local| local.item));
+        let mut dropped = Vec::new();
+        match finished.returns {
+            Returns::Nothing => dropped.push(result),
+            Returns::ValueAndNull => self.frame().stack.extend([result, Item::Null]),
+            Returns::Instance(instance) => self.push(instance),
+            Returns::Comparison { operands, .. } => {
+                dropped.extend(*operands);
+                self.push(result);
+            }
+            Returns::Value | Returns::Operator { .. } | Returns::Length => self.push(result),
+        }
+        dropped.extend(finished.locals.into_iter().map(|local| local.item));
+        dropped.push(finished.function);
+        self.release_all(dropped);
         self.go_to_next(next)
+    }
+
+    /// What the caller gets from a callee's result; `None` if the code has been left.
+    fn returned(&mut self, item: Item, returns: &Returns) -> Done<Option<Item>> {
+        let kind = item.kind();
+        match *returns {
+            Returns::Value | Returns::ValueAndNull | Returns::Nothing => {}
+            Returns::Instance(_) if kind == Kind::None => {}
+            Returns::Operator { .. } | Returns::Comparison { .. } => {
+                // SAFETY: an immortal object.
+                let not_implemented = unsafe { Py_NotImplemented() };
+                if self.symbol_address(&item) == Some(not_implemented) {
+                    self.deopt(Reason::Unsupported);
+                    return Ok(None);
+                }
+                let wants_bool = matches!(*returns, Returns::Comparison { op, .. } if op & 16 != 0);
+                if wants_bool {
+                    return match &item {
+                        Item::Bool(_) => Ok(Some(item)),
+                        Item::Constant(_) | Item::Object(_) if matches!(kind, Kind::Bool | Kind::Unknown) => {
+                            let flag = self.as_bool(&item);
+                            Ok(Some(Item::Bool(flag)))
+                        }
+                        _ => self.refuse_inlining(),
+                    };
+                }
+                if let Item::Object(object) = item
+                    && kind == Kind::Unknown
+                {
+                    let other = self.object(not_implemented);
+                    let same = self.op(Op::Same, &[object.value, other]);
+                    let fine = self.op(Op::BoolNot, &[same]);
+                    self.guard(fine, Reason::Type);
+                }
+            }
+            Returns::Length if matches!(kind, Kind::Int) => {
+                let length = self.as_int(&item);
+                let zero = self.int(0);
+                let fine = self.int_compare(IntCond::SignedGe, length, zero);
+                self.guard(fine, Reason::Domain);
+                self.release(item);
+                return Ok(Some(Item::Int(length)));
+            }
+            Returns::Instance(_) | Returns::Length => return self.refuse_inlining(),
+        }
+        Ok(Some(item))
+    }
+}
+
+/// The number of names in a tuple, or 0 for NULL.
+fn count_of(keywords: *mut PyObject) -> usize {
+    if keywords.is_null() {
+        return 0;
+    }
+    // SAFETY: a live tuple.
+    unsafe { PyTuple_GET_SIZE(keywords) as usize }
+}
+
+/// Whether the code takes just positional and keyword arguments, and makes no cells.
+///
+/// # Safety
+/// A live code object.
+unsafe fn takes_names_only(code: *mut justjit_runtime::layout::Code) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        let flags = (*code).co_flags;
+        flags & (CO_VARARGS | CO_VARKEYWORDS) == 0 && flags & CO_OPTIMIZED != 0 && (*code).co_ncellvars == 0
     }
 }
 
@@ -208,12 +440,5 @@ impl Builder<'_> {
 /// A live code object.
 pub unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
-    unsafe {
-        let flags = (*code).co_flags;
-        (*code).co_kwonlyargcount == 0
-            && flags & (CO_VARARGS | CO_VARKEYWORDS) == 0
-            && flags & CO_OPTIMIZED != 0
-            && (*code).co_ncellvars == 0
-            && (*code).co_nfreevars == 0
-    }
+    unsafe { takes_names_only(code) && (*code).co_kwonlyargcount == 0 && (*code).co_nfreevars == 0 }
 }

@@ -113,6 +113,9 @@ impl Builder<'_> {
             self.release_known(container, kinds.0);
             return Ok(());
         }
+        if self.subscript_special(&container, &key, kinds.0)? {
+            return Ok(());
+        }
         if self.is_unseen() {
             return Ok(());
         }
@@ -162,6 +165,9 @@ impl Builder<'_> {
                 return Ok(());
             }
         }
+        if self.set_subscript_special(&container, &key, &value, kinds.0)? {
+            return Ok(());
+        }
         self.frame().stack.extend([value, container, key]);
         self.generic_status(&ops::STORE_SUBSCR, &[1, 0, 2])
     }
@@ -177,7 +183,7 @@ impl Builder<'_> {
         let old = self.load_item(Type::Object, pointer, items, index, (0, 8), ir_region::ITEMS);
         // What was there is likely to be of the same kind.
         let kind = value.kind();
-        let quiet = kind.ends_quietly() && !self.is_widened(Reason::Type);
+        let quiet = kind.ends_quietly() && kind != Kind::Number && !self.is_widened(Reason::Type);
         if quiet {
             let test = if kind == Kind::Bool {
                 // Of just these two: that needs no look at the object.

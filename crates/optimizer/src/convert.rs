@@ -13,7 +13,7 @@ impl Builder<'_> {
     /// The type object of a kind that has one known.
     pub fn type_of_kind(&self, kind: Kind) -> Option<*mut PyTypeObject> {
         Some(match kind {
-            Kind::Unknown | Kind::Maybe | Kind::None => return None,
+            Kind::Unknown | Kind::Maybe | Kind::None | Kind::Number => return None,
             Kind::Bool => &raw mut PyBool_Type,
             Kind::Int => &raw mut PyLong_Type,
             Kind::Float => &raw mut PyFloat_Type,
@@ -51,6 +51,10 @@ impl Builder<'_> {
             Some(arrays::Known::Holder(holder)) => return Kind::Array(holder),
             Some(arrays::Known::Scalar(scalar)) => return Kind::Numpy(scalar),
             None => {}
+        }
+        // A guard of its type must say what the object is from then on.
+        if !self.known.bet_on_instances(ty) {
+            return Kind::Unknown;
         }
         let at = self.types.iter().position(|&known| known == ty);
         let at = at.unwrap_or_else(|| {
@@ -234,6 +238,7 @@ impl Builder<'_> {
     pub fn new_object(&mut self, item: Item) -> Done<Value> {
         Ok(match item {
             Item::Null => self.null(),
+            Item::Instance(id, _) => self.make_instance(id, true)?,
             Item::Constant(constant) => {
                 let value = self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol));
                 self.incref_constant(constant.symbol, value);

@@ -113,7 +113,7 @@ impl Builder<'_> {
         self.f.def(value).is_some_and(|inst| inst.op == Op::Null)
     }
 
-    fn jump_with(&mut self, block: justjit_ir::Block, value: Value) {
+    pub fn jump_with(&mut self, block: justjit_ir::Block, value: Value) {
         let target = BlockCall {
             block,
             args: vec![value],

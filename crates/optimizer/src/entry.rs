@@ -190,10 +190,13 @@ impl Builder<'_> {
         if input.decoded.is_resumable() {
             return decline("a generator's start");
         }
-        if input.decoded.instructions[0].opcode != Opcode::Resume {
-            return decline("the start of a function with cells or free variables");
+        // Free variables are there when the frame has been entered.
+        let instructions = &input.decoded.instructions;
+        let first = usize::from(instructions[0].opcode == Opcode::CopyFreeVars);
+        if instructions[first].opcode != Opcode::Resume {
+            return decline("the start of a function with cells");
         }
-        if input.knowledge.is_unreached(0) {
+        if input.knowledge.is_unreached(first) {
             return decline("the function's start has not been seen");
         }
         let version = self.pointer(input.version, "version");
@@ -217,10 +220,11 @@ impl Builder<'_> {
         self.block = go_on;
         self.terminated = false;
         // SAFETY: a live code object.
-        let parameters = unsafe { (*input.code).parameters() };
+        let (parameters, free) = unsafe { ((*input.code).parameters(), (*input.code).co_nfreevars as usize) };
+        let cells = input.decoded.nlocals_plus as usize - free;
         let locals = (0..input.decoded.nlocals_plus as usize)
             .map(|slot| {
-                let item = if slot < parameters {
+                let item = if slot < parameters || slot >= cells {
                     let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
                     Item::Object(Object {
                         value,
@@ -235,10 +239,12 @@ impl Builder<'_> {
             .collect();
         self.frames = vec![Frame {
             code: 0,
-            index: 0,
+            index: first,
             function: Item::Null,
             locals,
             stack: Vec::new(),
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
         }];
         self.run()
     }
@@ -257,6 +263,7 @@ impl Builder<'_> {
                 offset: input.decoded.instructions[index].offset,
                 locals: vec![Recovery::InFrame; count],
                 stack: vec![Recovery::InFrame; depth],
+                returns: justjit_ir::Returns::Value,
             }],
             virtuals: Vec::new(),
             release: Vec::new(),
@@ -449,6 +456,8 @@ impl Builder<'_> {
             function: Item::Null,
             locals,
             stack,
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
         }];
         self.terminated = false;
         self.run()

@@ -27,6 +27,7 @@ impl Builder<'_> {
         self.generic += 1;
         self.make_rows()?;
         self.bring_all_home()?;
+        self.detach_all();
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));
         Ok(())

@@ -16,6 +16,8 @@ pub enum Kind {
     Bool,
     Int,
     Float,
+    /// An int or a float (of the exact types): what arithmetic on either gives.
+    Number,
     Complex,
     Str,
     Bytes,
@@ -44,6 +46,7 @@ impl Kind {
                 | Kind::Bool
                 | Kind::Int
                 | Kind::Float
+                | Kind::Number
                 | Kind::Complex
                 | Kind::Str
                 | Kind::Bytes
@@ -159,6 +162,57 @@ pub enum Item {
     Iterator(Iterator),
     /// A slice of three items.
     Slice(Box<[Item; 3]>),
+    /// An instance that has not been made: its number in [`Frame::instances`] of the outermost frame, and its type's among
+    /// the builder's.
+    Instance(u32, u32),
+}
+
+/// An instance that has not been made. It is as long as an item stands for it.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Instance {
+    /// Its type's number among the builder's.
+    pub class: u32,
+    /// What its attributes are, by their indices among the class's inline values, in the order in which they were set.
+    pub values: Vec<(u8, Item)>,
+    /// It has been made since the present instruction began: what nobody has replaced yet stands for this object.
+    pub made: Option<Value>,
+}
+
+/// How a frame that waits uses its callee's result.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Returns {
+    /// Pushes it.
+    Value,
+    /// Pushes it, and NULL.
+    ValueAndNull,
+    /// Drops it.
+    Nothing,
+    /// Pushes this instance, as the result is None.
+    Instance(Item),
+    /// The result is that of `BINARY_OP` with this argument, for operands of these types.
+    Operator { op: i32, left: Constant, right: Constant },
+    /// The result is that of `COMPARE_OP` with this argument, of these operands.
+    Comparison { op: i32, operands: Box<[Item; 2]> },
+    /// The result is that of `len`.
+    Length,
+}
+
+impl Returns {
+    fn items_mut(&mut self) -> &mut [Item] {
+        match self {
+            Returns::Instance(item) => std::slice::from_mut(item),
+            Returns::Comparison { operands, .. } => &mut operands[..],
+            _ => &mut [],
+        }
+    }
+
+    fn items(&self) -> &[Item] {
+        match self {
+            Returns::Instance(item) => std::slice::from_ref(item),
+            Returns::Comparison { operands, .. } => &operands[..],
+            _ => &[],
+        }
+    }
 }
 
 impl Item {
@@ -184,6 +238,7 @@ impl Item {
             Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
             Item::Tuple(_) => Kind::Tuple,
+            Item::Instance(_, class) => Kind::Other(*class),
             Item::Iterator(Iterator::Range { .. }) => Kind::RangeIterator,
             _ => Kind::Unknown,
         }
@@ -216,7 +271,7 @@ impl Item {
     pub fn map(&mut self, map: &mut dyn FnMut(Value) -> Value) {
         let mut all = |values: &mut [&mut Value]| values.iter_mut().for_each(|value| **value = map(**value));
         match self {
-            Item::Null | Item::Constant(_) => {}
+            Item::Null | Item::Constant(_) | Item::Instance(..) => {}
             Item::Int(value)
             | Item::Float(value)
             | Item::Bool(value)
@@ -286,13 +341,31 @@ pub struct Frame {
     pub function: Item,
     pub locals: Vec<Local>,
     pub stack: Vec<Item>,
+    /// How the frame that waits for this one uses its result.
+    pub returns: Returns,
+    /// The instances that have not been made, of all frames (in the outermost).
+    pub instances: Vec<Instance>,
 }
 
 impl Frame {
     /// Every item in it.
     pub fn items_mut(&mut self) -> impl std::iter::Iterator<Item = &mut Item> {
         let locals = self.locals.iter_mut().map(|local| &mut local.item);
-        std::iter::once(&mut self.function).chain(locals).chain(&mut self.stack)
+        let values = self.instances.iter_mut().flat_map(|instance| &mut instance.values);
+        std::iter::once(&mut self.function)
+            .chain(self.returns.items_mut())
+            .chain(locals)
+            .chain(&mut self.stack)
+            .chain(values.map(|(_, item)| item))
+    }
+
+    /// Every item in it but those that are attributes.
+    pub fn items(&self) -> impl std::iter::Iterator<Item = &Item> {
+        let locals = self.locals.iter().map(|local| &local.item);
+        std::iter::once(&self.function)
+            .chain(self.returns.items())
+            .chain(locals)
+            .chain(&self.stack)
     }
 }
 
@@ -321,21 +394,40 @@ pub fn values_of(frames: &[Frame]) -> Vec<Value> {
 /// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted.
 pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
     let mut depth = 0;
-    frames.iter().zip(shape).all(|(frame, wanted)| {
-        let outermost = depth == 0;
-        depth += 1;
-        let locals = frame.locals.iter().zip(&wanted.locals);
-        let mut locals = locals.map(|(local, wanted)| {
-            if outermost {
-                local_fits(local, wanted, boxing)
-            } else {
-                item_fits(&local.item, &wanted.item, boxing)
-            }
-        });
-        let stack = frame.stack.iter().zip(&wanted.stack);
-        let mut stack = stack.map(|(item, wanted)| item_fits(item, wanted, boxing));
-        same(&frame.function, &wanted.function) && locals.all(|fine| fine) && stack.all(|fine| fine)
-    })
+    let instances_fit = frames[0].instances.len() == shape[0].instances.len()
+        && frames[0]
+            .instances
+            .iter()
+            .zip(&shape[0].instances)
+            .all(|(one, wanted)| {
+                one.class == wanted.class
+                    && one.values.len() == wanted.values.len()
+                    && one
+                        .values
+                        .iter()
+                        .zip(&wanted.values)
+                        .all(|((index, item), (other, wanted))| index == other && item_fits(item, wanted, boxing))
+            });
+    instances_fit
+        && frames.iter().zip(shape).all(|(frame, wanted)| {
+            let outermost = depth == 0;
+            depth += 1;
+            let locals = frame.locals.iter().zip(&wanted.locals);
+            let mut locals = locals.map(|(local, wanted)| {
+                if outermost {
+                    local_fits(local, wanted, boxing)
+                } else {
+                    item_fits(&local.item, &wanted.item, boxing)
+                }
+            });
+            let stack = frame.stack.iter().zip(&wanted.stack);
+            let mut stack = stack.map(|(item, wanted)| item_fits(item, wanted, boxing));
+            let mut returns = frame.returns.items().iter().zip(wanted.returns.items());
+            returns.all(|(item, wanted)| same(item, wanted))
+                && same(&frame.function, &wanted.function)
+                && locals.all(|fine| fine)
+                && stack.all(|fine| fine)
+        })
 }
 
 /// Whether two items are of one shape.
@@ -351,6 +443,7 @@ fn kind_fits(kind: Kind, wanted: Kind) -> bool {
 
 fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
     match (&local.item, &wanted.item) {
+        (Item::Instance(..), other) => local.item == *other && local.home == wanted.home,
         (Item::Object(object), Item::Object(other)) => kind_fits(object.kind, other.kind) && local.home && wanted.home,
         (Item::Null, other) => *other == Item::Null,
         (_, Item::Null) => false,
@@ -363,6 +456,7 @@ fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
 
 fn item_fits(item: &Item, wanted: &Item, boxing: bool) -> bool {
     match (item, wanted) {
+        (Item::Instance(..), other) => item == other,
         (Item::Object(object), Item::Object(other)) => {
             kind_fits(object.kind, other.kind) && (object.owner == other.owner || other.owner == Owner::Item)
         }

@@ -9,19 +9,23 @@ mod builder;
 mod builtins;
 mod calls;
 mod characters;
+mod classes;
 mod containers;
 mod convert;
 mod direct;
 mod entry;
 mod generic;
+mod instances;
 mod item;
 mod iterate;
 pub mod knowledge;
 mod liveness;
 mod locals;
+mod mixed;
 mod names;
 pub mod opcodes;
 pub mod snapshot;
+mod special;
 mod stress;
 mod table;
 pub mod text;
@@ -116,6 +120,8 @@ pub trait Known {
     fn complex(&self, object: *const ()) -> (f64, f64);
     fn list_iterator_type(&self) -> *mut PyTypeObject;
     fn tuple_iterator_type(&self) -> *mut PyTypeObject;
+    /// Bytes in memory that lives as long as the version.
+    fn bytes(&mut self, bytes: &[u8]) -> *const ();
     /// Whether it is a type of iterators over strings.
     fn is_string_iterator(&self, ty: *mut PyTypeObject) -> bool;
     /// Address of the byte that is 1 while the version's bets hold.
@@ -144,6 +150,10 @@ pub trait Known {
     fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
     /// The function's code stays what it is, or the version is told.
     fn bet_on_function(&mut self, function: *mut PyObject);
+    /// The version is told when the class is modified; `false` if nothing should be bet on that.
+    fn bet_on_class(&mut self, class: *mut PyTypeObject) -> bool;
+    /// The version is told when an instance of the class gets another class; `false` if nothing should be bet on that.
+    fn bet_on_instances(&mut self, class: *mut PyTypeObject) -> bool;
     fn builtin(&self, object: *mut PyObject) -> Option<Builtin>;
 }
 

@@ -67,7 +67,9 @@ impl Builder<'_> {
             return Ok(owned);
         }
         self.detach_slot(local as u32);
-        let is_number = item.is_unboxed() || matches!(&item, Item::Constant(constant) if constant.number.is_some());
+        let is_number = item.is_unboxed()
+            || matches!(&item, Item::Constant(constant) if constant.number.is_some())
+            || matches!(&item, Item::Instance(..));
         if is_number {
             let old = std::mem::replace(&mut self.frame().locals[local], Local { item, home: false });
             if let (true, Item::Object(object)) = (old.home, &old.item)
@@ -159,12 +161,26 @@ impl Builder<'_> {
         }
     }
 
+    /// Items that have their object from a slot get references of their own: code that we do not know may write to the
+    /// frame's locals.
+    pub fn detach_all(&mut self) {
+        for slot in 0..self.frames[0].locals.len() {
+            self.detach_slot(slot as u32);
+        }
+    }
+
     /// Items that have their object from this slot get references of their own: the slot changes.
     fn detach_slot(&mut self, slot: u32) {
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].stack.len() {
                 let item = std::mem::replace(&mut self.frames[depth].stack[at], Item::Null);
                 self.frames[depth].stack[at] = self.detached(item, slot);
+            }
+        }
+        for at in 0..self.frames[0].instances.len() {
+            for which in 0..self.frames[0].instances[at].values.len() {
+                let item = std::mem::replace(&mut self.frames[0].instances[at].values[which].1, Item::Null);
+                self.frames[0].instances[at].values[which].1 = self.detached(item, slot);
             }
         }
     }
@@ -176,6 +192,10 @@ impl Builder<'_> {
         }
         let offset = slot_offset(local);
         let item = self.frames[0].locals[local].item.clone();
+        if let Item::Instance(id, _) = item {
+            self.make_instance(id, false)?;
+            return Ok(());
+        }
         let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
         if let Some(other) = self.local_with(&item)
             && self.frames[0].locals[other].home

@@ -2,12 +2,13 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Item, Kind, Owner};
+use crate::item::{Item, Kind, Object};
 use justjit_builder::{IntCond, Type as Width};
-use justjit_ir::{Effect, Op, Reason, Type, Value};
+use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Holder;
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
-use justjit_runtime::layout::{offset, type_object};
+use justjit_runtime::instances::ADD_ATTRIBUTE;
+use justjit_runtime::layout::{MANAGED_DICT_OFFSET, offset, type_object};
 use justjit_runtime::optimized;
 use pyo3_ffi::*;
 
@@ -52,6 +53,7 @@ impl Builder<'_> {
     fn cell(&mut self, slot: usize) -> Option<Value> {
         match self.frame().locals[slot].item {
             Item::Object(object) => Some(object.value),
+            Item::Constant(constant) => Some(self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol))),
             _ => None,
         }
     }
@@ -63,6 +65,15 @@ impl Builder<'_> {
             return Ok(());
         };
         let value = self.load(Type::Object, cell, offset::CELL_REF, ir_region::ANY);
+        if let Some(class) = self.class_in_cell(slot) {
+            let expected = self.object(class);
+            let same = self.op(Op::Same, &[value, expected]);
+            self.guard(same, Reason::Changed);
+            let item = self.constant_item(class);
+            self.specialized += 1;
+            self.push(item);
+            return Ok(());
+        }
         let gone = self.op(Op::IsNull, &[value]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.guard(there, Reason::Unbound);
@@ -106,6 +117,10 @@ impl Builder<'_> {
         let tag = unsafe { justjit_runtime::layout::version_tag(ty) };
         let code = self.info().code;
         let shapes = self.known.shapes(code, self.index, store);
+        // What was seen in a short time is not all that there is.
+        if receiver.kind() == Kind::Unknown && shapes.len() > 1 {
+            return None;
+        }
         let shape = shapes.into_iter().find(|shape| shape.version == tag && tag != 0)?;
         Some((shape, kind))
     }
@@ -115,6 +130,9 @@ impl Builder<'_> {
         let Some(ty) = self.type_of_kind(kind) else {
             return;
         };
+        if self.known.bet_on_class(ty) {
+            return;
+        }
         let ty = self.object(ty.cast());
         let version = self.load_width(
             Type::Int,
@@ -132,18 +150,7 @@ impl Builder<'_> {
     /// Leaves unless the shape holds for the object, which is of its type.
     fn expect_shape(&mut self, object: Value, kind: Kind, shape: &Shape) {
         self.expect_class(kind, shape.version);
-        if let Some(at) = shape.guard {
-            let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
-            let zero = self.int(0);
-            let fine = self.int_compare(IntCond::Ne, byte, zero);
-            self.guard(fine, Reason::Changed);
-        }
-        if let Some(at) = shape.empty {
-            let word = self.load(Type::Int, object, at as i32, ir_region::ANY);
-            let zero = self.int(0);
-            let fine = self.int_compare(IntCond::Eq, word, zero);
-            self.guard(fine, Reason::Changed);
-        }
+        self.expect_fields(object, shape);
         if let Finds::OfClass {
             keys: Some((count, expected)),
             ..
@@ -157,9 +164,36 @@ impl Builder<'_> {
         }
     }
 
+    /// Leaves unless the object has its attributes where the shape says.
+    fn expect_fields(&mut self, object: Value, shape: &Shape) {
+        if let Some(at) = shape.guard {
+            let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
+            let zero = self.int(0);
+            let fine = self.int_compare(IntCond::Ne, byte, zero);
+            self.guard(fine, Reason::Changed);
+        }
+        if let Some(at) = shape.empty {
+            let word = self.load(Type::Int, object, at as i32, ir_region::ANY);
+            let zero = self.int(0);
+            let fine = self.int_compare(IntCond::Eq, word, zero);
+            self.guard(fine, Reason::Changed);
+        }
+    }
+
     /// `LOAD_ATTR`.
     pub fn load_attr(&mut self, arg: usize) -> Done {
         let receiver = self.pop();
+        let receiver = self.constant_instance(receiver);
+        if let Item::Constant(constant) = &receiver
+            && self.load_attr_of_class(constant.symbol, arg)?
+        {
+            return Ok(());
+        }
+        if let Item::Instance(id, class) = receiver
+            && self.load_attr_of_instance(id, class, arg)?
+        {
+            return Ok(());
+        }
         if let Item::Constant(constant) = &receiver
             && let Some(value) = self.known.attribute_of_constant(
                 self.f.symbols[constant.symbol.index()].address.cast_mut().cast(),
@@ -229,10 +263,160 @@ impl Builder<'_> {
                     }
                     return Ok(());
                 }
+                Finds::Property { field, getter } => {
+                    self.expect(&object, kind);
+                    self.expect_shape(object.value, kind, &shape);
+                    let mut known = object;
+                    known.kind = kind;
+                    if self.inline_getter(field, getter, Item::Object(known), arg & 1 != 0)? {
+                        return Ok(());
+                    }
+                }
                 _ => {}
             }
         }
+        if let Item::Object(object) = receiver
+            && self.load_by_version(arg, object)?
+        {
+            return Ok(());
+        }
         self.generic_load_attr(arg, receiver)
+    }
+
+    /// Does the present instruction for each of the shapes that its site has met, told apart by the versions of the object's
+    /// class: `each` for the shape of an object that has it. What is left is an object with none of them; `false` if that
+    /// does not occur.
+    fn by_version(
+        &mut self,
+        object: Object,
+        shapes: &[Shape],
+        each: &mut dyn FnMut(&mut Self, &Shape) -> Done,
+    ) -> Done<bool> {
+        let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
+        let at = type_object::TP_VERSION_TAG as i32;
+        let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
+        let frames = self.frames.clone();
+        let next = self.index + 1;
+        let others = self.is_widened(Reason::Type);
+        // Classes for which it is the same share the code.
+        let mut groups: Vec<Vec<&Shape>> = Vec::new();
+        for shape in shapes {
+            match groups.iter_mut().find(|group| is_alike(group[0], shape)) {
+                Some(group) => group.push(shape),
+                None => groups.push(vec![shape]),
+            }
+        }
+        for (number, group) in groups.iter().enumerate() {
+            let mut any = None;
+            for shape in group {
+                let wanted = self.int(shape.version.into());
+                let mut test = self.int_compare(IntCond::Eq, version, wanted);
+                if let Finds::OfClass {
+                    keys: Some((count, expected)),
+                    ..
+                } = shape.finds
+                {
+                    let count = self.pointer(count.cast(), "keys");
+                    let count = self.load(Type::Int, count, 0, ir_region::ANY);
+                    let wanted = self.int(expected as i64);
+                    let same = self.int_compare(IntCond::Eq, count, wanted);
+                    test = self.op(Op::BoolAnd, &[test, same]);
+                }
+                any = Some(match any {
+                    Some(any) => self.op(Op::BoolOr, &[any, test]),
+                    None => test,
+                });
+            }
+            let test = any.expect("a group has a shape");
+            let mut rest = None;
+            if number + 1 == groups.len() && !others {
+                self.guard(test, Reason::Type);
+            } else {
+                let (here, other) = (self.f.add_block(), self.f.add_block());
+                self.branch(test, here, other);
+                self.block = here;
+                self.terminated = false;
+                rest = Some(other);
+            }
+            self.expect_fields(object.value, group[0]);
+            each(self, group[0])?;
+            self.frame().index = next;
+            self.go_to_next(next)?;
+            self.frames.clone_from(&frames);
+            if let Some(other) = rest {
+                self.block = other;
+                self.terminated = false;
+            }
+        }
+        Ok(others)
+    }
+
+    /// The shapes that the present instruction's site has met, where they are worth telling apart.
+    fn met_shapes(&mut self, store: bool) -> Vec<Shape> {
+        if self.is_widened(Reason::Changed) || self.is_widened(Reason::Unbound) {
+            return Vec::new();
+        }
+        let code = self.info().code;
+        self.known.shapes(code, self.index, store)
+    }
+
+    /// `LOAD_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
+    fn load_by_version(&mut self, arg: usize, object: Object) -> Done<bool> {
+        let as_method = arg & 1 != 0;
+        let mut shapes = self.met_shapes(false);
+        // What a site has of a class is alive as long as the class is what it was.
+        let met = self.seen().operands[0].met.clone();
+        // SAFETY: what was met is alive; the GIL is held.
+        let live: Vec<_> = unsafe {
+            let families = met.into_iter().flat_map(|ty| justjit_runtime::classes::family(ty));
+            families
+                .map(|ty| (justjit_runtime::layout::version_tag(ty), ty))
+                .collect()
+        };
+        shapes.retain(|shape| match live.iter().find(|(tag, _)| *tag == shape.version) {
+            Some(&(_, ty)) => {
+                self.keep(ty.cast());
+                true
+            }
+            None => matches!(shape.finds, Finds::Value { .. }),
+        });
+        shapes.retain(|shape| match shape.finds {
+            Finds::Value { .. } => !as_method,
+            Finds::OfClass { is_method, .. } => is_method == as_method,
+            Finds::Property { .. } => false,
+        });
+        if shapes.is_empty() {
+            return Ok(false);
+        }
+        self.specialized += 1;
+        let rest = self.by_version(object, &shapes, &mut |this, shape| {
+            let receiver = Item::Object(object);
+            match shape.finds {
+                Finds::Value { offset, .. } => {
+                    let value = this.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
+                    let gone = this.op(Op::IsNull, &[value]);
+                    let there = this.op(Op::BoolNot, &[gone]);
+                    this.guard(there, Reason::Unbound);
+                    let result = this.predicted_result();
+                    let numeric = this.info().uses.is_numeric(this.index);
+                    let item = this.element(value, result, numeric)?;
+                    this.push(item);
+                    this.release(receiver);
+                }
+                Finds::OfClass { object: found, .. } => {
+                    let item = this.constant_item(found);
+                    this.push(item);
+                    if as_method {
+                        this.push(receiver);
+                    } else {
+                        this.release(receiver);
+                    }
+                }
+                Finds::Property { .. } => unreachable!("left out above"),
+            }
+            Ok(())
+        })?;
+        Ok(!rest)
     }
 
     /// A name that the instruction refers to.
@@ -276,44 +460,29 @@ impl Builder<'_> {
     /// `STORE_ATTR`: the value, the object.
     pub fn store_attr(&mut self, index: usize) -> Done {
         let receiver = self.pop();
+        let receiver = self.constant_instance(receiver);
         let value = self.pop();
+        if let Item::Instance(id, class) = receiver
+            && self.store_attr_of_instance(id, class, index, &value)?
+        {
+            return Ok(());
+        }
         if let Item::Object(object) = receiver
             && let Some((shape, kind)) = self.shape(&receiver, 1, true)
-            && let Finds::Value { offset, .. } = shape.finds
+            && let Finds::Value { offset, index } = shape.finds
         {
             self.expect(&object, kind);
             self.expect_shape(object.value, kind, &shape);
-            let old = self.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
-            let gone = self.op(Op::IsNull, &[old]);
-            let there = self.op(Op::BoolNot, &[gone]);
-            self.guard(there, Reason::Unbound);
-            let value_kind = value.kind();
-            let quiet = value_kind.ends_quietly() && !self.is_widened(Reason::Type);
-            if quiet {
-                let test = self.is_of_kind(old, value_kind);
-                self.guard(test, Reason::Type);
+            if let (Some(index), true) = (index, self.is_initializer())
+                && self.is_plain(kind)
+            {
+                return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            self.specialized += 1;
-            let number = match value {
-                Item::Int(number) if quiet => Some((&optimized::REBOX_INT, number)),
-                Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
-                _ => None,
-            };
-            if let Some((function, number)) = number {
-                let new = self
-                    .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
-                    .expect("a result");
-                self.store(new, object.value, offset as i32, ir_region::ITEMS);
-                self.release_known(receiver, kind);
-                return Ok(());
-            }
-            let new = self.owned_object(value)?;
-            self.store(new, object.value, offset as i32, ir_region::ITEMS);
-            let mut owned = vec![(old, if quiet { value_kind } else { Kind::Unknown })];
-            if object.owner == Owner::Item {
-                owned.push((object.value, kind));
-            }
-            self.decref_all(&owned);
+            return self.store_value(object, offset as i32, kind, value);
+        }
+        if let Item::Object(object) = receiver
+            && self.store_by_version(object, &value)?
+        {
             return Ok(());
         }
         if self.is_unseen() {
@@ -331,6 +500,87 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Writes over an attribute that is there.
+    fn store_value(&mut self, object: Object, offset: i32, kind: Kind, value: Item) -> Done {
+        let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
+        let gone = self.op(Op::IsNull, &[old]);
+        let there = self.op(Op::BoolNot, &[gone]);
+        self.guard(there, Reason::Unbound);
+        let value_kind = value.kind();
+        let quiet = value_kind.ends_quietly() && value_kind != Kind::Number && !self.is_widened(Reason::Type);
+        if quiet {
+            let test = self.is_of_kind(old, value_kind);
+            self.guard(test, Reason::Type);
+        }
+        self.specialized += 1;
+        let number = match value {
+            Item::Int(number) if quiet => Some((&optimized::REBOX_INT, number)),
+            Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
+            _ => None,
+        };
+        if let Some((function, number)) = number {
+            let new = self
+                .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
+                .expect("a result");
+            self.store(new, object.value, offset, ir_region::ITEMS);
+            self.release_known(Item::Object(object), kind);
+            return Ok(());
+        }
+        let new = self.owned_object(value)?;
+        self.store(new, object.value, offset, ir_region::ITEMS);
+        let old = Item::owned(old, if quiet { value_kind } else { Kind::Unknown });
+        self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+        Ok(())
+    }
+
+    /// `STORE_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
+    fn store_by_version(&mut self, object: Object, value: &Item) -> Done<bool> {
+        let mut shapes = self.met_shapes(true);
+        shapes.retain(|shape| matches!(shape.finds, Finds::Value { .. }));
+        if shapes.is_empty() || self.is_initializer() {
+            return Ok(false);
+        }
+        self.specialized += 1;
+        let rest = self.by_version(object, &shapes, &mut |this, shape| {
+            let Finds::Value { offset, .. } = shape.finds else {
+                unreachable!("others are left out above")
+            };
+            this.store_value(object, offset as i32, object.kind, value.clone())
+        })?;
+        Ok(!rest)
+    }
+
+    /// Whether the present code is that of an `__init__`, whose attributes are likely to be new ones.
+    fn is_initializer(&self) -> bool {
+        // SAFETY: a live code object.
+        unsafe { crate::text::name_of((*self.info().code).co_name) == "__init__" }
+    }
+
+    /// Whether instances are nothing but inline values.
+    fn is_plain(&self, kind: Kind) -> bool {
+        let class = self.type_of_kind(kind);
+        // SAFETY: a live type; the GIL is held.
+        class.is_some_and(|class| unsafe { justjit_runtime::instances::is_plain(class) })
+    }
+
+    /// Sets an attribute that an instance does not have yet.
+    fn add_attribute(&mut self, object: Object, index: u8, (offset, kind): (i32, Kind), value: Item) -> Done {
+        let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
+        let fine = self.op(Op::IsNull, &[old]);
+        self.guard(fine, Reason::Unbound);
+        let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::ANY);
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::Eq, dictionary, zero);
+        self.guard(fine, Reason::Changed);
+        let at = self.int(index.into());
+        self.call(&ADD_ATTRIBUTE, &[object.value, at], None, (Effect::Reference, false));
+        self.specialized += 1;
+        let new = self.owned_object(value)?;
+        self.store(new, object.value, offset, ir_region::ITEMS);
+        self.release_known(Item::Object(object), kind);
+        Ok(())
+    }
+
     /// An object that the present symbol stands for.
     pub fn symbol_address(&self, item: &Item) -> Option<*mut PyObject> {
         match item {
@@ -338,4 +588,14 @@ impl Builder<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether two shapes differ in nothing but the class's version and its keys.
+fn is_alike(one: &Shape, other: &Shape) -> bool {
+    let same = match (one.finds, other.finds) {
+        (Finds::Value { offset: a, index: b }, Finds::Value { offset: c, index: d }) => (a, b) == (c, d),
+        (Finds::OfClass { object: a, .. }, Finds::OfClass { object: b, .. }) => a == b,
+        _ => false,
+    };
+    same && one.guard == other.guard && one.empty == other.empty
 }

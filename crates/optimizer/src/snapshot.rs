@@ -38,6 +38,8 @@ pub struct Snapshot<'a> {
     pub made: Vec<*mut PyObject>,
     /// Feedback that nobody reads.
     pub scratch: Box<[u8]>,
+    /// Memory that the code refers to.
+    pub tables: Vec<Box<[u8]>>,
     /// A callee of which nothing has been seen yet.
     pub unseen: Vec<*mut PyObject>,
 }
@@ -97,6 +99,7 @@ impl<'a> Snapshot<'a> {
                 cells: Vec::new(),
                 made: Vec::new(),
                 scratch: vec![0; 8].into(),
+                tables: Vec::new(),
                 unseen: Vec::new(),
             }
         }
@@ -187,6 +190,13 @@ impl Known for Snapshot<'_> {
 
     fn tuple_iterator_type(&self) -> *mut PyTypeObject {
         self.tuple_iterator
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> *const () {
+        let kept: Box<[u8]> = bytes.into();
+        let address = kept.as_ptr().cast();
+        self.tables.push(kept);
+        address
     }
 
     fn is_string_iterator(&self, ty: *mut PyTypeObject) -> bool {
@@ -349,6 +359,16 @@ impl Known for Snapshot<'_> {
 
     fn bet_on_function(&mut self, function: *mut PyObject) {
         bets::bet(function.cast_const().cast(), self.version);
+    }
+
+    fn bet_on_class(&mut self, class: *mut PyTypeObject) -> bool {
+        // SAFETY: the GIL is held; live objects.
+        unsafe { justjit_runtime::classes::bet_on_class(class, self.version) }
+    }
+
+    fn bet_on_instances(&mut self, class: *mut PyTypeObject) -> bool {
+        // SAFETY: the GIL is held; live objects.
+        unsafe { justjit_runtime::classes::bet_on_instances(class, self.version) }
     }
 
     fn builtin(&self, object: *mut PyObject) -> Option<Builtin> {

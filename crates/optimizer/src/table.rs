@@ -13,8 +13,19 @@ impl Builder<'_> {
     pub fn instruction(&mut self) -> Done {
         use Opcode::*;
         let arg = self.at.arg as usize;
+        let receiver = match self.at.opcode {
+            BinaryOp | BinarySubscr => Some((1, 0)),
+            _ => None,
+        };
+        if let Some((below, operand)) = receiver
+            && self.tell_apart(below, operand)?
+        {
+            return Ok(());
+        }
         match self.at.opcode {
             Nop | Resume => {}
+            // Inlined callees have their cells from the beginning.
+            CopyFreeVars if self.is_inlined() => {}
             LoadConst => self.load_const(arg),
             LoadFast | LoadFastCheck => self.load_fast(arg),
             LoadFastLoadFast => {
@@ -30,7 +41,9 @@ impl Builder<'_> {
                 let item = self.as_number_if_only_that(arg >> 4, item);
                 let old = self.store_local(arg >> 4, item)?;
                 self.load_fast(arg & 15);
-                self.decref_all(&old);
+                if !self.terminated {
+                    self.decref_all(&old);
+                }
             }
             StoreFastStoreFast => {
                 // What leaves does so before anything is stored, or with everything stored.
@@ -134,6 +147,7 @@ impl Builder<'_> {
             StoreDeref => self.store_deref(arg)?,
             LoadAttr => self.load_attr(arg)?,
             StoreAttr => self.store_attr(arg)?,
+            LoadSuperAttr => self.load_super_attr(arg)?,
             Call => self.call_op(arg)?,
             CallKw => self.call_kw(arg)?,
             FormatSimple => self.generic_call(&justjit_runtime::ops::format::FORMAT_SIMPLE, 1, Kind::Str)?,
@@ -326,10 +340,24 @@ impl Builder<'_> {
         let right = self.pop();
         let left = self.pop();
         let negate = self.at.arg != 0;
-        if left == right && left.is_unboxed() {
-            // One object, which has not been made.
-            let flag = self.bool(!negate);
+        // What has not been made is nothing but itself.
+        if left == right && (left.is_unboxed() || matches!(left, Item::Instance(..)))
+            || matches!(
+                (&left, &right),
+                (
+                    Item::Instance(..),
+                    Item::Object(_) | Item::Constant(_) | Item::Instance(..)
+                )
+            )
+            || matches!(
+                (&left, &right),
+                (Item::Object(_) | Item::Constant(_), Item::Instance(..))
+            )
+        {
+            let flag = self.bool((left == right) != negate);
             self.push(Item::Bool(flag));
+            self.release(left);
+            self.release(right);
             return Ok(());
         }
         let simple = |item: &Item| matches!(item, Item::Object(_) | Item::Constant(_) | Item::Bool(_));
@@ -364,6 +392,7 @@ impl Builder<'_> {
             Some(local) if self.frames[0].locals[local].home => self.home_object(local),
             _ => self.new_object(item)?,
         };
+        self.end_instances()?;
         // What the stack still has is given up by the interpreter's compiler before a return.
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));

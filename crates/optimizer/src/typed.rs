@@ -8,7 +8,7 @@
 //! In the builder a typed body's frame lies on a frame that is nobody's, as an inlined callee's does on its caller's.
 
 use crate::builder::{Builder, CodeInfo, Done, decline, ir_region};
-use crate::item::{Frame, Item, Kind, Local, Object, Owner};
+use crate::item::{Frame, Item, Kind, Local, Object, Owner, Returns};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{self as ir, Call, Effect, Going, Imm, Op, Reason, SymbolData, SymbolKind, Type, Value};
 use justjit_runtime::layout::{Code, ThreadState, offset};
@@ -208,6 +208,8 @@ impl<'a> Builder<'a> {
             function: Item::Null,
             locals: Vec::new(),
             stack: Vec::new(),
+            returns: Returns::Value,
+            instances: Vec::new(),
         };
         let function = self.constant_item(function);
         let own = Frame {
@@ -216,6 +218,8 @@ impl<'a> Builder<'a> {
             function,
             locals,
             stack: Vec::new(),
+            returns: Returns::Value,
+            instances: Vec::new(),
         };
         self.frames = vec![nobody, own];
         self.run()?;
@@ -499,8 +503,10 @@ impl<'a> Builder<'a> {
         let mut quiet = Vec::new();
         let mut loud = Vec::new();
         let locals = self.frame().locals.clone();
-        for mut local in locals {
-            local.item.objects_mut(&mut |object| {
+        let mut given_up: Vec<Item> = locals.into_iter().map(|local| local.item).collect();
+        given_up.extend(self.attributes_without(&item));
+        for mut item in given_up {
+            item.objects_mut(&mut |object| {
                 if object.owner == Owner::Item {
                     let list = if object.kind.ends_quietly() {
                         &mut quiet
@@ -518,6 +524,7 @@ impl<'a> Builder<'a> {
             let fine = self.int_compare(justjit_builder::IntCond::SignedGt, count, most);
             self.guard(fine, Reason::Unsupported);
         }
+        self.forget_instances();
         let value = match gives {
             Gives::Int => self.as_int(&item),
             Gives::Float => self.as_float(&item),
@@ -536,7 +543,7 @@ impl<'a> Builder<'a> {
         for value in quiet.into_iter().chain(loud) {
             self.effect(Op::DecrefNumber, &[value], Imm::None);
         }
-        self.f.end(self.block, Op::Return, vec![value], None, Vec::new());
+        self.f.end(self.block, Op::Give, vec![value], None, Vec::new());
         self.terminated = true;
         Ok(())
     }

@@ -154,9 +154,11 @@ impl Checker<'_> {
     fn end(&mut self, block: Block, inst: Inst) -> Option<Need> {
         let data = self.function.inst(inst);
         match data.op {
-            Op::Return => {
+            Op::Return | Op::Give => {
                 let mut need = Need::new();
-                self.add(&mut need, data.args[0], 1);
+                if self.function.type_of(data.args[0]) == Type::Object {
+                    self.add(&mut need, data.args[0], 1);
+                }
                 Some(need)
             }
             Op::Deopt => Some(self.given(data.state?)),

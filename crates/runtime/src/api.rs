@@ -10,6 +10,9 @@ pub type FunctionWatcher =
 pub type DictWatcher =
     unsafe extern "C" fn(event: c_int, dict: *mut PyObject, key: *mut PyObject, new_value: *mut PyObject) -> c_int;
 
+/// What `PyType_AddWatcher` calls, when the type has been modified.
+pub type TypeWatcher = unsafe extern "C" fn(ty: *mut PyTypeObject) -> c_int;
+
 /// What `PyCode_AddWatcher` calls.
 pub type CodeWatcher = unsafe extern "C" fn(event: c_int, code: *mut PyObject) -> c_int;
 
@@ -48,6 +51,8 @@ unsafe extern "C" {
     pub fn PyCode_ClearWatcher(id: c_int) -> c_int;
     pub fn PyDict_AddWatcher(callback: DictWatcher) -> c_int;
     pub fn PyDict_Watch(id: c_int, dict: *mut PyObject) -> c_int;
+    pub fn PyType_AddWatcher(callback: TypeWatcher) -> c_int;
+    pub fn PyType_Watch(id: c_int, ty: *mut PyObject) -> c_int;
     pub fn PyUnstable_Type_AssignVersionTag(ty: *mut PyTypeObject) -> c_int;
     pub fn PyUnstable_Eval_RequestCodeExtraIndex(free: unsafe extern "C" fn(*mut c_void)) -> Py_ssize_t;
     pub fn PyUnstable_Code_GetExtra(code: *mut PyObject, index: Py_ssize_t, extra: *mut *mut c_void) -> c_int;

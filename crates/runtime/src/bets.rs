@@ -12,6 +12,8 @@ struct Bets {
     by_subject: FxHashMap<usize, Vec<*mut Version>>,
     /// Versions that lost a bet.
     fired: u64,
+    /// How often a bet on a subject was lost.
+    lost: FxHashMap<usize, u32>,
 }
 
 static mut BETS: Option<Bets> = None;
@@ -23,6 +25,7 @@ fn bets() -> &'static mut Bets {
         BETS.get_or_insert_with(|| Bets {
             by_subject: FxHashMap::default(),
             fired: 0,
+            lost: FxHashMap::default(),
         })
     }
 }
@@ -45,6 +48,7 @@ pub unsafe fn fire(subject: *const ()) {
         return;
     }
     if let Some(versions) = bets.by_subject.remove(&(subject as usize)) {
+        *bets.lost.entry(subject as usize).or_default() += 1;
         for version in versions {
             bets.fired += 1;
             // SAFETY: a version that is dropped is forgotten.
@@ -60,6 +64,11 @@ pub fn forget(version: *const Version) {
         versions.retain(|&one| one.cast_const() != version);
         !versions.is_empty()
     });
+}
+
+/// How often a bet on the subject (or on what lay at its address before) was lost.
+pub fn losses(subject: *const ()) -> u32 {
+    bets().lost.get(&(subject as usize)).copied().unwrap_or(0)
 }
 
 /// How often a version has lost a bet.

@@ -92,7 +92,7 @@ unsafe fn unobserved(object: *mut PyObject, ty: *mut PyTypeObject) -> bool {
 
 /// Whether ending an object of the type does what it does for an instance of a class that is written in Python, derives from
 /// `object` only, and has no finalizer.
-unsafe fn is_plain_class(ty: *mut PyTypeObject) -> bool {
+pub(crate) unsafe fn is_plain_class(ty: *mut PyTypeObject) -> bool {
     // SAFETY: a live type; so are its bases.
     unsafe {
         let mut at = ty;

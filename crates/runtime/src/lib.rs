@@ -12,6 +12,7 @@ pub mod bets;
 pub mod binding;
 pub mod builtins;
 pub mod call;
+pub mod classes;
 pub mod construct;
 pub mod deopt;
 pub mod ending;
@@ -22,6 +23,7 @@ pub mod function_table;
 pub mod generator;
 pub mod globals;
 pub mod hook;
+pub mod instances;
 pub mod iteration;
 pub mod layout;
 pub mod names;
@@ -58,6 +60,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         special::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
+        classes::initialize()?;
         probe::initialize();
         generator::slots::initialize();
         hook::initialize(compiler)

@@ -24,6 +24,15 @@ fn certain(object: *mut PyObject) -> *mut PyObject {
     object
 }
 
+/// Whether an object is exactly an int, a float or a bool.
+unsafe fn is_number(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe {
+        let ty = Py_TYPE(object);
+        ty == &raw mut PyFloat_Type || ty == &raw mut PyLong_Type || ty == &raw mut PyBool_Type
+    }
+}
+
 /// Python's `a // b` and `a % b` of floats; `b` is not 0 (`_float_div_mod`, `Objects/floatobject.c`).
 fn float_div_mod(a: f64, b: f64) -> (f64, f64) {
     let mut rest = a % b;
@@ -168,6 +177,15 @@ runtime_fns! {
         (*frame).owner = crate::layout::FRAME_OWNED_BY_THREAD;
         for slot in (*code).parameters()..(*code).co_nlocalsplus as usize {
             Frame::slot(frame, slot).write(null_mut());
+        }
+        let free = (*code).co_nfreevars as usize;
+        if free > 0 {
+            let closure = PyFunction_GetClosure((*frame).f_funcobj);
+            let first = (*code).co_nlocalsplus as usize - free;
+            for index in 0..free {
+                let cell = PyTuple_GET_ITEM(closure, index as Py_ssize_t);
+                Frame::slot(frame, first + index).write(Py_NewRef(cell));
+            }
         }
         (*tstate).current_frame = frame;
         (*tstate).datastack_top = frame.cast::<*mut PyObject>().add((*code).co_framesize as usize);
@@ -314,6 +332,43 @@ runtime_fns! {
     /// Whether two exact strings are equal.
     STRING_EQUAL = fn strings_equal(a: *mut PyObject, b: *mut PyObject) -> u8 {
         u8::from(a == b || numbers::string_equal(a, b))
+    }
+
+    /// A binary operator (its number, not in place) of two objects that may be ints and floats: an int or a float, or NULL,
+    /// without an exception, if they are something else or an exception would be raised.
+    NUMBER_OPERATOR = fn number_operator(op: i32, left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
+        if !is_number(left) || !is_number(right) {
+            return null_mut();
+        }
+        let result = match op {
+            0 => PyNumber_Add(left, right),
+            2 => PyNumber_FloorDivide(left, right),
+            5 => PyNumber_Multiply(left, right),
+            6 => PyNumber_Remainder(left, right),
+            10 => PyNumber_Subtract(left, right),
+            11 => PyNumber_TrueDivide(left, right),
+            _ => return null_mut(),
+        };
+        if result.is_null() {
+            PyErr_Clear();
+        }
+        result
+    }
+
+    /// A comparison (`Py_LT` and the like) of two objects that may be ints and floats: 0 or 1, or -1 if they are something
+    /// else.
+    NUMBER_COMPARISON = fn number_comparison(op: i32, left: *mut PyObject, right: *mut PyObject) -> i32 {
+        if !is_number(left) || !is_number(right) {
+            return -1;
+        }
+        // Not by identity, which NaN is not equal by.
+        let result = PyObject_RichCompare(left, right, op);
+        if result.is_null() {
+            PyErr_Clear();
+            return -1;
+        }
+        // True and False are immortal.
+        i32::from(result == Py_True())
     }
 
     /// The string of one character.

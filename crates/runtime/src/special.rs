@@ -34,7 +34,8 @@ const OPERATORS: [Option<(&std::ffi::CStr, &std::ffi::CStr)>; 13] = [
 
 const SOURCE: &std::ffi::CStr = c"
 def method(*arguments): pass
-names = ('add', 'and', 'floordiv', 'lshift', 'mul', 'mod', 'or', 'rshift', 'sub', 'truediv', 'xor', 'getitem', 'setitem')
+names = ('add', 'and', 'floordiv', 'lshift', 'mul', 'mod', 'or', 'rshift', 'sub', 'truediv', 'xor', 'getitem', 'setitem',
+         'eq', 'neg', 'len', 'call')
 Probe = type('Probe', (), {f'__{name}__': method for name in names})
 ";
 
@@ -46,6 +47,15 @@ struct Slots {
     names: [*mut PyObject; 13],
     getitem: *mut PyObject,
     setitem: *mut PyObject,
+    compare: *const (),
+    /// By `Py_LT` and the like.
+    comparisons: [*mut PyObject; 6],
+    negative: *const (),
+    length: *const (),
+    call: *const (),
+    neg: *mut PyObject,
+    len: *mut PyObject,
+    call_name: *mut PyObject,
 }
 
 static mut SLOTS: Slots = Slots {
@@ -55,6 +65,14 @@ static mut SLOTS: Slots = Slots {
     names: [null_mut(); 13],
     getitem: null_mut(),
     setitem: null_mut(),
+    compare: null(),
+    comparisons: [null_mut(); 6],
+    negative: null(),
+    length: null(),
+    call: null(),
+    neg: null_mut(),
+    len: null_mut(),
+    call_name: null_mut(),
 };
 
 fn address<F: Copy>(slot: Option<F>) -> *const () {
@@ -125,6 +143,15 @@ pub unsafe fn initialize() -> PyResult<()> {
         (*slots).set_subscript = address((*(*probe).tp_as_mapping).mp_ass_subscript);
         (*slots).getitem = PyUnicode_InternFromString(c"__getitem__".as_ptr());
         (*slots).setitem = PyUnicode_InternFromString(c"__setitem__".as_ptr());
+        (*slots).compare = address((*probe).tp_richcompare);
+        let comparisons = [c"__lt__", c"__le__", c"__eq__", c"__ne__", c"__gt__", c"__ge__"];
+        (*slots).comparisons = comparisons.map(|name| PyUnicode_InternFromString(name.as_ptr()));
+        (*slots).negative = address((*(*probe).tp_as_number).nb_negative);
+        (*slots).length = address((*(*probe).tp_as_sequence).sq_length);
+        (*slots).call = address((*probe).tp_call);
+        (*slots).neg = PyUnicode_InternFromString(c"__neg__".as_ptr());
+        (*slots).len = PyUnicode_InternFromString(c"__len__".as_ptr());
+        (*slots).call_name = PyUnicode_InternFromString(c"__call__".as_ptr());
         // The function refers to the namespace.
         PyDict_Clear(namespace);
         Py_DECREF(namespace);
@@ -156,7 +183,10 @@ fn is_plain_number(tp: *mut PyTypeObject) -> bool {
 
 /// The Python function that alone decides what a binary operator gives for operands of these types; NULL where others
 /// have a say.
-unsafe fn binary_method(op: usize, left: *mut PyTypeObject, right: *mut PyTypeObject) -> *mut PyObject {
+///
+/// # Safety
+/// The GIL is held; live types.
+pub unsafe fn binary_method(op: usize, left: *mut PyTypeObject, right: *mut PyTypeObject) -> *mut PyObject {
     // SAFETY: live types; written once, at import.
     unsafe {
         let plain = op % 13;
@@ -183,6 +213,159 @@ unsafe fn binary_method(op: usize, left: *mut PyTypeObject, right: *mut PyTypeOb
             return null_mut();
         }
         method(left, SLOTS.names[plain])
+    }
+}
+
+/// What a comparison (the argument of `COMPARE_OP`) gives, when the left operand's method has given `result` (taken over, or
+/// NULL) and the right operand's class is not a subclass of the left one's (`do_richcompare`, `Objects/object.c`).
+///
+/// # Safety
+/// The GIL is held; live operands.
+pub(crate) unsafe fn compared(
+    op: i32,
+    left: *mut PyObject,
+    right: *mut PyObject,
+    result: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: see the contract.
+    unsafe {
+        let mut result = result;
+        let which = op >> 5;
+        if result == Py_NotImplemented() {
+            Py_DECREF(result);
+            let swapped = [Py_GT, Py_GE, Py_EQ, Py_NE, Py_LT, Py_LE][which as usize];
+            result = match (*Py_TYPE(right)).tp_richcompare {
+                Some(compare) => compare(right, left, swapped),
+                None => Py_NewRef(Py_NotImplemented()),
+            };
+        }
+        if result == Py_NotImplemented() {
+            Py_DECREF(result);
+            result = match which == Py_EQ || which == Py_NE {
+                true => PyBool_FromLong(((left == right) == (which == Py_EQ)).into()),
+                false => {
+                    let sign = [c"<", c"<=", c"==", c"!=", c">", c">="][which as usize];
+                    let format = c"'%s' not supported between instances of '%.100s' and '%.100s'";
+                    let (left, right) = ((*Py_TYPE(left)).tp_name, (*Py_TYPE(right)).tp_name);
+                    PyErr_Format(PyExc_TypeError, format.as_ptr(), sign.as_ptr(), left, right);
+                    null_mut()
+                }
+            };
+        }
+        if result.is_null() || op & 16 == 0 {
+            return result;
+        }
+        let truth = PyObject_IsTrue(result);
+        Py_DECREF(result);
+        if truth < 0 {
+            null_mut()
+        } else {
+            PyBool_FromLong(truth.into())
+        }
+    }
+}
+
+/// What `len` gives when `__len__` has given `result` (taken over, or NULL).
+///
+/// # Safety
+/// The GIL is held.
+pub(crate) unsafe fn length_of_result(result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: see the contract.
+    unsafe {
+        if result.is_null() {
+            return null_mut();
+        }
+        let number = PyNumber_Index(result);
+        Py_DECREF(result);
+        if number.is_null() {
+            return null_mut();
+        }
+        let zero = PyLong_FromLong(0);
+        let negative = PyObject_RichCompareBool(number, zero, Py_LT);
+        Py_DECREF(zero);
+        let length = if negative > 0 {
+            PyErr_SetString(PyExc_ValueError, c"__len__() should return >= 0".as_ptr());
+            -1
+        } else {
+            PyNumber_AsSsize_t(number, PyExc_OverflowError)
+        };
+        Py_DECREF(number);
+        if length < 0 {
+            null_mut()
+        } else {
+            PyLong_FromSsize_t(length)
+        }
+    }
+}
+
+/// The Python function that alone decides what a comparison (`Py_LT` and the like) of two instances of this class gives, unless
+/// it gives `NotImplemented`; NULL where there is none.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn comparison_method(which: i32, ty: *mut PyTypeObject) -> *mut PyObject {
+    // SAFETY: see the contract; written once, at import.
+    unsafe {
+        if address((*ty).tp_richcompare) != SLOTS.compare {
+            return null_mut();
+        }
+        method(ty, SLOTS.comparisons[which as usize])
+    }
+}
+
+/// The Python function that decides what `container[key]` gives, or NULL.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn subscript_method(ty: *mut PyTypeObject) -> *mut PyObject {
+    // SAFETY: see the contract; written once, at import.
+    unsafe {
+        let mapping = (*ty).tp_as_mapping;
+        if mapping.is_null() || address((*mapping).mp_subscript) != SLOTS.subscript {
+            return null_mut();
+        }
+        method(ty, SLOTS.getitem)
+    }
+}
+
+/// The Python function that does `container[key] = value`, or NULL.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn set_subscript_method(ty: *mut PyTypeObject) -> *mut PyObject {
+    // SAFETY: see the contract; written once, at import.
+    unsafe {
+        let mapping = (*ty).tp_as_mapping;
+        if mapping.is_null() || address((*mapping).mp_ass_subscript) != SLOTS.set_subscript {
+            return null_mut();
+        }
+        method(ty, SLOTS.setitem)
+    }
+}
+
+/// Special methods with one operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unary {
+    Negative,
+    Length,
+    Call,
+}
+
+/// The Python function that decides what the special method gives, or NULL.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn unary_method(which: Unary, ty: *mut PyTypeObject) -> *mut PyObject {
+    // SAFETY: see the contract; written once, at import.
+    unsafe {
+        let (number, sequence) = ((*ty).tp_as_number, (*ty).tp_as_sequence);
+        let (slot, wanted, name) = match which {
+            Unary::Negative if !number.is_null() => (address((*number).nb_negative), SLOTS.negative, SLOTS.neg),
+            Unary::Length if !sequence.is_null() => (address((*sequence).sq_length), SLOTS.length, SLOTS.len),
+            Unary::Call => (address((*ty).tp_call), SLOTS.call, SLOTS.call_name),
+            _ => return null_mut(),
+        };
+        if slot != wanted { null_mut() } else { method(ty, name) }
     }
 }
 

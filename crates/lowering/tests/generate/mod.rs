@@ -191,6 +191,7 @@ impl Generator {
                 offset: 2,
                 locals: slots(),
                 stack: slots(),
+                returns: justjit_ir::Returns::Value,
             });
         }
         self.function.add_state(FrameState {

@@ -195,6 +195,7 @@ impl Generator {
                 offset: self.offset,
                 locals,
                 stack: vec![],
+                returns: justjit_ir::Returns::Value,
             }],
             virtuals: vec![],
             release,

@@ -3,6 +3,7 @@
 use super::{Kind, Module, NO_KEYS, Shadow};
 use crate::api;
 use crate::globals;
+use crate::instances::Attribute;
 use crate::layout::*;
 use crate::types::class_attribute;
 use pyo3_ffi::*;
@@ -294,6 +295,164 @@ pub(super) unsafe fn analyze_identity(object: *mut PyObject, name: *mut PyObject
                 value,
                 value_version: version_of_type(value)?,
             });
+        }
+        None
+    }
+}
+
+/// Whether the class's instances have inline values.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn has_inline_values(tp: *mut PyTypeObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe { !shared_keys(tp).is_null() }
+}
+
+/// The index of a name among the class's inline values.
+///
+/// # Safety
+/// As for [`has_inline_values`].
+pub unsafe fn inline_index(tp: *mut PyTypeObject, name: *mut PyObject) -> Option<u8> {
+    // SAFETY: see the contract.
+    unsafe {
+        let keys = shared_keys(tp);
+        if keys.is_null() {
+            return None;
+        }
+        key_index(keys, name).and_then(|index| u8::try_from(index).ok())
+    }
+}
+
+/// What a name finds at an instance of a class with inline values and nothing else.
+///
+/// # Safety
+/// As for [`has_inline_values`].
+pub unsafe fn of_instance(tp: *mut PyTypeObject, name: *mut PyObject) -> Attribute {
+    // SAFETY: see the contract.
+    unsafe {
+        if let (Some(index), found) = (inline_index(tp, name), class_attribute(tp, name)) {
+            if found.is_null() {
+                return Attribute::Value(index, null_mut());
+            }
+            return match is_immutable_instance(found) && (*Py_TYPE(found)).tp_descr_set.is_none() {
+                true => Attribute::Value(index, found),
+                false => Attribute::Other,
+            };
+        }
+        match analyze_load(tp, name) {
+            Some(Kind::Method { function, .. }) if Py_TYPE(function) == &raw mut PyFunction_Type => {
+                Attribute::Method(function)
+            }
+            Some(Kind::ClassValue {
+                value,
+                is_lasting: true,
+                ..
+            }) => Attribute::OfClass(value),
+            Some(Kind::Property { property, getter }) => {
+                Attribute::Property(&raw const (*property.cast::<Property>()).prop_get, getter)
+            }
+            _ => Attribute::Other,
+        }
+    }
+}
+
+/// What a name finds at a class, for as long as the class (and `depends`, another class) is what it is.
+pub struct OfClass {
+    pub found: ClassAttribute,
+    pub depends: Option<*mut PyTypeObject>,
+}
+
+/// See [`OfClass`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClassAttribute {
+    /// This very object.
+    Plain(*mut PyObject),
+    /// The function in this field of a static method.
+    Static(*const *mut PyObject, *mut PyObject),
+    /// The function in this field of a class method, bound to the class.
+    Bound(*const *mut PyObject, *mut PyObject),
+}
+
+/// The head of `classmethod` and `staticmethod` (`Objects/funcobject.c`), which is checked against `__func__` before it is
+/// relied on.
+#[repr(C)]
+struct Wrapper {
+    ob_base: PyObject,
+    callable: *mut PyObject,
+}
+
+/// What a name finds at a class whose metaclass is `type`.
+///
+/// # Safety
+/// The GIL is held; a live type, an interned string.
+pub unsafe fn of_class(class: *mut PyTypeObject, name: *mut PyObject) -> Option<OfClass> {
+    // SAFETY: see the contract; looking through the MRO runs no Python code.
+    unsafe {
+        if Py_TYPE(class.cast()) != &raw mut PyType_Type || !class_attribute(&raw mut PyType_Type, name).is_null() {
+            return None;
+        }
+        let value = class_attribute(class, name);
+        if value.is_null() {
+            return None;
+        }
+        let ty = Py_TYPE(value);
+        let is_bound = ty == &raw mut PyClassMethod_Type;
+        if is_bound || ty == &raw mut PyStaticMethod_Type {
+            let function = PyObject_GetAttrString(value, c"__func__".as_ptr());
+            if function.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            // The wrapper keeps it.
+            Py_DECREF(function);
+            let wrapper = value.cast::<Wrapper>();
+            if Py_TYPE(function) != &raw mut PyFunction_Type || (*wrapper).callable != function {
+                return None;
+            }
+            let field = (&raw const (*wrapper).callable).cast();
+            let found = if is_bound {
+                ClassAttribute::Bound(field, function)
+            } else {
+                ClassAttribute::Static(field, function)
+            };
+            return Some(OfClass { found, depends: None });
+        }
+        // Functions and method descriptors give themselves to a class.
+        let is_method = flags(ty) & Py_TPFLAGS_METHOD_DESCRIPTOR != 0;
+        if !is_method && (*ty).tp_descr_get.is_some() {
+            return None;
+        }
+        Some(OfClass {
+            found: ClassAttribute::Plain(value),
+            depends: (!is_immutable_instance(value)).then_some(ty),
+        })
+    }
+}
+
+/// The Python function that `super(class, instance).name` finds for instances of `ty`, a subclass of `class`.
+///
+/// # Safety
+/// The GIL is held; live types, an interned string.
+pub unsafe fn of_super(class: *mut PyTypeObject, ty: *mut PyTypeObject, name: *mut PyObject) -> Option<*mut PyObject> {
+    // SAFETY: see the contract; names are strings, so that comparing them runs no Python code.
+    unsafe {
+        let mro = (*ty).tp_mro;
+        if mro.is_null() || PyType_IsSubtype(ty, class) == 0 {
+            return None;
+        }
+        let types = (0..PyTuple_GET_SIZE(mro)).map(|index| PyTuple_GET_ITEM(mro, index));
+        for base in types.skip_while(|&base| base != class.cast()).skip(1) {
+            let dict = api::PyType_GetDict(base.cast());
+            if dict.is_null() {
+                return None;
+            }
+            let found = PyDict_GetItemWithError(dict, name);
+            Py_DECREF(dict);
+            if !found.is_null() {
+                return Some(found);
+            }
+            PyErr_Clear();
         }
         None
     }

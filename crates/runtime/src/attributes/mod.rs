@@ -19,6 +19,7 @@ use crate::site::CallSite;
 use crate::thread::Thread;
 use crate::types::class_attribute;
 use analysis::*;
+pub use analysis::{ClassAttribute, has_inline_values, inline_index, of_class, of_instance, of_super};
 pub use apply::certainly_lacks;
 use apply::*;
 use pyo3_ffi::*;

@@ -15,7 +15,7 @@ use crate::frame::{
 use crate::layout::{Code, Frame};
 use crate::runtime_fns;
 use crate::safepoint::{self, verdict};
-use crate::special::unsupported;
+use crate::special::{compared, length_of_result, unsupported};
 use crate::thread::Thread;
 use crate::version::{HandOverReason, Version};
 use pyo3_ffi::*;
@@ -68,7 +68,9 @@ impl<'a> Contents<'a> {
         unsafe {
             let kept = match recovery.going {
                 Going::Waits(Returns::Instance(instance)) => [values.get(instance), null_mut()],
-                Going::Waits(Returns::Operator { left, right, .. }) => [values.get(left), values.get(right)],
+                Going::Waits(Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. }) => {
+                    [values.get(left), values.get(right)]
+                }
                 _ => [null_mut(); 2],
             };
             let function = if outermost { Recovery::Null } else { recovery.function };
@@ -222,6 +224,12 @@ unsafe fn received(returns: Returns, kept: [*mut PyObject; 2], result: *mut PyOb
         match returns {
             Returns::Value | Returns::ValueAndNull | Returns::Nothing => result,
             Returns::Instance(_) => finish_instance(kept[0], result),
+            Returns::Length => length_of_result(result),
+            Returns::Comparison { op, .. } => {
+                let result = compared(op, kept[0], kept[1], result);
+                kept.into_iter().for_each(|operand| Py_DECREF(operand));
+                result
+            }
             Returns::Operator { op, .. } => {
                 let mut result = result;
                 if result == Py_NotImplemented() {

@@ -93,6 +93,13 @@ pub enum VirtualObject {
         real: Recovery,
         imaginary: Recovery,
     },
+    /// An instance of a class (a constant), with the attributes at these indices of its inline values, in the order in
+    /// which they were set.
+    Instance {
+        class: Recovery,
+        indices: Box<[u8]>,
+        values: Box<[Recovery]>,
+    },
     /// The str of one character, by its code point (an `Int`).
     Character(Recovery),
 }
@@ -111,6 +118,9 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice { start, stop, step } => vec![start, stop, step],
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
+            VirtualObject::Instance { class, ref values, .. } => {
+                std::iter::once(class).chain(values.iter().copied()).collect()
+            }
             VirtualObject::Character(code_point) => vec![code_point],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::Row { array, index } => vec![array, index],
@@ -132,6 +142,11 @@ pub enum Returns {
     /// The callee is the method of a binary operator (the argument of `BINARY_OP`) for operands of these types: pushes the
     /// result, unless it is NotImplemented, which raises.
     Operator { op: i32, left: Recovery, right: Recovery },
+    /// The callee is the method of a comparison (the argument of `COMPARE_OP`) of these operands: what comes of the result, or
+    /// of the other operand's method if that is NotImplemented, is pushed, as a bool where the argument says so.
+    Comparison { op: i32, left: Recovery, right: Recovery },
+    /// The callee is `__len__`: pushes what `len` makes of the result.
+    Length,
 }
 
 /// How a frame goes on.
@@ -321,7 +336,9 @@ impl DeoptPoint {
         let of_frames = self.frames.iter().flat_map(|frame| {
             let returned = match frame.going {
                 Going::Waits(Returns::Instance(instance)) => vec![instance],
-                Going::Waits(Returns::Operator { left, right, .. }) => vec![left, right],
+                Going::Waits(Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. }) => {
+                    vec![left, right]
+                }
                 _ => Vec::new(),
             };
             let values = frame.locals.iter().chain(&frame.stack).copied();

@@ -1,6 +1,7 @@
 //! The values of frames, from what optimized code has passed.
 
 use super::point::{DeoptPoint, FrameRecovery, IteratorOf, Recovery, VirtualObject};
+use crate::instances::{inline_value, make_instance};
 use crate::layout::{Frame, offset};
 use crate::numbers::{make_float, make_int};
 use pyo3_ffi::*;
@@ -105,6 +106,13 @@ impl<'a> Recovering<'a> {
         // SAFETY: see `new`.
         unsafe {
             match *object {
+                VirtualObject::Instance { ref indices, .. } => {
+                    let instance = make_instance(parts[0].cast(), indices.as_ptr(), indices.len() as i64);
+                    for (&index, &part) in indices.iter().zip(&parts[1..]) {
+                        inline_value(instance, index).write(Py_NewRef(part));
+                    }
+                    instance
+                }
                 VirtualObject::Tuple(_) => {
                     let tuple = PyTuple_New(parts.len() as Py_ssize_t);
                     for (index, &part) in parts.iter().enumerate().filter(|_| !tuple.is_null()) {

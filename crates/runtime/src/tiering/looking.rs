@@ -96,6 +96,10 @@ unsafe fn look_from_baseline(
             }
         }
         if matches!((*t).stage, Stage::Sampling) {
+            if version == (*t).sampling {
+                // Where there is nothing else than sampling code, that counts as baseline code.
+                return null_mut();
+            }
             // Another function of the same code.
             supersede(function, version, (*t).sampling);
             return (*t).sampling;
