@@ -51,7 +51,7 @@ macro_rules! table {
 table! {
     BeforeAsyncWith: Declined, "";
     BeforeWith: Declined, "";
-    BinaryOp: Bets, "ints of 64 bits (left on overflow), floats, complex numbers, NumPy scalars: numbers that are no objects";
+    BinaryOp: Bets, "ints of 64 bits (left on overflow), floats, complex numbers, NumPy scalars: numbers that are no objects; special methods of one class are inlined";
     BinarySlice: Runtime, "";
     BinarySubscr: Bets, "items of lists, tuples, strings, bytes, bytearrays and arrays with an int, bounds tested; a number comes out unboxed where only its value is used";
     BuildConstKeyMap: Declined, "";
@@ -65,7 +65,7 @@ table! {
     CallFunctionEx: Declined, "";
     CallIntrinsic1: Declined, "";
     CallIntrinsic2: Declined, "";
-    CallKw: Runtime, "";
+    CallKw: Bets, "known small functions and classes are inlined";
     CheckEgMatch: Left, "";
     CheckExcMatch: Left, "";
     CleanupThrow: Left, "";
@@ -73,7 +73,7 @@ table! {
     ContainsOp: Runtime, "";
     ConvertValue: Declined, "";
     Copy: Inline, "";
-    CopyFreeVars: Declined, "";
+    CopyFreeVars: Inline, "the cells are there when the frame has been entered";
     DeleteAttr: Declined, "";
     DeleteDeref: Declined, "";
     DeleteFast: Inline, "left where the local has no value";
@@ -105,7 +105,7 @@ table! {
     ListAppend: Runtime, "which runs no Python code";
     ListExtend: Runtime, "";
     LoadAssertionError: Left, "";
-    LoadAttr: Bets, "the one shape that was met: a value in the object, a method, something of the class; attributes of modules and classes that are constants are constants";
+    LoadAttr: Bets, "the few shapes that were met: a value in the object, a method, something of the class, a property; attributes of modules and classes that are constants are constants";
     LoadBuildClass: Declined, "";
     LoadConst: Inline, "";
     LoadDeref: Inline, "left where the cell is empty; a number comes out unboxed where only its value is used";
@@ -118,7 +118,7 @@ table! {
     LoadGlobal: Inline, "a constant: the version is invalid once the name gets another value; one that changes often is loaded from its cell";
     LoadLocals: Declined, "";
     LoadName: Declined, "";
-    LoadSuperAttr: Declined, "";
+    LoadSuperAttr: Bets, "a method that is called, of an object whose class is known";
     MakeCell: Declined, "";
     MakeFunction: Declined, "";
     MapAdd: Declined, "";
@@ -146,7 +146,7 @@ table! {
     SetFunctionAttribute: Declined, "";
     SetUpdate: Declined, "";
     SetupAnnotations: Declined, "";
-    StoreAttr: Bets, "the one shape that was met: a value in the object";
+    StoreAttr: Bets, "the few shapes that were met: a value in the object, a new one in `__init__`";
     StoreDeref: Inline, "";
     StoreFast: Inline, "a number stays a number; an object goes into its slot of the frame";
     StoreFastLoadFast: Inline, "";
