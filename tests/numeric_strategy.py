@@ -336,8 +336,8 @@ class _Writer:
                 "-(2**63) + 5, -(2**63), -1",
                 "0, 2**62, 2**59",
                 "len(items)",
-                f"{self.int_atom()} % 9 + 3",
-                f"0, 9, {self.int_atom()} % 4 + 1",
+                f"({self.int_atom()}) % 9 + 3",
+                f"0, 9, ({self.int_atom()}) % 4 + 1",
             ]
         )
         self.emit(f"for {name} in range({source}):")

@@ -642,6 +642,18 @@ class TestExceptions:
         """
         check(source, "10", "100", "100000", optimized=False)
 
+    def test_variable_of_a_comprehension_and_of_a_loop(self, check: Check) -> None:
+        """The end of the comprehension leaves the variable unbound, and the loop binds it again."""
+        source = """
+            def f(x, n):
+                total = [x ^ i for i in range(4)]
+                for r in range(1, n):
+                    for i in range(4):
+                        total[i] += r
+                return total
+            """
+        check(source, "5, 9", "2, 1", "2**62, 9")
+
     def test_unbound(self, check: Check) -> None:
         source = """
             def f(n, delete):

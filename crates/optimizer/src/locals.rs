@@ -82,9 +82,10 @@ impl Builder<'_> {
             return Ok(Vec::new());
         }
         let kind = item.kind();
-        let constant = matches!(item, Item::Constant(_)).then(|| item.clone());
+        // The end of a comprehension stores NULL where its variable was unbound before.
+        let known = matches!(item, Item::Constant(_) | Item::Null).then(|| item.clone());
         let value = self.owned_object(item)?;
-        let item = constant.unwrap_or(Item::Object(Object {
+        let item = known.unwrap_or(Item::Object(Object {
             value,
             kind,
             owner: Owner::Slot(local as u32),
