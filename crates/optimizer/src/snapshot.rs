@@ -161,6 +161,23 @@ impl<'a> Snapshot<'a> {
     clippy::not_unsafe_ptr_arg_deref,
     reason = "only `build`, which is unsafe, asks, and about live objects"
 )]
+/// What the cell's name has, which its dictionary keeps alive.
+unsafe fn value_of(cell: *mut GlobalCell) -> Option<*mut PyObject> {
+    // SAFETY: a live cell; the GIL is held.
+    unsafe {
+        if (*cell).value.is_null() {
+            let found = globals::look_up(cell);
+            if found.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            Py_DECREF(found);
+        }
+        let value = (*cell).value;
+        (!value.is_null()).then_some(value)
+    }
+}
+
 impl Known for Snapshot<'_> {
     fn int(&mut self, value: i64) -> *mut PyObject {
         // SAFETY: the GIL is held; making an int cannot fail here.
@@ -226,19 +243,7 @@ impl Known for Snapshot<'_> {
             }
             let cell = globals::cell(globals, builtins, name);
             self.cells.push(cell);
-            let value = if (*cell).value.is_null() {
-                globals::look_up(cell)
-            } else {
-                (*cell).value
-            };
-            if value.is_null() {
-                PyErr_Clear();
-                return None;
-            }
-            let borrowed = (*cell).value;
-            if borrowed != value {
-                return None;
-            }
+            let value = value_of(cell)?;
             if !bet {
                 return Some(Global::Cell(cell));
             }
@@ -259,15 +264,7 @@ impl Known for Snapshot<'_> {
             }
             let cell = globals::cell(dict, null_mut(), name);
             self.cells.push(cell);
-            let value = if (*cell).value.is_null() {
-                globals::look_up(cell)
-            } else {
-                (*cell).value
-            };
-            if value.is_null() {
-                PyErr_Clear();
-                return None;
-            }
+            let value = value_of(cell)?;
             bets::bet(cell.cast_const().cast(), self.version);
             Some(value)
         }
