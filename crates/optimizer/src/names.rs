@@ -344,6 +344,9 @@ impl Builder<'_> {
         let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
         let frames = self.frames.clone();
         let next = self.index + 1;
+        let is_method = matches!(shapes[0].finds, Finds::OfClass { is_method: true, .. });
+        let join = if is_method { self.behind_call() } else { next };
+        self.join_at(join);
         // Classes for which it is the same share the code.
         let mut groups: Vec<Vec<&Shape>> = Vec::new();
         for shape in shapes {
