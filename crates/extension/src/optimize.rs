@@ -4,14 +4,12 @@
 use crate::compiler::{decode_code, text};
 use crate::config;
 use crate::tiering::{baseline, finish};
-use justjit_ir::Reason;
-use justjit_optimizer::snapshot::{Snapshot, Widened as Lost};
+use justjit_optimizer::snapshot::Snapshot;
 use justjit_optimizer::unit::{self, Options, Texts};
 use justjit_optimizer::{Entry, Input, build};
-use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Stress, Unit, Widened};
+use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Stress, Unit};
 use justjit_runtime::tiering::{Makers, set_makers};
 use justjit_runtime::version::{Tier, Version, retire};
 use pyo3_ffi::*;
@@ -53,28 +51,6 @@ impl Unit for Job {
     }
 }
 
-/// The bets that are not to be made again.
-unsafe fn lost(widened: &[Widened]) -> Lost {
-    let reason = |reason| match reason {
-        DeoptReason::Type | DeoptReason::Value => Some(Reason::Type),
-        DeoptReason::Overflow => Some(Reason::Overflow),
-        DeoptReason::Bounds => Some(Reason::Bounds),
-        DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
-        DeoptReason::Domain => Some(Reason::Domain),
-        DeoptReason::Unbound => Some(Reason::Unbound),
-        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
-        DeoptReason::Unreached => Some(Reason::Unreached),
-        DeoptReason::Unsupported => Some(Reason::Unsupported),
-        _ => None,
-    };
-    let known = widened.iter().filter_map(|one| {
-        // SAFETY: the GIL is held.
-        let code = unsafe { one.code() }?;
-        Some((code as usize, one.offset, reason(one.reason)?))
-    });
-    known.collect()
-}
-
 /// The instruction at the loop header that is entered by this number.
 unsafe fn header(decoded: &justjit_bytecode::Function, entry: i64) -> Option<usize> {
     justjit_baseline::loop_header(decoded, entry)
@@ -85,8 +61,7 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
     // SAFETY: the request's objects are live, and the GIL is held.
     unsafe {
         let decoded = decode_code(request.code)?;
-        let widened = lost(request.widened);
-        let mut snapshot = Snapshot::new(version, decode_code, &widened);
+        let mut snapshot = Snapshot::new(version, decode_code);
         let knowledge = snapshot.knowledge(request.function, request.code, &decoded);
         let function = request.function.cast::<Function>();
         let entry = if request.entry == 0 {

@@ -79,7 +79,7 @@ unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<d
         let state = hook::state_of(request.code.cast());
         let is_widened = |offset| {
             let mut widened = request.widened.iter();
-            widened.any(|one| one.offset == offset && one.code() == Some(request.code.cast()))
+            widened.any(|one| one.offset == offset)
         };
         let left_at = decoded
             .instructions

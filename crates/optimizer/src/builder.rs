@@ -13,7 +13,7 @@ use crate::knowledge::{Knowledge, Seen};
 use crate::typed::{Pool, Typed};
 use crate::uses::Uses;
 use crate::{Decline, Known};
-use justjit_bytecode::{Function as Decoded, Instruction};
+use justjit_bytecode::{Function as Decoded, Instruction, Opcode};
 use justjit_ir::{
     self as ir, Block, BlockCall, Call, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State,
     Symbol, SymbolData, SymbolKind, Type, Value, VirtualObject,
@@ -28,6 +28,9 @@ const OCCASIONS: u32 = 4;
 const VERSION_LIMIT: usize = 5;
 /// Versions of a loop header that are made as long as anything differs.
 const HEADER_VERSIONS: usize = 3;
+/// The same in a function of so many instructions of IR.
+const LARGE_VERSION_LIMIT: usize = 2;
+const VERSION_ROOM: usize = 5_000;
 /// Instructions of IR, beyond which the function is too large.
 const SIZE_LIMIT: usize = 60_000;
 
@@ -58,6 +61,8 @@ pub struct CodeInfo {
     /// Instructions that are reached in more than one way.
     merges: FxHashSet<usize>,
     headers: FxHashSet<usize>,
+    /// Instructions that return.
+    pub returns: usize,
     /// Blocks that nobody went to while somebody looked, though there were occasions: by their first instructions.
     avoided: FxHashSet<usize>,
 }
@@ -93,6 +98,8 @@ pub struct Builder<'a> {
     pub at: Instruction,
     pub index: usize,
     versions: FxHashMap<Vec<(usize, usize)>, Vec<BlockVersion>>,
+    /// Places where ways come together again that one instruction has parted.
+    joins: FxHashSet<Vec<(usize, usize)>>,
     tasks: Vec<Task>,
     /// Types that are [`Kind::Other`].
     pub types: Vec<*mut PyTypeObject>,
@@ -199,7 +206,7 @@ impl<'a> Builder<'a> {
                 offset: 0,
                 start: 0,
                 next: 0,
-                opcode: justjit_bytecode::Opcode::Nop,
+                opcode: Opcode::Nop,
                 arg: 0,
                 target: None,
                 depth: None,
@@ -208,6 +215,7 @@ impl<'a> Builder<'a> {
             },
             index: 0,
             versions: FxHashMap::default(),
+            joins: FxHashSet::default(),
             tasks: Vec::new(),
             types: Vec::new(),
             not_inlined: FxHashSet::default(),
@@ -253,7 +261,13 @@ impl<'a> Builder<'a> {
         }
         let uses = Uses::of(&decoded);
         let avoided = avoided(&decoded, &knowledge);
+        let is_return = |opcode| matches!(opcode, Opcode::ReturnValue | Opcode::ReturnConst);
+        let returns = decoded.instructions.iter().enumerate();
+        let returns = returns
+            .filter(|(index, one)| is_return(one.opcode) && !knowledge.is_unreached(*index))
+            .count();
         self.codes.push(CodeInfo {
+            returns,
             avoided,
             code,
             decoded,
@@ -661,7 +675,7 @@ impl<'a> Builder<'a> {
         self.frame().index = index;
         self.sweep();
         self.forget_told_apart();
-        let place: Vec<_> = self.frames.iter().map(|frame| (frame.code, frame.index)).collect();
+        let place = self.place();
         self.generalize();
         self.limit_instances()?;
         self.renumber_instances();
@@ -673,7 +687,12 @@ impl<'a> Builder<'a> {
         if found.is_none() && known >= if is_header { HEADER_VERSIONS } else { 1 } {
             found = self.fit(&place, false)?;
         }
-        if found.is_none() && known >= VERSION_LIMIT {
+        // What is large already is not made larger for each shape.
+        let limit = match self.f.insts.len() > VERSION_ROOM {
+            true => LARGE_VERSION_LIMIT,
+            false => VERSION_LIMIT,
+        };
+        if found.is_none() && known >= limit {
             found = self.fit(&place, true)?;
             if found.is_none() && !self.frames[0].instances.is_empty() {
                 self.make_all_instances()?;
@@ -698,6 +717,32 @@ impl<'a> Builder<'a> {
             .end(self.block, Op::Jump, Vec::new(), None, vec![BlockCall { block, args }]);
         self.terminated = true;
         Ok(())
+    }
+
+    fn place(&self) -> Vec<(usize, usize)> {
+        self.frames.iter().map(|frame| (frame.code, frame.index)).collect()
+    }
+
+    /// Whether ways come together here that were parted in a block.
+    fn is_join(&self) -> bool {
+        !self.joins.is_empty() && self.joins.contains(&self.place())
+    }
+
+    /// Ways that the present instruction parts come together again at another of the innermost frame: all that follows would
+    /// be there once for each way otherwise.
+    pub fn join_at(&mut self, index: usize) {
+        let mut place = self.place();
+        place.last_mut().expect("there is a frame").1 = index;
+        self.joins.insert(place);
+    }
+
+    /// The instruction behind the call of the method that the present instruction looks up: the first at which no more is on
+    /// the operand stack than was here.
+    pub fn behind_call(&self) -> usize {
+        let instructions = &self.info().decoded.instructions;
+        let depth = instructions[self.index].depth;
+        let behind = instructions[self.index + 1..].iter().position(|one| one.depth.is_some() && one.depth <= depth);
+        behind.map_or(self.index + 1, |distance| self.index + 1 + distance)
     }
 
     fn find(&self, place: &[(usize, usize)], shape: &[Frame]) -> Option<Block> {
@@ -854,6 +899,10 @@ impl<'a> Builder<'a> {
                 else {
                     continue;
                 };
+                // What is tested next: there is no test where it is known.
+                if matches!(number, Number::Bool(_)) {
+                    continue;
+                }
                 let item = self.number_item(number);
                 self.frames[depth].stack[at] = item;
             }
@@ -972,7 +1021,7 @@ impl<'a> Builder<'a> {
             let frame = self.frames.last().expect("there is a frame");
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
-            if !begun && info.merges.contains(&index) {
+            if !begun && (info.merges.contains(&index) || self.is_join()) {
                 if depth == 1 && info.headers.contains(&index) {
                     // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
                     let offset = info.decoded.instructions[index].offset;

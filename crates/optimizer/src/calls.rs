@@ -17,6 +17,11 @@ const INLINE_SIZE: usize = 80;
 const INLINE_DEPTH: usize = 6;
 /// Instructions that inlining may add to a function.
 const INLINE_BUDGET: usize = 600;
+/// Instructions of IR, beyond which nothing but small callees is inlined: each place of a callee's where the code can be left
+/// costs as much again, for all the frames around it.
+const INLINE_ROOM: usize = 2_000;
+/// Instructions of callees that are inlined all the same.
+const INLINE_SMALL: usize = 16;
 
 impl Builder<'_> {
     /// `CALL`.
@@ -250,14 +255,25 @@ impl Builder<'_> {
         };
         let known = self.inlined_at.get(&(caller, self.index, code as usize)).copied();
         let number = match known {
-            Some(number) => number,
+            Some(number) => {
+                // For another version of the caller's block.
+                let size = self.codes[number].decoded.instructions.len();
+                if self.f.insts.len() > INLINE_ROOM && size > INLINE_SMALL {
+                    return Ok(false);
+                }
+                number
+            }
             None => {
                 let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
                 let Some(body) = self.known.callee(callee) else {
                     return Ok(false);
                 };
                 let size = body.decoded.instructions.len();
-                if size > INLINE_SIZE || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
+                let most = match self.f.insts.len() > INLINE_ROOM {
+                    true => INLINE_SMALL,
+                    false => INLINE_SIZE,
+                };
+                if size > most || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
                     return Ok(false);
                 }
                 self.known.bet_on_function(callee);
@@ -363,6 +379,9 @@ impl Builder<'_> {
         dropped.extend(finished.locals.into_iter().map(|local| local.item));
         dropped.push(finished.function);
         self.release_all(dropped);
+        if self.codes[finished.code].returns > 1 {
+            self.join_at(next);
+        }
         self.go_to_next(next)
     }
 

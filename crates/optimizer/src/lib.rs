@@ -111,6 +111,14 @@ impl PartialEq for Builtin {
     }
 }
 
+/// What the sites of an attribute instruction have met.
+#[derive(Default)]
+pub struct Shapes {
+    pub all: Vec<Shape>,
+    /// There were others.
+    pub more: bool,
+}
+
 /// What building asks of the interpreter, and what it bets on.
 pub trait Known {
     /// An int object of this value; it lives as long as the version.
@@ -142,7 +150,7 @@ pub trait Known {
     /// A method in the dictionary of a static type.
     fn method_of_type(&mut self, ty: *mut PyTypeObject, name: *mut PyObject) -> Option<*mut PyObject>;
     /// The shapes that the attribute instruction has met.
-    fn shapes(&mut self, code: *mut Code, index: usize, store: bool) -> Vec<Shape>;
+    fn shapes(&mut self, code: *mut Code, index: usize) -> Shapes;
     fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite;
     fn call_site(&mut self, index: usize) -> *const CallSite;
     /// The same for a call that enters Python functions of so many arguments by itself.

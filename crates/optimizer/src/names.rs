@@ -4,11 +4,12 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind, Object};
 use justjit_builder::{IntCond, Type as Width};
-use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_ir::{Block, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Holder;
 use justjit_runtime::attributes::{Finds, LOAD_ATTR, LOAD_METHOD, STORE_ATTR, Shape};
 use justjit_runtime::instances::ADD_ATTRIBUTE;
-use justjit_runtime::layout::{MANAGED_DICT_OFFSET, offset, type_object};
+use justjit_runtime::layout::{DictValues, MANAGED_DICT_OFFSET, offset, type_object};
+use justjit_runtime::ops::names::STORE_GLOBAL;
 use justjit_runtime::optimized;
 use pyo3_ffi::*;
 
@@ -44,6 +45,25 @@ impl Builder<'_> {
         if arg & 1 != 0 {
             self.push(Item::Null);
         }
+        Ok(())
+    }
+
+    /// `STORE_GLOBAL`.
+    pub fn store_global(&mut self, index: usize) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
+        let name = self.name(index);
+        let globals = self.info().globals;
+        let item = self.pop();
+        let (value, item) = self.borrow_object(item)?;
+        self.begin_unknown()?;
+        // Whoever runs this has them.
+        let globals = self.pointer(globals.cast_const().cast(), "globals");
+        let name = self.object(name);
+        let args = [globals, name, value];
+        let status = self.unknown_call(&STORE_GLOBAL, &args, Type::Int, vec![item]);
+        self.raise_if_negative(status);
         Ok(())
     }
 
@@ -107,7 +127,7 @@ impl Builder<'_> {
     // ---- attributes ----------------------------------------------------------------------------------------------
 
     /// The shape that the site has met for objects of the receiver's likely type, and that type's kind.
-    fn shape(&mut self, receiver: &Item, operand: usize, store: bool) -> Option<(Shape, Kind)> {
+    fn shape(&mut self, receiver: &Item, operand: usize) -> Option<(Shape, Kind)> {
         if self.is_widened(Reason::Changed) || self.is_widened(Reason::Unbound) {
             return None;
         }
@@ -116,12 +136,12 @@ impl Builder<'_> {
         // SAFETY: types that were met are alive.
         let tag = unsafe { justjit_runtime::layout::version_tag(ty) };
         let code = self.info().code;
-        let shapes = self.known.shapes(code, self.index, store);
+        let shapes = self.known.shapes(code, self.index);
         // What was seen in a short time is not all that there is.
-        if receiver.kind() == Kind::Unknown && shapes.len() > 1 {
+        if receiver.kind() == Kind::Unknown && (shapes.all.len() > 1 || shapes.more) {
             return None;
         }
-        let shape = shapes.into_iter().find(|shape| shape.version == tag && tag != 0)?;
+        let shape = shapes.all.into_iter().find(|shape| shape.version == tag && tag != 0)?;
         Some((shape, kind))
     }
 
@@ -180,6 +200,33 @@ impl Builder<'_> {
         }
     }
 
+    /// Goes to `other` unless the object has its attributes where the shape says, with a value there; or with room for one,
+    /// where that may be set for the first time.
+    fn have_fields(&mut self, object: Value, shape: &Shape, may_add: bool, other: Block) {
+        let mut tests = Vec::new();
+        if let Some(at) = shape.guard {
+            tests.push((Width::I8, at, IntCond::Ne));
+        }
+        if let Some(at) = shape.empty {
+            tests.push((Width::I64, at, IntCond::Eq));
+        }
+        if let Finds::Value { offset, .. } = shape.finds {
+            tests.push(match may_add && addable(shape).is_some() {
+                true => (Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq),
+                false => (Width::I64, offset, IntCond::Ne),
+            });
+        }
+        for (width, at, cond) in tests {
+            let found = self.load_width(Type::Int, width, false, object, at as i32, ir_region::ANY);
+            let zero = self.int(0);
+            let fine = self.int_compare(cond, found, zero);
+            let next = self.f.add_block();
+            self.branch(fine, next, other);
+            self.block = next;
+            self.terminated = false;
+        }
+    }
+
     /// `LOAD_ATTR`.
     pub fn load_attr(&mut self, arg: usize) -> Done {
         let receiver = self.pop();
@@ -226,7 +273,7 @@ impl Builder<'_> {
             return Ok(());
         }
         if let Item::Object(object) = receiver
-            && let Some((shape, kind)) = self.shape(&receiver, 0, false)
+            && let Some((shape, kind)) = self.shape(&receiver, 0)
         {
             match shape.finds {
                 Finds::Value { offset, .. } if arg & 1 == 0 => {
@@ -289,7 +336,7 @@ impl Builder<'_> {
     fn by_version(
         &mut self,
         object: Object,
-        shapes: &[Shape],
+        (shapes, others, may_add): (&[Shape], bool, bool),
         each: &mut dyn FnMut(&mut Self, &Shape) -> Done,
     ) -> Done<bool> {
         let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
@@ -297,7 +344,9 @@ impl Builder<'_> {
         let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
         let frames = self.frames.clone();
         let next = self.index + 1;
-        let others = self.is_widened(Reason::Type);
+        let is_method = matches!(shapes[0].finds, Finds::OfClass { is_method: true, .. });
+        let join = if is_method { self.behind_call() } else { next };
+        self.join_at(join);
         // Classes for which it is the same share the code.
         let mut groups: Vec<Vec<&Shape>> = Vec::new();
         for shape in shapes {
@@ -338,7 +387,10 @@ impl Builder<'_> {
                 self.terminated = false;
                 rest = Some(other);
             }
-            self.expect_fields(object.value, group[0]);
+            match rest {
+                Some(other) if others => self.have_fields(object.value, group[0], may_add, other),
+                _ => self.expect_fields(object.value, group[0]),
+            }
             each(self, group[0])?;
             self.frame().index = next;
             self.go_to_next(next)?;
@@ -351,21 +403,17 @@ impl Builder<'_> {
         Ok(others)
     }
 
-    /// The shapes that the present instruction's site has met, where they are worth telling apart.
-    fn met_shapes(&mut self, store: bool) -> Vec<Shape> {
-        if self.is_widened(Reason::Changed) || self.is_widened(Reason::Unbound) {
-            return Vec::new();
-        }
+    /// The shapes of the present instruction that code is made for (with a class each, where that is known), and whether the
+    /// runtime does it for others: a bet on there being none would be lost.
+    fn met_shapes(&mut self, operand: usize, wanted: &dyn Fn(&Shape) -> bool) -> (Vec<Shape>, bool) {
         let code = self.info().code;
-        self.known.shapes(code, self.index, store)
-    }
-
-    /// `LOAD_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
-    fn load_by_version(&mut self, arg: usize, object: Object) -> Done<bool> {
-        let as_method = arg & 1 != 0;
-        let mut shapes = self.met_shapes(false);
+        let crate::Shapes { mut all, more } = self.known.shapes(code, self.index);
+        let lost = [Reason::Type, Reason::Changed, Reason::Unbound];
+        let lost = lost.into_iter().any(|reason| self.is_widened(reason));
+        let before = all.len();
+        all.retain(wanted);
         // What a site has of a class is alive as long as the class is what it was.
-        let met = self.seen().operands[0].met.clone();
+        let met = self.seen().operands[operand].met.clone();
         // SAFETY: what was met is alive; the GIL is held.
         let live: Vec<_> = unsafe {
             let families = met.into_iter().flat_map(|ty| justjit_runtime::classes::family(ty));
@@ -373,14 +421,22 @@ impl Builder<'_> {
                 .map(|ty| (justjit_runtime::layout::version_tag(ty), ty))
                 .collect()
         };
-        shapes.retain(|shape| match live.iter().find(|(tag, _)| *tag == shape.version) {
+        all.retain(|shape| match live.iter().find(|(tag, _)| *tag == shape.version) {
             Some(&(_, ty)) => {
                 self.keep(ty.cast());
                 true
             }
             None => matches!(shape.finds, Finds::Value { .. }),
         });
-        shapes.retain(|shape| match shape.finds {
+        // There is no frame for the runtime in an inlined callee: it is not inlined any more once that has been left.
+        let others = lost || ((more || all.len() < before) && !self.is_inlined());
+        (all, others)
+    }
+
+    /// `LOAD_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
+    fn load_by_version(&mut self, arg: usize, object: Object) -> Done<bool> {
+        let as_method = arg & 1 != 0;
+        let (shapes, others) = self.met_shapes(0, &|shape| match shape.finds {
             Finds::Value { .. } => !as_method,
             Finds::OfClass { is_method, .. } => is_method == as_method,
             Finds::Property { .. } => false,
@@ -389,7 +445,7 @@ impl Builder<'_> {
             return Ok(false);
         }
         self.specialized += 1;
-        let rest = self.by_version(object, &shapes, &mut |this, shape| {
+        let rest = self.by_version(object, (&shapes, others, false), &mut |this, shape| {
             let receiver = Item::Object(object);
             match shape.finds {
                 Finds::Value { offset, .. } => {
@@ -468,7 +524,7 @@ impl Builder<'_> {
             return Ok(());
         }
         if let Item::Object(object) = receiver
-            && let Some((shape, kind)) = self.shape(&receiver, 1, true)
+            && let Some((shape, kind)) = self.shape(&receiver, 1)
             && let Finds::Value { offset, index } = shape.finds
         {
             self.expect(&object, kind);
@@ -478,7 +534,7 @@ impl Builder<'_> {
             {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            return self.store_value(object, offset as i32, kind, value);
+            return self.store_value(object, (offset as i32, None), kind, value);
         }
         if let Item::Object(object) = receiver
             && self.store_by_version(object, &value)?
@@ -500,13 +556,37 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Writes over an attribute that is there.
-    fn store_value(&mut self, object: Object, offset: i32, kind: Kind, value: Item) -> Done {
+    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one.
+    fn store_value(&mut self, object: Object, (offset, index): (i32, Option<u8>), kind: Kind, value: Item) -> Done {
         let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
         let gone = self.op(Op::IsNull, &[old]);
+        let value_kind = value.kind();
+        if let Some(index) = index {
+            let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::ANY);
+            let zero = self.int(0);
+            let fine = self.int_compare(IntCond::Eq, dictionary, zero);
+            self.guard(fine, Reason::Changed);
+            let new = self.owned_object(value)?;
+            let (add, store) = (self.f.add_block(), self.f.add_block());
+            self.branch(gone, add, store);
+            self.block = add;
+            let at = self.int(index.into());
+            self.call(&ADD_ATTRIBUTE, &[object.value, at], None, (Effect::Reference, false));
+            let target = justjit_ir::BlockCall {
+                block: store,
+                args: Vec::new(),
+            };
+            self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
+            self.block = store;
+            self.terminated = false;
+            self.specialized += 1;
+            self.store(new, object.value, offset, ir_region::ITEMS);
+            let old = Item::owned(old, Kind::Maybe);
+            self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+            return Ok(());
+        }
         let there = self.op(Op::BoolNot, &[gone]);
         self.guard(there, Reason::Unbound);
-        let value_kind = value.kind();
         let quiet = value_kind.ends_quietly() && value_kind != Kind::Number && !self.is_widened(Reason::Type);
         if quiet {
             let test = self.is_of_kind(old, value_kind);
@@ -535,17 +615,19 @@ impl Builder<'_> {
 
     /// `STORE_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
     fn store_by_version(&mut self, object: Object, value: &Item) -> Done<bool> {
-        let mut shapes = self.met_shapes(true);
-        shapes.retain(|shape| matches!(shape.finds, Finds::Value { .. }));
-        if shapes.is_empty() || self.is_initializer() {
+        let (shapes, others) = self.met_shapes(1, &|shape| matches!(shape.finds, Finds::Value { .. }));
+        if shapes.is_empty() {
             return Ok(false);
         }
         self.specialized += 1;
-        let rest = self.by_version(object, &shapes, &mut |this, shape| {
+        // An attribute that is new to some objects is there in others.
+        let may_add = self.is_initializer() || self.is_widened(Reason::Unbound);
+        let rest = self.by_version(object, (&shapes, others, may_add), &mut |this, shape| {
             let Finds::Value { offset, .. } = shape.finds else {
                 unreachable!("others are left out above")
             };
-            this.store_value(object, offset as i32, object.kind, value.clone())
+            let index = addable(shape).filter(|_| may_add);
+            this.store_value(object, (offset as i32, index), object.kind, value.clone())
         })?;
         Ok(!rest)
     }
@@ -588,6 +670,15 @@ impl Builder<'_> {
             _ => None,
         }
     }
+}
+
+/// The index of an attribute that can be set for the first time: one of an instance that begins with its values.
+fn addable(shape: &Shape) -> Option<u8> {
+    let Finds::Value { offset, index } = shape.finds else {
+        return None;
+    };
+    let first = size_of::<PyObject>() + std::mem::offset_of!(DictValues, values);
+    index.filter(|&index| offset == (first + 8 * usize::from(index)) as i64)
 }
 
 /// Whether two shapes differ in nothing but the class's version and its keys.

@@ -151,7 +151,7 @@ table! {
     StoreFast: Inline, "a number stays a number; an object goes into its slot of the frame";
     StoreFastLoadFast: Inline, "";
     StoreFastStoreFast: Inline, "";
-    StoreGlobal: Declined, "";
+    StoreGlobal: Runtime, "";
     StoreName: Declined, "";
     StoreSlice: Runtime, "lists by ints without a slice object";
     StoreSubscr: Bets, "items of lists, bytearrays and arrays with an int, bounds tested";

@@ -1,11 +1,12 @@
 //! What building the IR knows of the interpreter's objects: the answers to [`Known`]'s questions, and the bets.
 
 use crate::knowledge::{Knowledge, Seen, Types};
-use crate::{Body, Builtin, Global, Known, MathFn};
+use crate::{Body, Builtin, Global, Known, MathFn, Shapes};
 use justjit_bytecode::Function as Decoded;
 use justjit_ir::Reason;
-use justjit_runtime::attributes::{AttributeSite, Shape};
+use justjit_runtime::attributes::AttributeSite;
 use justjit_runtime::binding::Plan;
+use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{Record, Sample, flag};
@@ -13,20 +14,20 @@ use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::Version;
 use justjit_runtime::{api, bets, hook, optimized as math};
 use pyo3_ffi::*;
-use rustc_hash::FxHashSet;
 use std::ptr::null_mut;
 
 /// Decodes a code object; the error is the reason why it cannot be.
 pub type Decode = unsafe fn(code: *mut Code) -> Result<Decoded, String>;
 
-/// Bets that failed too often, by code object and byte offset.
-pub type Widened = FxHashSet<(usize, u32, Reason)>;
+/// Shapes of one attribute that code is made for, at most.
+const SHAPES: usize = 6;
+/// Losses after which a name's value is not taken for constant any more.
+const NAME_LOSSES: u32 = 2;
 
 /// The interpreter as a version's code finds it.
-pub struct Snapshot<'a> {
+pub struct Snapshot {
     pub version: *mut Version,
     pub decode: Decode,
-    pub widened: &'a Widened,
     list_iterator: *mut PyTypeObject,
     string_iterators: [*mut PyTypeObject; 2],
     tuple_iterator: *mut PyTypeObject,
@@ -81,16 +82,44 @@ fn seen(record: &Record) -> Seen {
     }
 }
 
-impl<'a> Snapshot<'a> {
+/// The bets that are not to be made again in this code, wherever it is inlined: byte offsets and reasons.
+///
+/// # Safety
+/// The GIL is held; a live code object.
+unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
+    let reason = |reason| match reason {
+        DeoptReason::Type | DeoptReason::Value => Some(Reason::Type),
+        DeoptReason::Overflow => Some(Reason::Overflow),
+        DeoptReason::Bounds => Some(Reason::Bounds),
+        DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
+        DeoptReason::Domain => Some(Reason::Domain),
+        DeoptReason::Unbound => Some(Reason::Unbound),
+        DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
+        DeoptReason::Unreached => Some(Reason::Unreached),
+        DeoptReason::Unsupported => Some(Reason::Unsupported),
+        _ => None,
+    };
+    // SAFETY: see the contract.
+    unsafe {
+        let state = hook::state_of(code.cast());
+        if state.is_null() {
+            return Vec::new();
+        }
+        let widened = (*state).widened.iter();
+        let widened = widened.filter_map(|one| Some((one.offset, reason(one.reason)?)));
+        widened.collect()
+    }
+}
+
+impl Snapshot {
     /// # Safety
     /// The GIL is held; a live version.
-    pub unsafe fn new(version: *mut Version, decode: Decode, widened: &'a Widened) -> Snapshot<'a> {
+    pub unsafe fn new(version: *mut Version, decode: Decode) -> Snapshot {
         // SAFETY: see the contract.
         unsafe {
             Snapshot {
                 version,
                 decode,
-                widened,
                 list_iterator: iterator_type(PyList_New(0)),
                 string_iterators: [0x61, 0x3b1].map(|code_point| iterator_type(PyUnicode_FromOrdinal(code_point))),
                 tuple_iterator: iterator_type(PyTuple_New(0)),
@@ -111,13 +140,11 @@ impl<'a> Snapshot<'a> {
     /// The GIL is held; a live function and its code.
     pub unsafe fn knowledge(&self, function: *mut PyObject, code: *mut Code, decoded: &Decoded) -> Knowledge {
         // SAFETY: see the contract.
-        let sampled = unsafe { Snapshot::sampled_versions(function) };
+        let (sampled, widened) = unsafe { (Snapshot::sampled_versions(function), lost(code)) };
         let offsets = decoded.instructions.iter().enumerate();
         let widened = offsets.flat_map(|(index, one)| {
-            let here = Reason::ALL
-                .into_iter()
-                .filter(|&reason| self.widened.contains(&(code as usize, one.offset, reason)));
-            here.map(move |reason| (index as u32, reason))
+            let here = widened.iter().filter(move |(offset, _)| *offset == one.offset);
+            here.map(move |&(_, reason)| (index as u32, reason))
         });
         let mut all = vec![Seen::default(); decoded.instructions.len()];
         for &version in &sampled {
@@ -161,24 +188,7 @@ impl<'a> Snapshot<'a> {
     clippy::not_unsafe_ptr_arg_deref,
     reason = "only `build`, which is unsafe, asks, and about live objects"
 )]
-/// What the cell's name has, which its dictionary keeps alive.
-unsafe fn value_of(cell: *mut GlobalCell) -> Option<*mut PyObject> {
-    // SAFETY: a live cell; the GIL is held.
-    unsafe {
-        if (*cell).value.is_null() {
-            let found = globals::look_up(cell);
-            if found.is_null() {
-                PyErr_Clear();
-                return None;
-            }
-            Py_DECREF(found);
-        }
-        let value = (*cell).value;
-        (!value.is_null()).then_some(value)
-    }
-}
-
-impl Known for Snapshot<'_> {
+impl Known for Snapshot {
     fn int(&mut self, value: i64) -> *mut PyObject {
         // SAFETY: the GIL is held; making an int cannot fail here.
         let object = unsafe { justjit_runtime::numbers::make_int(value) };
@@ -244,7 +254,9 @@ impl Known for Snapshot<'_> {
             let cell = globals::cell(globals, builtins, name);
             self.cells.push(cell);
             let value = value_of(cell)?;
-            if !bet {
+            // A name that is a variable rather than a constant.
+            let varies = bets::losses(cell.cast_const().cast()) >= NAME_LOSSES;
+            if !bet || varies {
                 return Some(Global::Cell(cell));
             }
             bets::bet(cell.cast_const().cast(), self.version);
@@ -264,6 +276,9 @@ impl Known for Snapshot<'_> {
             }
             let cell = globals::cell(dict, null_mut(), name);
             self.cells.push(cell);
+            if bets::losses(cell.cast_const().cast()) >= NAME_LOSSES {
+                return None;
+            }
             let value = value_of(cell)?;
             bets::bet(cell.cast_const().cast(), self.version);
             Some(value)
@@ -286,24 +301,35 @@ impl Known for Snapshot<'_> {
         }
     }
 
-    fn shapes(&mut self, code: *mut Code, index: usize, _store: bool) -> Vec<Shape> {
+    fn shapes(&mut self, code: *mut Code, index: usize) -> Shapes {
+        let mut known = Shapes::default();
         // SAFETY: versions live as long as their code.
         unsafe {
             let state = hook::state_of(code.cast());
             if state.is_null() {
-                return Vec::new();
+                return known;
             }
+            // What a version has met says nothing about what its callers met before and after: all together do. The newest
+            // know best where a class's instances have their attributes.
             for &version in (*state).versions.iter().rev() {
                 let sites = &(*version).attribute_sites;
-                if let Ok(at) = sites.binary_search_by_key(&index, |site| site.index) {
-                    let shapes = sites[at].inlinable();
-                    if !shapes.is_empty() {
-                        return shapes;
+                let Ok(at) = sites.binary_search_by_key(&index, |site| site.index) else {
+                    continue;
+                };
+                known.more |= sites[at].has_met_more();
+                for shape in sites[at].known_shapes() {
+                    if known.all.iter().any(|one| one.version == shape.version) {
+                        continue;
                     }
+                    if known.all.len() == SHAPES {
+                        known.more = true;
+                        break;
+                    }
+                    known.all.push(shape);
                 }
             }
-            Vec::new()
         }
+        known
     }
 
     fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite {
@@ -484,5 +510,22 @@ unsafe fn is_genuine(object: *mut PyObject, module: &str, name: &str) -> bool {
         PyErr_Clear();
         api::PyErr_SetRaisedException(raised);
         genuine
+    }
+}
+
+/// What the cell's name has, which its dictionary keeps alive.
+unsafe fn value_of(cell: *mut GlobalCell) -> Option<*mut PyObject> {
+    // SAFETY: a live cell; the GIL is held.
+    unsafe {
+        if (*cell).value.is_null() {
+            let found = globals::look_up(cell);
+            if found.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            Py_DECREF(found);
+        }
+        let value = (*cell).value;
+        (!value.is_null()).then_some(value)
     }
 }

@@ -74,6 +74,7 @@ impl Builder<'_> {
         }
         let depth = self.frames.len();
         self.told_apart.push((object.value, depth));
+        self.join_at(self.index + 1);
         let (frames, index) = (self.frames.clone(), self.index);
         for (at, &kind) in kinds.iter().enumerate() {
             self.frames.clone_from(&frames);

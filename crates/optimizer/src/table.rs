@@ -143,6 +143,7 @@ impl Builder<'_> {
             ListExtend => self.generic_extend(&ops::LIST_EXTEND, arg)?,
             UnpackSequence => self.unpack_sequence(arg)?,
             LoadGlobal => self.load_global(arg)?,
+            StoreGlobal => self.store_global(arg)?,
             LoadDeref => self.load_deref(arg)?,
             StoreDeref => self.store_deref(arg)?,
             LoadAttr => self.load_attr(arg)?,

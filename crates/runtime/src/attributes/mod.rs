@@ -216,6 +216,16 @@ impl AttributeSite {
         if self.overflow > 0 {
             return Vec::new();
         }
+        self.known_shapes()
+    }
+
+    /// Whether there were more shapes than the site keeps.
+    pub fn has_met_more(&self) -> bool {
+        self.overflow > 0
+    }
+
+    /// What code can do by itself for those that the site keeps.
+    pub fn known_shapes(&self) -> Vec<Shape> {
         let mut shapes = Vec::new();
         for &Entry { version, kind } in &self.entries {
             let of_class = |object, is_method, shadow: Shadow| {

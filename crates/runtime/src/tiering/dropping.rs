@@ -5,7 +5,7 @@ use super::request::{Stress, Widened};
 use super::stage::Stage;
 use super::tiering_of;
 use crate::deopt::{self, DeoptPoint, DeoptReason};
-use crate::hook::{CodeState, state_of};
+use crate::hook::{self, state_of};
 use crate::version::Version;
 use pyo3_ffi::PyObject;
 
@@ -54,7 +54,7 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             .map(|one| &raw const **one)
             .collect();
         for one in failing {
-            widen(state, &*one);
+            widen(&*one);
         }
         let text = format!(
             "left {} times, last because of {}",
@@ -65,21 +65,23 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
     }
 }
 
-/// Remembers that a bet fails.
-unsafe fn widen(state: *mut CodeState, point: &DeoptPoint) {
+/// Remembers that a bet fails, with the code that it was made in: whoever inlines that is told as well.
+unsafe fn widen(point: &DeoptPoint) {
     // SAFETY: a live point's code is kept by its version.
     unsafe {
         let Some(frame) = point.frames.last() else { return };
         let (code, offset) = (frame.code.cast::<PyObject>(), frame.place.offset);
-        let known = (*state)
-            .widened
-            .iter_mut()
-            .find(|one| one.offset == offset && one.reason == point.reason && one.code() == Some(code));
-        match known {
+        let state = hook::ensure_state(code);
+        if state.is_null() {
+            return;
+        }
+        let mut widened = (*state).widened.iter_mut();
+        match widened.find(|one| one.offset == offset && one.reason == point.reason) {
             Some(known) => known.text = point.describe(),
             None => {
-                let widened = Widened::new(code, offset, point.reason, point.describe());
-                (*state).widened.push(widened);
+                let text = point.describe();
+                let reason = point.reason;
+                (*state).widened.push(Widened { offset, reason, text });
             }
         }
     }

@@ -3,7 +3,6 @@
 use crate::deopt::{DeoptPoint, DeoptReason};
 use crate::globals::GlobalCell;
 use crate::layout::{Code, Frame};
-use crate::sampling::Tracked;
 use crate::version::Version;
 use pyo3_ffi::PyObject;
 use std::any::Any;
@@ -75,39 +74,13 @@ pub struct Settings {
     pub stress: Stress,
 }
 
-/// A bet that has failed too often at one place, and is not to be made there again.
+/// A bet that has failed too often at one place of a code object, and is not to be made there again.
 pub struct Widened {
-    code: Tracked,
     /// The instruction, by the byte offset of its opcode.
     pub offset: u32,
     pub reason: DeoptReason,
     /// In words, with the types that were met.
     pub text: String,
-}
-
-impl Widened {
-    /// # Safety
-    /// The GIL is held; a live code object.
-    pub(super) unsafe fn new(code: *mut PyObject, offset: u32, reason: DeoptReason, text: String) -> Widened {
-        // SAFETY: see the contract.
-        let code = unsafe { Tracked::new(code) };
-        Widened {
-            code,
-            offset,
-            reason,
-            text,
-        }
-    }
-
-    /// The code object that the instruction belongs to: the function's own, or that of a callee that was inlined. `None`
-    /// when it is gone.
-    ///
-    /// # Safety
-    /// The GIL is held.
-    pub unsafe fn code(&self) -> Option<*mut PyObject> {
-        // SAFETY: see the contract.
-        unsafe { self.code.live() }
-    }
 }
 
 /// A function that is to be optimized. All pointers are live for as long as the snapshot is taken, with the GIL held;
