@@ -140,12 +140,29 @@ pub enum Region {
     Count,
     /// Arrays of object pointers: items of lists and tuples, inline attribute values.
     Items,
+    /// Those of [`Region::Items`] that are of a type whose objects refer to no others (a number, a str), before a write and
+    /// after it.
+    Atoms,
+    /// Those of [`Region::Items`] that are of any other type: where what is read turns out to be an atom, nothing is done
+    /// with it but to test that.
+    Structures,
     /// The number inside an int or float object.
     Payload,
     /// Raw buffers, such as an array's.
     Data,
     /// A [`Builder::stack_slot`].
     Stack,
+}
+
+impl Region {
+    /// The class as code generators know it. An atom and a structure cannot be in one place at the same time; but that is
+    /// sure only as long as a read and its test stay together, to which they do not hold.
+    pub fn class(self) -> Region {
+        match self {
+            Region::Atoms | Region::Structures => Region::Items,
+            other => other,
+        }
+    }
 }
 
 /// Parameter and result types of a function with the platform's C calling convention.

@@ -435,7 +435,7 @@ impl Machine<'_> {
             let index = self.int(data.args[1])?;
             address = address.wrapping_add(index.wrapping_mul(i64::from(scale)) as u64);
         }
-        Ok((address, region, width, signed, ty))
+        Ok((address, region.class(), width, signed, ty))
     }
 
     fn load(&mut self, data: &InstData) -> Result_<Datum> {

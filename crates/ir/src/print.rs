@@ -177,7 +177,8 @@ names!(
     /// A memory region's name.
     region_name region Region {
         Region::Any = "any", Region::Frame = "frame", Region::Header = "header", Region::Count = "count",
-        Region::Items = "items", Region::Payload = "payload", Region::Data = "data", Region::Stack = "stack",
+        Region::Items = "items", Region::Atoms = "atoms", Region::Structures = "structures",
+        Region::Payload = "payload", Region::Data = "data", Region::Stack = "stack",
     }
 );
 names!(

@@ -26,7 +26,7 @@ pub(crate) struct Annotations {
     access_kind: c_uint,
     weights_kind: c_uint,
     regions_root: LLVMMetadataRef,
-    regions: [Option<LLVMValueRef>; 8],
+    regions: [Option<LLVMValueRef>; 10],
 }
 
 impl Annotations {
@@ -44,7 +44,7 @@ impl Annotations {
                 access_kind: LLVMGetMDKindIDInContext(context, c"tbaa".as_ptr(), 4),
                 weights_kind: LLVMGetMDKindIDInContext(context, c"prof".as_ptr(), 4),
                 regions_root: node(context, &mut [name]),
-                regions: [None; 8],
+                regions: [None; 10],
             }
         }
     }
@@ -54,13 +54,14 @@ impl Annotations {
     /// # Safety
     /// `access` is a load or store of the context.
     pub unsafe fn set_region(&mut self, access: LLVMValueRef, region: Region) {
+        let region = region.class();
         let name = match region {
             // Without a tag, an access is taken to be of any class.
             Region::Any => return,
             Region::Frame => "frame",
             Region::Header => "header",
             Region::Count => "count",
-            Region::Items => "items",
+            Region::Items | Region::Atoms | Region::Structures => "items",
             Region::Payload => "payload",
             Region::Data => "data",
             Region::Stack => "stack",

@@ -28,7 +28,7 @@ fn access(inst: &InstData) -> Access {
             ty,
             width,
             signed,
-            region,
+            region: region.class(),
             offset,
             scale,
         },

@@ -1219,5 +1219,7 @@ pub mod ir_region {
     pub const HEADER: Region = Region::Header;
     pub const COUNT: Region = Region::Count;
     pub const ITEMS: Region = Region::Items;
+    pub const ATOMS: Region = Region::Atoms;
+    pub const STRUCTURES: Region = Region::Structures;
     pub const DATA: Region = Region::Data;
 }

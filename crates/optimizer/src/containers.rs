@@ -197,6 +197,7 @@ impl Builder<'_> {
             };
             self.guard(test, Reason::Type);
         }
+        let region = if quiet { ir_region::ATOMS } else { ir_region::ITEMS };
         let value = match (&value, quiet) {
             // A number is written over the one that was there, if nobody else has that.
             (Item::Int(number), true) => Some((&optimized::OVERWRITE_INT, *number)),
@@ -209,11 +210,11 @@ impl Builder<'_> {
                 let new = self
                     .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
                     .expect("a result");
-                self.store_item(new, Width::I64, items, index, (0, 8), ir_region::ITEMS);
+                self.store_item(new, Width::I64, items, index, (0, 8), region);
             }
             Err(value) => {
                 let new = self.owned_object(value)?;
-                self.store_item(new, Width::I64, items, index, (0, 8), ir_region::ITEMS);
+                self.store_item(new, Width::I64, items, index, (0, 8), region);
                 return Ok(vec![(old, if quiet { kind } else { Kind::Unknown })]);
             }
         }

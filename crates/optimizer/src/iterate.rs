@@ -341,12 +341,28 @@ impl Builder<'_> {
             kind,
             Kind::Int | Kind::Float | Kind::Bool | Kind::Str | Kind::List | Kind::Tuple
         ) {
+            if matches!(kind, Kind::List | Kind::Tuple) {
+                self.read_structure(value);
+            }
             self.expect(&object, kind);
             self.incref_element(value);
             return Ok(Item::owned(value, kind));
         }
         self.incref_element(value);
         Ok(Item::owned(value, Kind::Unknown))
+    }
+
+    /// What has just been read, and is to be tested now, is a structure's reference ([`Region::Structures`]).
+    fn read_structure(&mut self, value: Value) {
+        let last = self.f.blocks[self.block.index()].insts.last();
+        if let Some(&last) = last
+            && let data = &mut self.f.insts[last.index()]
+            && data.result == Some(value)
+            && let Imm::Memory { region, .. } = &mut data.imm
+            && *region == ir_region::ITEMS
+        {
+            *region = ir_region::STRUCTURES;
+        }
     }
 
     fn incref_element(&mut self, value: Value) {

@@ -46,8 +46,11 @@ impl Place {
     /// Whether two places may share a byte. The fields of two objects do not overlap: they are the same object, and then
     /// the offsets tell, or different ones.
     pub fn may_overlap(&self, other: &Place, function: &Function) -> bool {
-        if self.region != other.region {
-            return self.region == Region::Any || other.region == Region::Any;
+        match (self.region, other.region) {
+            (Region::Any, _) | (_, Region::Any) => return true,
+            (Region::Atoms, Region::Structures) | (Region::Structures, Region::Atoms) => return false,
+            (one, other) if one.class() != other.class() => return false,
+            _ => {}
         }
         let object = |place: &Place| function.type_of(place.base) == Type::Object;
         let comparable = self.base == other.base || (object(self) && object(other));
@@ -90,6 +93,15 @@ impl Clobber {
             | Effect::Reads
             | Effect::Control => None,
         }
+    }
+
+    /// Whether it may write to the place, for all that is sure without a test of what is read there.
+    pub fn touches_untested(&self, place: &Place, function: &Function) -> bool {
+        let untested = Place {
+            region: place.region.class(),
+            ..*place
+        };
+        self.touches(&untested, function)
     }
 
     pub fn touches(&self, place: &Place, function: &Function) -> bool {

@@ -7,7 +7,8 @@
 //! that a branch on `c` leads to, the value of `c` is known, and with it those of its parts: of a negation, of both
 //! halves of an `and`, of the same comparison written in another way.
 //! *Assumes*: regions are disjoint; fields at different offsets of objects are disjoint; within a region all else may
-//! overlap. Memory of an object that was freed is not read again through its old value.
+//! overlap. Memory of an object that was freed is not read again through its old value. What is read as a structure is
+//! tested to be one before anything else is written.
 //! *Guarantees*: nothing is moved. Operands of float operations are not exchanged.
 
 use crate::aliasing::{Clobber, Place, clobbers};
@@ -416,7 +417,7 @@ fn load_key(op: Op, args: Vec<Value>, imm: Imm) -> Key {
             ty,
             width,
             signed: signed && width != Width::I64,
-            region,
+            region: region.class(),
             offset,
             scale: if op == Op::Load { 0 } else { scale },
         },

@@ -237,6 +237,11 @@ pub fn ensure_preheader(function: &mut Function, header: Block, outside: &[Block
     {
         return *only;
     }
+    make_preheader(function, header, outside)
+}
+
+/// A new block that jumps to the header, to which some of its predecessors jump instead.
+pub fn make_preheader(function: &mut Function, header: Block, outside: &[Block]) -> Block {
     let preheader = function.add_block();
     let params = function.blocks[header.index()].params.clone();
     let args: Vec<Value> = params

@@ -11,17 +11,20 @@
 //!   if no guard that stays in the loop, and no branch, between the header and it says anything of that object; the guards
 //!   that do have moved before it.
 //! * A load through a bare pointer may need any test, such as a bound's: it moves only if it is reached in the first
-//!   iteration on every way, with no exit and no branch before it.
+//!   iteration on every way, with no exit and no branch before it, or if that test is known and has moved.
+//! * A structure is read early only together with the test that it is one, where the loop writes atoms: then none of these
+//!   has taken its place.
 //! * Arithmetic that is known not to overflow is known that where it stands: a sum becomes a wrapping one, the others stay.
 //! * A division moves only if its divisor is a constant that cannot trap.
 //! * A guard moves only if every iteration that goes round executes it: if it dominates all sources of back edges.
 
 use crate::aliasing::{Clobber, Place, clobbers};
+use crate::facts::Facts;
 use crate::{edit, preheaders};
-use justjit_builder::Region;
+use justjit_builder::{IntCond, Region};
 use justjit_ir::{
-    Block, Dominators, Effect, Flow, FrameState, Function, Going, Imm, Inst, LoopData, Loops, Op, State, Type, Value,
-    ValueDef,
+    Block, Dominators, Effect, Flow, FrameState, Function, Going, Imm, Inst, InstData, LoopData, Loops, Op, State,
+    Type, Value, ValueDef,
 };
 
 pub fn run(function: &mut Function) -> bool {
@@ -40,6 +43,7 @@ pub fn run(function: &mut Function) -> bool {
             within: data.blocks.clone(),
             homes: &mut homes,
             preheader: data.preheader.expect("every loop got one"),
+            moved_guards: Vec::new(),
         };
         changed |= hoist.run();
     }
@@ -68,6 +72,14 @@ fn reads_object(op: Op) -> bool {
     matches!(op, Op::HasType | Op::UnboxInt | Op::UnboxFloat)
 }
 
+/// Whether a field of an object's header is read that is an address or a number that is not negative.
+fn is_field(data: &InstData) -> bool {
+    let Imm::Memory { ty, signed, region, .. } = data.imm else {
+        return false;
+    };
+    data.op == Op::Load && region == Region::Header && (ty == Type::Pointer || ty == Type::Int && !signed)
+}
+
 struct Hoist<'a> {
     function: &'a mut Function,
     dominators: &'a Dominators,
@@ -77,6 +89,8 @@ struct Hoist<'a> {
     /// The block of each instruction.
     homes: &'a mut Vec<Option<Block>>,
     preheader: Block,
+    /// Guards of this loop that are now before it.
+    moved_guards: Vec<Inst>,
 }
 
 impl Hoist<'_> {
@@ -95,6 +109,9 @@ impl Hoist<'_> {
                     let end = before.len() - 1;
                     before.insert(end, inst);
                     self.homes[inst.index()] = Some(self.preheader);
+                    if self.function.inst(inst).op == Op::Guard {
+                        self.moved_guards.push(inst);
+                    }
                     changed = true;
                 } else {
                     index += 1;
@@ -132,10 +149,13 @@ impl Hoist<'_> {
                 let Some(place) = Place::of(self.function, inst) else {
                     return false;
                 };
-                if self
-                    .clobbers
-                    .iter()
-                    .any(|clobber| clobber.touches(&place, self.function))
+                let touched = |touches: fn(&Clobber, &Place, &Function) -> bool| {
+                    self.clobbers
+                        .iter()
+                        .any(|clobber| touches(clobber, &place, self.function))
+                };
+                if touched(Clobber::touches)
+                    || touched(Clobber::touches_untested) && !self.moves_with_test(block, index, inst)
                 {
                     return false;
                 }
@@ -146,15 +166,11 @@ impl Hoist<'_> {
                     Region::Header | Region::Payload if data.op == Op::Load && object => {
                         self.justified(block, index, data.args[0])
                     }
-                    _ => self.unconditional(block, index),
+                    _ => self.unconditional(block, index) || self.in_bounds(inst),
                 }
             }
             Effect::Guard => {
-                let every = self
-                    .data
-                    .latches
-                    .iter()
-                    .all(|&latch| self.dominators.dominates(block, latch));
+                let every = self.everywhere(block);
                 let fine = match data.op {
                     op if reads_object(op) => self.justified(block, index, data.args[0]),
                     _ => true,
@@ -229,6 +245,73 @@ impl Hoist<'_> {
             }
         }
         false
+    }
+
+    /// Whether the type of what a load gives is tested right behind it, by a guard that moves as well.
+    fn moves_with_test(&self, block: Block, index: usize, load: Inst) -> bool {
+        let result = self.function.inst(load).result;
+        let insts = &self.function.blocks[block.index()].insts;
+        let Some(&[test, guard]) = insts.get(index + 1..index + 3) else {
+            return false;
+        };
+        let (test, guard) = (self.function.inst(test), self.function.inst(guard));
+        let tested = test.op == Op::HasType && test.args.first().copied() == result;
+        let entered = self.function.blocks[self.data.header.index()].entry_state;
+        let moves = entered.is_some_and(|entry| self.function.states[entry.index()].going == Going::Resume)
+            && self.everywhere(block);
+        tested && guard.op == Op::Guard && guard.args.first().copied() == test.result && guard.state.is_some() && moves
+    }
+
+    /// Whether every iteration that goes round comes to the block.
+    fn everywhere(&self, block: Block) -> bool {
+        let mut latches = self.data.latches.iter();
+        latches.all(|&latch| self.dominators.dominates(block, latch))
+    }
+
+    /// Whether an item of an array is read that an object's header points to, and the index was tested in this loop against
+    /// a size in that header, by a guard that has moved.
+    fn in_bounds(&self, load: Inst) -> bool {
+        let data = self.function.inst(load);
+        let Imm::Memory { offset, scale, .. } = data.imm else {
+            return false;
+        };
+        let array = self.function.def(data.args[0]);
+        let Some(array) = array.filter(|array| is_field(array)) else {
+            return false;
+        };
+        let (base, plus) = match data.op {
+            Op::LoadIndexed if offset == 0 && scale == 8 => {
+                let (base, plus) = Facts::decompose(self.function, data.args[1]);
+                (Some(base), plus)
+            }
+            Op::Load if offset >= 0 && offset % 8 == 0 => (None, i128::from(offset / 8)),
+            _ => return false,
+        };
+        // Of two tests of neighbours one says that the index is not too small, the other that it is not too large.
+        let (mut natural, mut below) = (base.is_none(), false);
+        for &guard in &self.moved_guards {
+            let Some(test) = self.function.def(self.function.inst(guard).args[0]) else {
+                continue;
+            };
+            let (index, size) = match (test.op, test.imm) {
+                (Op::IntCompare, Imm::IntCond(IntCond::UnsignedLt)) => (test.args[0], test.args[1]),
+                (Op::IntCompare, Imm::IntCond(IntCond::UnsignedGt)) => (test.args[1], test.args[0]),
+                _ => continue,
+            };
+            let size = self.function.def(size);
+            if !size.is_some_and(|size| is_field(size) && size.args == array.args) {
+                continue;
+            }
+            let tested = match base {
+                Some(base) => Some(Facts::decompose(self.function, index))
+                    .filter(|&(of, _)| of == base)
+                    .map(|(_, by)| by),
+                None => edit::int(self.function, index).map(i128::from),
+            };
+            natural |= tested.is_some_and(|tested| tested <= plus);
+            below |= tested.is_some_and(|tested| tested >= plus);
+        }
+        natural && below
     }
 
     /// Whether the place is reached in the first iteration on every way, with nothing before that could leave.

@@ -4,11 +4,13 @@
 //! if nothing in between could end the object or look at its count: no code that we do not know, no store into a place
 //! that holds objects followed by giving up what was there, nothing that takes the reference over. Exits in between that
 //! gave the reference to a frame take a new one instead; those that released it have nothing to release.
+//! What was read as a structure does not end with an atom.
 //! *Assumes*: references are counted right (`check_refcounts`), and a value of which a reference can be taken is kept
 //! alive there by something else.
 //! *Guarantees*: an object lives exactly as long as before; where unknown code can look, its count is what it was.
 
-use justjit_ir::{Block, Dominators, Effect, Flow, FrameState, Function, Inst, Op, Recovery, State, Value};
+use justjit_builder::Region as MemoryRegion;
+use justjit_ir::{Block, Dominators, Effect, Flow, FrameState, Function, Imm, Inst, Op, Recovery, State, Value};
 
 pub fn run(function: &mut Function) -> bool {
     let flow = Flow::of(function);
@@ -88,6 +90,7 @@ impl Region {
 
     /// Goes through instructions of a block; whether the region ends there. `None` if something is in the way.
     fn through(&mut self, function: &Function, block: Block, insts: &[Inst]) -> Option<bool> {
+        let structure = is_structure(function, self.value);
         for &inst in insts {
             let data = function.inst(inst);
             let own = data.args.first() == Some(&self.value);
@@ -103,6 +106,9 @@ impl Region {
                     return Some(true);
                 }
                 (Op::Incref, _) if !own => {}
+                // What ends here is an atom, which is another object and holds nothing.
+                (Op::DecrefNumber, _) if structure => {}
+                (Op::Call, Effect::Reference) if structure && !consumes(function, inst, self.value) => {}
                 // What is given up is a reference of its own: the object was made here, or given by a call.
                 (Op::DecrefNumber, _) if function.def(data.args[0]).is_some_and(|def| gives_owned(function, def)) => {}
                 (
@@ -146,6 +152,17 @@ impl Region {
             function.blocks[block.index()].insts.retain(|&inst| inst != end);
         }
     }
+}
+
+/// Whether it was read as a structure, and so was tested to be one before a reference to it was taken.
+fn is_structure(function: &Function, value: Value) -> bool {
+    matches!(
+        function.def(value).map(|data| data.imm),
+        Some(Imm::Memory {
+            region: MemoryRegion::Structures,
+            ..
+        })
+    )
 }
 
 /// A copy of the state with one reference less: other instructions may share it.
