@@ -443,10 +443,7 @@ impl Builder<'_> {
         let Item::Constant(constant) = item else {
             return crate::builder::decline("a function of code that is no constant");
         };
-        let code: *mut Code = self.f.symbols[constant.symbol.index()]
-            .address
-            .cast_mut()
-            .cast();
+        let code: *mut Code = self.f.symbols[constant.symbol.index()].address.cast_mut().cast();
         // SAFETY: a live code object.
         let name = unsafe { crate::text::name_of((*code).co_name) };
         let globals = self.info().globals;

@@ -263,8 +263,8 @@ impl Builder<'_> {
                     if instances[id as usize].form == Form::Plain
                         && instances[id as usize]
                             .values
-                        .iter()
-                        .any(|(_, item)| matches!(item, Item::Instance(..)))
+                            .iter()
+                            .any(|(_, item)| matches!(item, Item::Instance(..)))
                     {
                         deep.push(id);
                     }

@@ -166,7 +166,10 @@ pub enum Item {
     /// the builder's ([`NO_CLASS`] for an iterator).
     Instance(u32, u32),
     /// A function that has not been made: its code object, and its closure.
-    Function { code: Symbol, closure: Vec<Item> },
+    Function {
+        code: Symbol,
+        closure: Vec<Item>,
+    },
 }
 
 /// The class of an [`Item::Instance`] that stands for an iterator of any type.

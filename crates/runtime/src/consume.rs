@@ -102,7 +102,11 @@ impl Sum {
 
 /// A sum of floats with what its additions have lost.
 fn finish_sum(sum: f64, lost: f64) -> f64 {
-    if lost != 0.0 && lost.is_finite() { sum + lost } else { sum }
+    if lost != 0.0 && lost.is_finite() {
+        sum + lost
+    } else {
+        sum
+    }
 }
 
 /// The next item of a generator that has just given `first` (taken over): that, if it was yielded; NULL at the end, or with

@@ -5,8 +5,8 @@
 //! of the code's baseline version, so that what it sees reaches the next compilation; at back edges, and where a generator
 //! that it has suspended is resumed, better code takes over.
 
-use super::{Going, Returns};
 use super::unwind::handler_of;
+use super::{Going, Returns};
 use crate::api;
 use crate::hook;
 use crate::layout::{Code, Frame};

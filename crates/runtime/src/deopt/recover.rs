@@ -177,10 +177,7 @@ impl<'a> Recovering<'a> {
                 VirtualObject::Character(Recovery::Int(index)) => PyUnicode_FromOrdinal(self.word(index) as i32),
                 VirtualObject::Character(_) => unreachable!("a character is made of an int"),
                 VirtualObject::Generator {
-                    code,
-                    offset,
-                    progress,
-                    ..
+                    code, offset, progress, ..
                 } => make_as(parts[0], code, offset, progress, &parts[1..]),
                 VirtualObject::Function { .. } => make_function(parts[0], parts[1], parts[2]),
             }

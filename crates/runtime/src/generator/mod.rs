@@ -16,8 +16,8 @@ mod pool;
 pub mod slots;
 
 pub use create::MAKE_GENERATOR;
-pub(crate) use create::make_as;
 pub use create::Progress;
+pub(crate) use create::make_as;
 pub use pool::recycle;
 
 use crate::frame::leave;
