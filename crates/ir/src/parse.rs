@@ -4,8 +4,8 @@ use crate::op::{ImmKind, Op};
 use crate::print::{effect, float_cond, int_cond, region, width};
 use crate::tokens::{Line, Result_, Token, entity, type_named};
 use crate::{
-    Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, Position, Reason,
-    Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
+    Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, Position, Progress,
+    Reason, Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -408,6 +408,27 @@ impl Parser {
                         _ => Returns::Comparison { op, left, right },
                     };
                 }
+                "next" => {
+                    let exhausted = line.number()?;
+                    match &self.recoveries(line)?[..] {
+                        [one] => {
+                            let generator = one.clone();
+                            frame.returns = Returns::Next { generator, exhausted };
+                        }
+                        _ => return Err("a loop resumes one generator".into()),
+                    }
+                }
+                "consume" => {
+                    let consumer = line.number()?;
+                    let [generator, so_far] = &self.recoveries(line)?[..] else {
+                        return Err("a builtin goes through one generator, and has come so far".into());
+                    };
+                    frame.returns = Returns::Consume {
+                        consumer,
+                        generator: generator.clone(),
+                        so_far: so_far.clone(),
+                    };
+                }
                 other => return Err(format!("`{other}` is no part of a frame")),
             }
         }
@@ -433,8 +454,34 @@ impl Parser {
                 values: parts,
             });
         }
+        if name == "generator" {
+            line.sign('[')?;
+            let code = self.symbol(line)?;
+            let offset = line.number()?;
+            let word = line.word()?;
+            let progress = Progress::ALL.into_iter().find(|one| one.name() == word);
+            let progress = progress.ok_or_else(|| format!("a generator is not `{word}`"))?;
+            line.sign(']')?;
+            let mut values = self.recoveries(line)?;
+            if values.is_empty() {
+                return Err("a generator has a function".into());
+            }
+            let function = values.remove(0);
+            return Ok(VirtualObject::Generator {
+                function,
+                code,
+                offset,
+                progress,
+                values,
+            });
+        }
         let parts = self.recoveries(line)?;
         Ok(match (name.as_str(), &parts[..]) {
+            ("function", [code, globals, closure]) => VirtualObject::Function {
+                code: code.clone(),
+                globals: globals.clone(),
+                closure: closure.clone(),
+            },
             ("tuple", _) => VirtualObject::Tuple(parts),
             ("list", _) => VirtualObject::List(parts),
             ("range_iterator", [next, stop, step]) => VirtualObject::RangeIterator {

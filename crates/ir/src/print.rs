@@ -439,6 +439,8 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::Complex { .. } => "complex",
         VirtualObject::Instance { .. } => "instance",
         VirtualObject::Character(_) => "character",
+        VirtualObject::Generator { .. } => "generator",
+        VirtualObject::Function { .. } => "function",
     }
 }
 
@@ -465,6 +467,8 @@ fn print_frame(function: &Function, frame: &FrameRecovery, f: &mut dyn Write) ->
         Returns::Instance(_) => write!(f, " instance({needs})")?,
         Returns::Operator { op, .. } => write!(f, " operator {op}({needs})")?,
         Returns::Comparison { op, .. } => write!(f, " comparison {op}({needs})")?,
+        Returns::Next { exhausted, .. } => write!(f, " next {exhausted}({needs})")?,
+        Returns::Consume { consumer, .. } => write!(f, " consume {consumer}({needs})")?,
     }
     f.write_char(']')
 }
@@ -489,6 +493,13 @@ fn print_state(function: &Function, state: &FrameState, f: &mut dyn Write) -> fm
             if let VirtualObject::Instance { indices, .. } = object {
                 let indices: Vec<_> = indices.iter().map(u8::to_string).collect();
                 write!(f, " [{}]", indices.join(" "))?;
+            }
+            if let VirtualObject::Generator {
+                code, offset, progress, ..
+            } = object
+            {
+                let code = SymbolName(function, *code);
+                write!(f, " [{code} {offset} {}]", progress.name())?;
             }
             write!(f, "({})", List(parts))?;
         }

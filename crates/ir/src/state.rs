@@ -103,6 +103,49 @@ pub enum VirtualObject {
     },
     /// The str of one character, by its code point.
     Character(Recovery),
+    /// A generator of a function, suspended before the instruction at an offset (bytes) of its code: its locals, then its
+    /// operand stack. One that runs is that of a frame whose caller waits for it.
+    Generator {
+        function: Recovery,
+        code: Symbol,
+        offset: u32,
+        progress: Progress,
+        values: Vec<Recovery>,
+    },
+    /// A function made of a code object, with its globals (both constants) and its closure.
+    Function {
+        code: Recovery,
+        globals: Recovery,
+        closure: Recovery,
+    },
+}
+
+/// How far a generator is that has not been made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Progress {
+    Created,
+    Suspended,
+    Running,
+    Finished,
+}
+
+impl Progress {
+    pub const ALL: [Progress; 4] = [
+        Progress::Created,
+        Progress::Suspended,
+        Progress::Running,
+        Progress::Finished,
+    ];
+
+    /// As in the text form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Progress::Created => "created",
+            Progress::Suspended => "suspended",
+            Progress::Running => "running",
+            Progress::Finished => "finished",
+        }
+    }
 }
 
 impl VirtualObject {
@@ -124,6 +167,8 @@ impl VirtualObject {
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
             VirtualObject::Character(code_point) => vec![code_point],
+            VirtualObject::Generator { function, values, .. } => std::iter::once(function).chain(values).collect(),
+            VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
         }
     }
 
@@ -145,6 +190,8 @@ impl VirtualObject {
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
             VirtualObject::Character(code_point) => vec![code_point],
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
+            VirtualObject::Generator { function, values, .. } => std::iter::once(function).chain(values).collect(),
+            VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
         }
     }
 }
@@ -167,6 +214,15 @@ pub enum Returns {
     Comparison { op: i32, left: Recovery, right: Recovery },
     /// The callee is `__len__`, of `len`.
     Length,
+    /// The callee is this generator, which `FOR_ITER` has resumed; when it returns, the instruction that starts at
+    /// `exhausted` comes next.
+    Next { generator: Recovery, exhausted: u32 },
+    /// The callee is this generator, which a builtin goes through (a number of the runtime's) that has come `so_far`.
+    Consume {
+        consumer: i32,
+        generator: Recovery,
+        so_far: Recovery,
+    },
 }
 
 impl Returns {
@@ -175,6 +231,8 @@ impl Returns {
         match self {
             Returns::Instance(instance) => vec![instance],
             Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => vec![left, right],
+            Returns::Next { generator, .. } => vec![generator],
+            Returns::Consume { generator, so_far, .. } => vec![generator, so_far],
             Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => Vec::new(),
         }
     }
@@ -184,6 +242,8 @@ impl Returns {
         match self {
             Returns::Instance(instance) => vec![instance],
             Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => vec![left, right],
+            Returns::Next { generator, .. } => vec![generator],
+            Returns::Consume { generator, so_far, .. } => vec![generator, so_far],
             Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => Vec::new(),
         }
     }

@@ -5,6 +5,7 @@ use justjit_ir::{self as ir, Flow, Function, Imm, Op, Reason, State, SymbolData,
 use justjit_runtime::deopt::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject,
 };
+use justjit_runtime::generator::Progress;
 use justjit_runtime::layout::Code;
 use justjit_runtime::thread::DEOPT_WORDS;
 use justjit_runtime::version::Version;
@@ -368,6 +369,29 @@ impl<'a> Translation<'a> {
                 imaginary: self.recovery(imaginary)?,
             },
             ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
+            ir::VirtualObject::Generator {
+                function,
+                code,
+                offset,
+                progress,
+                values,
+            } => VirtualObject::Generator {
+                function: self.recovery(function)?,
+                code: self.addresses[code.index()].cast_mut().cast::<Code>(),
+                offset: *offset,
+                progress: match progress {
+                    ir::Progress::Created => Progress::Created,
+                    ir::Progress::Suspended => Progress::Suspended,
+                    ir::Progress::Running => Progress::Running,
+                    ir::Progress::Finished => Progress::Finished,
+                },
+                values: self.recoveries(values)?,
+            },
+            ir::VirtualObject::Function { code, globals, closure } => VirtualObject::Function {
+                code: self.recovery(code)?,
+                globals: self.recovery(globals)?,
+                closure: self.recovery(closure)?,
+            },
             ir::VirtualObject::Instance { class, indices, values } => VirtualObject::Instance {
                 class: self.recovery(class)?,
                 indices: indices.as_slice().into(),
@@ -383,6 +407,19 @@ impl<'a> Translation<'a> {
             ir::Returns::Nothing => Returns::Nothing,
             ir::Returns::Length => Returns::Length,
             ir::Returns::Instance(instance) => Returns::Instance(self.recovery(instance)?),
+            ir::Returns::Next { generator, exhausted } => Returns::Next {
+                generator: self.recovery(generator)?,
+                exhausted: *exhausted,
+            },
+            ir::Returns::Consume {
+                consumer,
+                generator,
+                so_far,
+            } => Returns::Consume {
+                consumer: *consumer,
+                generator: self.recovery(generator)?,
+                so_far: self.recovery(so_far)?,
+            },
             ir::Returns::Operator { op, left, right } => Returns::Operator {
                 op: *op,
                 left: self.recovery(left)?,

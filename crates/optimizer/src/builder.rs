@@ -563,6 +563,22 @@ impl<'a> Builder<'a> {
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
+            Item::Function { code, closure } => {
+                let globals = self.object_symbol(self.codes[0].globals);
+                let closure = if closure.is_empty() {
+                    Recovery::Null
+                } else {
+                    let parts = closure.iter().map(|item| self.recovery(item, virtuals)).collect();
+                    virtuals.push(VirtualObject::Tuple(parts));
+                    Recovery::Virtual(virtuals.len() as u32 - 1)
+                };
+                virtuals.push(VirtualObject::Function {
+                    code: Recovery::Constant(*code),
+                    globals: Recovery::Constant(globals),
+                    closure,
+                });
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
             Item::Slice(parts) => {
                 let parts = [0, 1, 2].map(|index| self.recovery(&parts[index], virtuals));
                 virtuals.push(VirtualObject::Slice(parts));
@@ -613,7 +629,7 @@ impl<'a> Builder<'a> {
                 .map(|item| self.recovery(item, &mut virtuals))
                 .collect();
             if let Some(caller) = recovered.last_mut() {
-                caller.returns = self.returns_recovery(&frame.returns, &mut virtuals);
+                caller.returns = self.returns_recovery(&frame.returns, frames[depth - 1].code, &mut virtuals);
             }
             let info = &self.codes[frame.code];
             recovered.push(FrameRecovery {
@@ -675,10 +691,10 @@ impl<'a> Builder<'a> {
         self.frame().index = index;
         self.sweep();
         self.forget_told_apart();
-        let place = self.place();
         self.generalize();
         self.limit_instances()?;
         self.renumber_instances();
+        let place = self.place();
         let shape = shape_of(&self.frames);
         let known = self.versions.get(&place).map_or(0, Vec::len);
         let is_header = self.info().headers.contains(&index);
@@ -719,8 +735,14 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Where all frames are; generators that wait elsewhere make another place of it.
     fn place(&self) -> Vec<(usize, usize)> {
-        self.frames.iter().map(|frame| (frame.code, frame.index)).collect()
+        let suspended = self.frames[0].instances.iter().filter_map(|one| match &one.form {
+            crate::item::Form::Generator(one) => Some((usize::MAX - one.code, one.index)),
+            _ => None,
+        });
+        let frames = self.frames.iter().map(|frame| (frame.code, frame.index));
+        suspended.chain(frames).collect()
     }
 
     /// Whether ways come together here that were parted in a block.
@@ -921,6 +943,7 @@ impl<'a> Builder<'a> {
     /// Boxes everything, and forgets what is known of types.
     fn forget_all(&mut self) -> Done {
         self.make_all_instances()?;
+        self.box_suspended()?;
         // Whether there is a value that nobody uses is nothing to tell versions by either.
         let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
         // A typed body's outermost frame has no slots.

@@ -2,6 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
+use crate::generators::start_of;
 use crate::item::{Frame, Item, Kind, Local, Returns};
 use justjit_builder::IntCond;
 use justjit_ir::{Op, Reason, Type, Value};
@@ -61,6 +62,9 @@ impl Builder<'_> {
             all.insert(0, receiver.clone());
         }
         let Some(callee) = self.symbol_address(callable) else {
+            if let Item::Function { code, closure } = callable {
+                return Ok(keywords.is_null() && self.call_function_item(*code, closure, callable, &all)?);
+            }
             return self.call_seen(callable, receiver, &all, keywords);
         };
         self.call_object(callee, callable, &all, keywords)
@@ -74,6 +78,13 @@ impl Builder<'_> {
         args: &[Item],
         keywords: *mut PyObject,
     ) -> Done<bool> {
+        if let ([generator @ Item::Instance(..)], true) = (args, keywords.is_null())
+            && !self.is_widened(Reason::Changed)
+            && let Some(builtin) = self.known.builtin(callee)
+            && self.consume(builtin, generator)?
+        {
+            return Ok(true);
+        }
         // SAFETY: constants are alive.
         let (is_function, is_class) = unsafe { (PyFunction_Check(callee) != 0, PyType_Check(callee) != 0) };
         if is_function {
@@ -113,6 +124,7 @@ impl Builder<'_> {
             // SAFETY: what was seen is alive.
             && unsafe { PyFunction_Check(callee) != 0 || PyType_Check(callee) != 0 }
         {
+            let depth = self.frames.len();
             let known = self.constant_item(callee);
             let expected = self.object(callee);
             // SAFETY: as above.
@@ -128,10 +140,11 @@ impl Builder<'_> {
             self.guard(same, Reason::Type);
             self.expect_receiver(receiver);
             // A reference to the callable is the frame's, or not needed any more.
-            match self.frames.last_mut() {
-                // SAFETY: as above.
-                Some(frame) if unsafe { PyFunction_Check(callee) } != 0 => frame.function = callable.clone(),
-                _ => self.release(callable.clone()),
+            // SAFETY: as above.
+            if unsafe { PyFunction_Check(callee) } != 0 && self.frames.len() > depth {
+                self.frame().function = callable.clone();
+            } else {
+                self.release(callable.clone());
             }
             return Ok(true);
         }
@@ -232,9 +245,6 @@ impl Builder<'_> {
             let frame = self.frames.last().expect("a frame");
             (frame.code, (self.codes[frame.code].code as usize, self.index))
         };
-        if args.iter().any(Item::has_iterator) {
-            return Ok(false);
-        }
         if self.not_inlined.contains(&place) || self.is_widened(Reason::Changed) || self.frames.len() > INLINE_DEPTH {
             return Ok(false);
         }
@@ -264,16 +274,11 @@ impl Builder<'_> {
                 number
             }
             None => {
-                let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
                 let Some(body) = self.known.callee(callee) else {
                     return Ok(false);
                 };
-                let size = body.decoded.instructions.len();
-                let most = match self.f.insts.len() > INLINE_ROOM {
-                    true => INLINE_SMALL,
-                    false => INLINE_SIZE,
-                };
-                if size > most || added + size > INLINE_BUDGET || body.decoded.is_resumable() {
+                let fits = self.has_room_for(&body.decoded);
+                if !fits || body.decoded.is_resumable() && start_of(&body.decoded).is_none() {
                     return Ok(false);
                 }
                 self.known.bet_on_function(callee);
@@ -283,6 +288,17 @@ impl Builder<'_> {
                 number
             }
         };
+        let resumable = self.codes[number].decoded.is_resumable();
+        if resumable && (self.typed.is_some() || returns != Returns::Value) {
+            return Ok(false);
+        }
+        let mut args = args.to_vec();
+        if resumable {
+            args = args.into_iter().map(|item| self.shared_argument(item)).collect();
+        }
+        if args.iter().any(Item::has_iterator) {
+            return Ok(false);
+        }
         let mut locals = Vec::new();
         let defaults = self.defaults(callee, &plan);
         for source in &plan.sources {
@@ -323,6 +339,11 @@ impl Builder<'_> {
                 locals[slots - (count - index) as usize].item = cell;
             }
         }
+        if resumable {
+            let function = self.constant_item(callee);
+            self.push_generator(number, locals, function, place);
+            return Ok(true);
+        }
         self.frame().index = self.index;
         self.frames.push(Frame {
             code: number,
@@ -335,6 +356,17 @@ impl Builder<'_> {
         });
         self.specialized += 1;
         Ok(true)
+    }
+
+    /// Whether a callee is small enough to be inlined.
+    pub fn has_room_for(&self, decoded: &justjit_bytecode::Function) -> bool {
+        let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
+        let size = decoded.instructions.len();
+        let most = match self.f.insts.len() > INLINE_ROOM {
+            true => INLINE_SMALL,
+            false => INLINE_SIZE,
+        };
+        size <= most && added + size <= INLINE_BUDGET
     }
 
     /// The function's `__defaults__`, if the plan takes some; leaves when they are others.
@@ -355,6 +387,9 @@ impl Builder<'_> {
 
     /// `RETURN_VALUE` in an inlined callee.
     pub fn return_from_inlined(&mut self, item: Item) -> Done {
+        if self.return_from_generator(&item)? {
+            return Ok(());
+        }
         let returns = self.frame().returns.clone();
         let Some(result) = self.returned(item, &returns)? else {
             return Ok(());
@@ -375,6 +410,7 @@ impl Builder<'_> {
                 self.push(result);
             }
             Returns::Value | Returns::Operator { .. } | Returns::Length => self.push(result),
+            Returns::Next { .. } | Returns::Consume { .. } => unreachable!("a generator's"),
         }
         dropped.extend(finished.locals.into_iter().map(|local| local.item));
         dropped.push(finished.function);
@@ -426,7 +462,9 @@ impl Builder<'_> {
                 self.release(item);
                 return Ok(Some(Item::Int(length)));
             }
-            Returns::Instance(_) | Returns::Length => return self.refuse_inlining(),
+            Returns::Instance(_) | Returns::Length | Returns::Next { .. } | Returns::Consume { .. } => {
+                return self.refuse_inlining();
+            }
         }
         Ok(Some(item))
     }

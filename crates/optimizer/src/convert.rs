@@ -305,6 +305,7 @@ impl Builder<'_> {
                 let count = self.int(values.len() as i64);
                 self.make(&optimized::MAKE_ZIP, &[array, count])?
             }
+            Item::Function { code, closure } => self.make_function_object(code, closure)?,
             Item::Slice(parts) => {
                 let mut values = Vec::with_capacity(3);
                 for item in *parts {

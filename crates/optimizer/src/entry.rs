@@ -192,9 +192,11 @@ impl Builder<'_> {
         }
         // Free variables are there when the frame has been entered.
         let instructions = &input.decoded.instructions;
-        let first = usize::from(instructions[0].opcode == Opcode::CopyFreeVars);
+        let cells = instructions.iter().take_while(|one| one.opcode == Opcode::MakeCell);
+        let cells: Vec<usize> = cells.map(|one| one.arg as usize).collect();
+        let first = cells.len() + usize::from(instructions[cells.len()].opcode == Opcode::CopyFreeVars);
         if instructions[first].opcode != Opcode::Resume {
-            return decline("the start of a function with cells");
+            return decline("a function that does not begin as the compiler makes it");
         }
         if input.knowledge.is_unreached(first) {
             return decline("the function's start has not been seen");
@@ -221,10 +223,25 @@ impl Builder<'_> {
         self.terminated = false;
         // SAFETY: a live code object.
         let (parameters, free) = unsafe { ((*input.code).parameters(), (*input.code).co_nfreevars as usize) };
-        let cells = input.decoded.nlocals_plus as usize - free;
+        let first_free = input.decoded.nlocals_plus as usize - free;
+        let none = Local {
+            item: Item::Null,
+            home: true,
+        };
+        self.frames = vec![Frame {
+            code: 0,
+            index: first,
+            function: Item::Null,
+            locals: vec![none; input.decoded.nlocals_plus as usize],
+            stack: Vec::new(),
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
+        }];
+        self.index = first;
+        self.make_cells(cells.iter().copied());
         let locals = (0..input.decoded.nlocals_plus as usize)
             .map(|slot| {
-                let item = if slot < parameters || slot >= cells {
+                let item = if slot < parameters || slot >= first_free || cells.contains(&slot) {
                     let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
                     Item::Object(Object {
                         value,
@@ -237,15 +254,7 @@ impl Builder<'_> {
                 Local { item, home: true }
             })
             .collect();
-        self.frames = vec![Frame {
-            code: 0,
-            index: first,
-            function: Item::Null,
-            locals,
-            stack: Vec::new(),
-            returns: crate::item::Returns::Value,
-            instances: Vec::new(),
-        }];
+        self.frames[0].locals = locals;
         self.run()
     }
 

@@ -5,9 +5,9 @@
 //! for it are then replaced by the object. Where code is left it is made by the runtime. One that no item stands for any
 //! more has ended.
 
-use crate::builder::{Builder, Done, ir_region};
+use crate::builder::{Builder, Done, Stop, ir_region};
 use crate::convert::slot_offset;
-use crate::item::{Constant, Frame, Instance, Item, Kind, Local, Object, Owner, Returns};
+use crate::item::{Constant, Form, Frame, Instance, Item, Kind, Local, NO_CLASS, Object, Owner, Returns};
 use justjit_ir::{self as ir, Effect, Imm, Op, Reason, Recovery, Type, Value, VirtualObject};
 use justjit_runtime::instances::{
     Attribute, Initializer, MAKE_INSTANCE, VALUES_OFFSET, attribute, initializer, stored_at,
@@ -42,6 +42,7 @@ fn instances_in(item: &Item, visit: &mut dyn FnMut(u32)) {
         Item::Tuple(items) => items.iter().for_each(|item| instances_in(item, visit)),
         Item::Row { array, .. } => instances_in(array, visit),
         Item::Slice(parts) => parts.iter().for_each(|item| instances_in(item, visit)),
+        Item::Function { closure, .. } => closure.iter().for_each(|item| instances_in(item, visit)),
         Item::Iterator(iterator) => match iterator {
             crate::item::Iterator::Range { .. } => {}
             crate::item::Iterator::Sequence { sequence: inner, .. }
@@ -64,6 +65,7 @@ fn replace_in(item: &mut Item, replace: &mut dyn FnMut(u32, u32) -> Option<Item>
         Item::Tuple(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
         Item::Row { array, .. } => replace_in(array, replace),
         Item::Slice(parts) => parts.iter_mut().for_each(|item| replace_in(item, replace)),
+        Item::Function { closure, .. } => closure.iter_mut().for_each(|item| replace_in(item, replace)),
         Item::Iterator(iterator) => match iterator {
             crate::item::Iterator::Range { .. } => {}
             crate::item::Iterator::Sequence { sequence: inner, .. }
@@ -83,7 +85,32 @@ impl Builder<'_> {
         if let Some(known) = self.recovering.virtuals[id as usize] {
             return Recovery::Virtual(known);
         }
-        let values = self.recovering.instances[id as usize].values.clone();
+        let Instance { values, form, .. } = self.recovering.instances[id as usize].clone();
+        match form {
+            Form::Plain => {}
+            Form::Iterator => {
+                let made = self.recovery(&values[0].1, virtuals);
+                if let Recovery::Virtual(made) = made {
+                    self.recovering.virtuals[id as usize] = Some(made);
+                }
+                return made;
+            }
+            Form::Generator(suspended) => {
+                let mut values: Vec<_> = values.iter().map(|(_, item)| self.recovery(item, virtuals)).collect();
+                let function = values.pop().expect("a generator has a function");
+                let info = &self.codes[suspended.code];
+                virtuals.push(VirtualObject::Generator {
+                    function,
+                    code: info.symbol,
+                    offset: info.decoded.instructions[suspended.index].start,
+                    progress: suspended.progress,
+                    values,
+                });
+                let made = virtuals.len() as u32 - 1;
+                self.recovering.virtuals[id as usize] = Some(made);
+                return Recovery::Virtual(made);
+            }
+        }
         let class = self.types[class as usize];
         let class = Recovery::Constant(self.object_symbol(class.cast()));
         let indices = values.iter().map(|&(index, _)| index).collect();
@@ -95,13 +122,41 @@ impl Builder<'_> {
     }
 
     /// How a frame's caller uses its result, for the runtime.
-    pub fn returns_recovery(&mut self, returns: &Returns, virtuals: &mut Vec<VirtualObject>) -> ir::Returns {
+    pub fn returns_recovery(
+        &mut self,
+        returns: &Returns,
+        caller: usize,
+        virtuals: &mut Vec<VirtualObject>,
+    ) -> ir::Returns {
         match returns {
             Returns::Value => ir::Returns::Value,
             Returns::ValueAndNull => ir::Returns::ValueAndNull,
             Returns::Nothing => ir::Returns::Nothing,
             Returns::Length => ir::Returns::Length,
             Returns::Instance(item) => ir::Returns::Instance(self.recovery(item, virtuals)),
+            Returns::Next { generator, exhausted } => {
+                let exhausted = self.codes[caller].decoded.instructions[*exhausted].start;
+                ir::Returns::Next {
+                    generator: self.recovery(generator, virtuals),
+                    exhausted,
+                }
+            }
+            Returns::Consume { consumer, items } => {
+                let [generator, one, other] = &**items;
+                let so_far = match other {
+                    Item::Null => self.recovery(one, virtuals),
+                    other => {
+                        let parts = [one, other].map(|item| self.recovery(item, virtuals));
+                        virtuals.push(VirtualObject::Tuple(parts.into()));
+                        Recovery::Virtual(virtuals.len() as u32 - 1)
+                    }
+                };
+                ir::Returns::Consume {
+                    consumer: *consumer,
+                    generator: self.recovery(generator, virtuals),
+                    so_far,
+                }
+            }
             Returns::Operator { op, left, right } => ir::Returns::Operator {
                 op: *op,
                 left: Recovery::Constant(left.symbol),
@@ -119,11 +174,17 @@ impl Builder<'_> {
 
     /// A new instance without attributes.
     fn new_instance(&mut self, class: u32) -> Item {
+        self.new_object_with(class, Vec::new(), Form::Plain)
+    }
+
+    /// An object that has not been made.
+    pub fn new_object_with(&mut self, class: u32, values: Vec<(u8, Item)>, form: Form) -> Item {
         let instances = &mut self.frames[0].instances;
         instances.push(Instance {
             class,
-            values: Vec::new(),
+            values,
             made: None,
+            form,
         });
         Item::Instance(instances.len() as u32 - 1, class)
     }
@@ -196,20 +257,24 @@ impl Builder<'_> {
     pub fn limit_instances(&mut self) -> Done {
         let instances = &self.frames[0].instances;
         let mut deep = Vec::new();
-        for instance in instances {
+        for instance in instances.iter().filter(|one| one.form == Form::Plain) {
             for (_, item) in &instance.values {
                 instances_in(item, &mut |id| {
-                    if instances[id as usize]
-                        .values
-                        .iter()
-                        .any(|(_, item)| matches!(item, Item::Instance(..)))
+                    if instances[id as usize].form == Form::Plain
+                        && instances[id as usize]
+                            .values
+                            .iter()
+                            .any(|(_, item)| matches!(item, Item::Instance(..)))
                     {
                         deep.push(id);
                     }
                 });
             }
         }
-        if self.reachable().len() > INSTANCE_LIMIT {
+        let reachable = self.reachable();
+        let instances = &self.frames[0].instances;
+        let plain = |id: &&u32| instances[**id as usize].form == Form::Plain;
+        if reachable.iter().filter(plain).count() > INSTANCE_LIMIT {
             return self.make_all_instances();
         }
         for id in deep {
@@ -218,10 +283,12 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Makes all instances.
+    /// Makes all instances of classes.
     pub fn make_all_instances(&mut self) -> Done {
         for id in self.reachable() {
-            self.make_instance(id, false)?;
+            if self.frames[0].instances[id as usize].form == Form::Plain {
+                self.make_instance(id, false)?;
+            }
         }
         Ok(())
     }
@@ -235,6 +302,22 @@ impl Builder<'_> {
                 self.effect(Op::Incref, &[value], Imm::None);
             }
             return Ok(value);
+        }
+        match self.frames[0].instances[id as usize].form.clone() {
+            Form::Plain => {}
+            Form::Iterator => {
+                let mut values = std::mem::take(&mut self.frames[0].instances[id as usize].values);
+                let iterator = values.pop().expect("an iterator").1;
+                let object = self.owned_object(iterator)?;
+                self.frames[0].instances[id as usize].made = Some(object);
+                self.replace_instance(id, object, owned);
+                return Ok(object);
+            }
+            // One that somebody wants may as well be made where it is called.
+            Form::Generator(suspended) => {
+                let (code, index) = suspended.place;
+                return Err(Stop::NotInlined(code, index));
+            }
         }
         let class = self.frames[0].instances[id as usize].class;
         let values = std::mem::take(&mut self.frames[0].instances[id as usize].values);
@@ -267,7 +350,10 @@ impl Builder<'_> {
     /// unless the caller wants it.
     fn replace_instance(&mut self, id: u32, value: Value, owned: bool) {
         let mut spare = !owned;
-        let kind = Kind::Other(self.frames[0].instances[id as usize].class);
+        let kind = match self.frames[0].instances[id as usize].class {
+            NO_CLASS => Kind::Unknown,
+            class => Kind::Other(class),
+        };
         let mut homes = Vec::new();
         let mut others = 0;
         for (depth, frame) in self.frames.iter_mut().enumerate() {
@@ -389,6 +475,9 @@ impl Builder<'_> {
 
     /// `LOAD_ATTR` of an instance that has not been made; `false` if that has to be.
     pub fn load_attr_of_instance(&mut self, id: u32, class: u32, arg: usize) -> Done<bool> {
+        if self.frames[0].instances[id as usize].form != Form::Plain {
+            return Ok(false);
+        }
         let name = self.name(arg >> 1);
         let as_method = arg & 1 != 0;
         // SAFETY: a live class, which was looked at when the instance was made; the GIL is held.
@@ -429,6 +518,9 @@ impl Builder<'_> {
 
     /// `STORE_ATTR` to an instance that has not been made; `false` if that has to be.
     pub fn store_attr_of_instance(&mut self, id: u32, class: u32, name: usize, value: &Item) -> Done<bool> {
+        if self.frames[0].instances[id as usize].form != Form::Plain {
+            return Ok(false);
+        }
         let name = self.name(name);
         // SAFETY: a live class, which was looked at when the instance was made; the GIL is held.
         let Some(index) = (unsafe { stored_at(self.types[class as usize], name) }) else {

@@ -163,9 +163,17 @@ pub enum Item {
     /// A slice of three items.
     Slice(Box<[Item; 3]>),
     /// An instance that has not been made: its number in [`Frame::instances`] of the outermost frame, and its type's among
-    /// the builder's.
+    /// the builder's ([`NO_CLASS`] for an iterator).
     Instance(u32, u32),
+    /// A function that has not been made: its code object, and its closure.
+    Function {
+        code: Symbol,
+        closure: Vec<Item>,
+    },
 }
+
+/// The class of an [`Item::Instance`] that stands for an iterator of any type.
+pub const NO_CLASS: u32 = u32::MAX;
 
 /// An instance that has not been made. It is as long as an item stands for it.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
@@ -176,6 +184,31 @@ pub struct Instance {
     pub values: Vec<(u8, Item)>,
     /// It has been made since the present instruction began: what nobody has replaced yet stands for this object.
     pub made: Option<Value>,
+    pub form: Form,
+}
+
+/// What there is to be known of an object that has not been made, besides its values.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Form {
+    /// An instance of a class.
+    Plain,
+    /// An iterator that more than one item stands for: its only value.
+    Iterator,
+    /// A generator. Its values are its locals, the items of its operand stack and its function, in this order; while it runs
+    /// (its frame is among the frames), only the function.
+    Generator(Suspended),
+}
+
+/// A generator that has not been made.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Suspended {
+    /// Which of the builder's codes.
+    pub code: usize,
+    /// The instruction that it goes on at.
+    pub index: usize,
+    pub progress: justjit_ir::Progress,
+    /// The call that it came of: the caller's code object, and the instruction.
+    pub place: (usize, usize),
 }
 
 /// How a frame that waits uses its callee's result.
@@ -195,6 +228,12 @@ pub enum Returns {
     Comparison { op: i32, operands: Box<[Item; 2]> },
     /// The result is that of `len`.
     Length,
+    /// The frame is this generator's, which `FOR_ITER` has resumed: that pushes what it yields. At its end the instruction
+    /// with this index comes next.
+    Next { generator: Item, exhausted: usize },
+    /// The frame is a generator's, which a builtin goes through (a number of the runtime's): the generator, and what the
+    /// builtin has so far (two items).
+    Consume { consumer: i32, items: Box<[Item; 3]> },
 }
 
 impl Returns {
@@ -202,6 +241,8 @@ impl Returns {
         match self {
             Returns::Instance(item) => std::slice::from_mut(item),
             Returns::Comparison { operands, .. } => &mut operands[..],
+            Returns::Next { generator, .. } => std::slice::from_mut(generator),
+            Returns::Consume { items, .. } => &mut items[..],
             _ => &mut [],
         }
     }
@@ -210,6 +251,8 @@ impl Returns {
         match self {
             Returns::Instance(item) => std::slice::from_ref(item),
             Returns::Comparison { operands, .. } => &operands[..],
+            Returns::Next { generator, .. } => std::slice::from_ref(generator),
+            Returns::Consume { items, .. } => &items[..],
             _ => &[],
         }
     }
@@ -238,6 +281,7 @@ impl Item {
             Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
             Item::Tuple(_) => Kind::Tuple,
+            Item::Instance(_, NO_CLASS) => Kind::Unknown,
             Item::Instance(_, class) => Kind::Other(*class),
             Item::Iterator(Iterator::Range { .. }) => Kind::RangeIterator,
             _ => Kind::Unknown,
@@ -263,6 +307,7 @@ impl Item {
             Item::Iterator(_) => true,
             Item::Tuple(items) => items.iter().any(Item::has_iterator),
             Item::Slice(parts) => parts.iter().any(Item::has_iterator),
+            Item::Function { closure, .. } => closure.iter().any(Item::has_iterator),
             _ => false,
         }
     }
@@ -302,6 +347,7 @@ impl Item {
             }
             Item::Iterator(Iterator::Zip { inner }) => inner.iter_mut().for_each(|item| item.map(map)),
             Item::Slice(parts) => parts.iter_mut().for_each(|item| item.map(map)),
+            Item::Function { closure, .. } => closure.iter_mut().for_each(|item| item.map(map)),
         }
     }
 
@@ -316,6 +362,7 @@ impl Item {
             | Item::Iterator(Iterator::Array { array: inner, .. })
             | Item::Row { array: inner, .. } => inner.objects_mut(visit),
             Item::Slice(parts) => parts.iter_mut().for_each(|item| item.objects_mut(visit)),
+            Item::Function { closure, .. } => closure.iter_mut().for_each(|item| item.objects_mut(visit)),
             _ => {}
         }
     }
@@ -401,6 +448,7 @@ pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
             .zip(&shape[0].instances)
             .all(|(one, wanted)| {
                 one.class == wanted.class
+                    && one.form == wanted.form
                     && one.values.len() == wanted.values.len()
                     && one
                         .values

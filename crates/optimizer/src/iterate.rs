@@ -1,7 +1,7 @@
 //! Loops: iterators that are never made, and those that are.
 
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Iterator, Kind, Object, Owner, Step};
+use crate::item::{Form, Item, Iterator, Kind, Object, Owner, Step};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
@@ -19,6 +19,7 @@ impl Builder<'_> {
                 step,
             }),
             item @ Item::Iterator(_) => item,
+            item @ Item::Instance(..) if self.form_of(&item).is_some() => item,
             item => match self.likely_kind(&item, 0) {
                 kind @ (Kind::List | Kind::Tuple | Kind::Str) => {
                     let sequence = self.as_sequence(item, kind)?;
@@ -79,7 +80,16 @@ impl Builder<'_> {
     pub fn for_iter(&mut self) -> Done {
         let exit = self.target();
         let next = self.index + 1;
-        let top = self.frame().stack.last().cloned().expect("an iterator");
+        let mut top = self.frame().stack.last().cloned().expect("an iterator");
+        let mut shared = None;
+        match self.form_of(&top) {
+            Some((id, Form::Generator(suspended))) => return self.next_of_generator(id, suspended),
+            Some((id, _)) => {
+                shared = Some(id as usize);
+                top = self.frames[0].instances[id as usize].values[0].1.clone();
+            }
+            None => {}
+        }
         if let Item::Iterator(iterator) = top {
             self.specialized += 1;
             let more = self.has_more(&iterator);
@@ -103,7 +113,11 @@ impl Builder<'_> {
             let kind = self.predicted_result();
             let numeric = self.info().uses.is_numeric(self.index);
             let (item, iterator) = self.advance(iterator, &[(kind, numeric)])?;
-            *self.frame().stack.last_mut().expect("an iterator") = Item::Iterator(iterator);
+            let place = match shared {
+                Some(id) => &mut self.frames[0].instances[id].values[0].1,
+                None => self.frame().stack.last_mut().expect("an iterator"),
+            };
+            *place = Item::Iterator(iterator);
             self.push(item);
             return self.go_to_next(next);
         }

@@ -14,6 +14,7 @@ mod containers;
 mod convert;
 mod direct;
 mod entry;
+mod generators;
 mod generic;
 mod instances;
 mod item;
@@ -96,6 +97,11 @@ pub enum Builtin {
     Int,
     Float,
     Bool,
+    Sum,
+    Any,
+    All,
+    List,
+    Tuple,
     Ord,
     Chr,
     /// `list.append`
@@ -157,6 +163,8 @@ pub trait Known {
     fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite;
     /// The body of a Python function that may be inlined.
     fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
+    /// The same of a code object whose functions have not been made.
+    fn body(&mut self, code: *mut Code, globals: *mut PyObject, builtins: *mut PyObject) -> Option<Body>;
     /// The function's code stays what it is, or the version is told.
     fn bet_on_function(&mut self, function: *mut PyObject);
     /// The version is told when the class is modified; `false` if nothing should be bet on that.

@@ -140,14 +140,24 @@ impl Snapshot {
     /// The GIL is held; a live function and its code.
     pub unsafe fn knowledge(&self, function: *mut PyObject, code: *mut Code, decoded: &Decoded) -> Knowledge {
         // SAFETY: see the contract.
-        let (sampled, widened) = unsafe { (Snapshot::sampled_versions(function), lost(code)) };
+        let sampled = unsafe {
+            let function = function.cast::<Function>();
+            Snapshot::sampled_versions(code, (*function).func_globals, (*function).func_builtins)
+        };
+        self.knowledge_of(&sampled, code, decoded)
+    }
+
+    /// What versions of a code object have seen.
+    fn knowledge_of(&self, sampled: &[*const Version], code: *mut Code, decoded: &Decoded) -> Knowledge {
+        // SAFETY: a live code object; the GIL is held.
+        let widened = unsafe { lost(code) };
         let offsets = decoded.instructions.iter().enumerate();
         let widened = offsets.flat_map(|(index, one)| {
             let here = widened.iter().filter(move |(offset, _)| *offset == one.offset);
             here.map(move |&(_, reason)| (index as u32, reason))
         });
         let mut all = vec![Seen::default(); decoded.instructions.len()];
-        for &version in &sampled {
+        for &version in sampled {
             // SAFETY: versions live as long as their code.
             for (sum, record) in all.iter_mut().zip(unsafe { &(*version).records }) {
                 sum.add(seen(record));
@@ -164,19 +174,22 @@ impl Snapshot {
         knowledge
     }
 
-    /// The versions of a function's code that have taken samples, the newest first.
-    unsafe fn sampled_versions(function: *mut PyObject) -> Vec<*const Version> {
-        // SAFETY: a live function.
+    /// The versions of a code object for a namespace that have taken samples, the newest first.
+    unsafe fn sampled_versions(
+        code: *mut Code,
+        globals: *mut PyObject,
+        builtins: *mut PyObject,
+    ) -> Vec<*const Version> {
+        // SAFETY: a live code object.
         unsafe {
-            let state = hook::state_of(hook::code_of(function).cast());
+            let state = hook::state_of(code.cast());
             if state.is_null() {
                 return Vec::new();
             }
-            let function = function.cast::<Function>();
             let versions = (*state).versions.iter().rev().copied();
             let versions = versions.filter(|&one| {
-                (*one).globals == (*function).func_globals
-                    && (*one).builtins == (*function).func_builtins
+                (*one).globals == globals
+                    && (*one).builtins == builtins
                     && (*one).records.iter().any(|record| record.count > 0)
             });
             versions.map(<*mut Version>::cast_const).collect()
@@ -380,6 +393,22 @@ impl Known for Snapshot {
         }
     }
 
+    fn body(&mut self, code: *mut Code, globals: *mut PyObject, builtins: *mut PyObject) -> Option<Body> {
+        // SAFETY: a live code object; the GIL is held.
+        unsafe {
+            let decoded = (self.decode)(code).ok()?;
+            let sampled = Snapshot::sampled_versions(code, globals, builtins);
+            let knowledge = self.knowledge_of(&sampled, code, &decoded);
+            knowledge.sampled.then_some(Body {
+                function: null_mut(),
+                decoded,
+                knowledge,
+                globals,
+                builtins,
+            })
+        }
+    }
+
     fn bet_on_function(&mut self, function: *mut PyObject) {
         bets::bet(function.cast_const().cast(), self.version);
     }
@@ -404,13 +433,15 @@ impl Known for Snapshot {
 unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
     // SAFETY: types are looked at before fields.
     unsafe {
-        let classes: [(*mut PyTypeObject, Builtin); 6] = [
+        let classes: [(*mut PyTypeObject, Builtin); 8] = [
             (&raw mut PyRange_Type, Builtin::Range),
             (&raw mut PyEnum_Type, Builtin::Enumerate),
             (&raw mut PyZip_Type, Builtin::Zip),
             (&raw mut PyLong_Type, Builtin::Int),
             (&raw mut PyFloat_Type, Builtin::Float),
             (&raw mut PyBool_Type, Builtin::Bool),
+            (&raw mut PyList_Type, Builtin::List),
+            (&raw mut PyTuple_Type, Builtin::Tuple),
         ];
         if let Some((_, builtin)) = classes.iter().find(|(class, _)| class.cast::<PyObject>() == object) {
             return Some(*builtin);
@@ -441,6 +472,9 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
                 "max" => Builtin::Max,
                 "ord" => Builtin::Ord,
                 "chr" => Builtin::Chr,
+                "sum" => Builtin::Sum,
+                "any" => Builtin::Any,
+                "all" => Builtin::All,
                 _ => return None,
             });
         }

@@ -45,7 +45,8 @@ fn guard(function: &mut Function, inst: Inst, left: *const i64, number: usize) -
         // The state is that after the object is gone.
         let after: &FrameState = &function.states[state.0 as usize];
         let mut before = after.clone();
-        before.release.push(data.args[0]);
+        // It goes before those that are given up later.
+        before.release.insert(0, data.args[0]);
         state = function.add_state(before);
     }
     function.position = data.position;

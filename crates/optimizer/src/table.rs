@@ -122,6 +122,14 @@ impl Builder<'_> {
                 self.return_value()?;
             }
 
+            YieldValue => {
+                if !self.yield_value()? {
+                    self.unsupported()?;
+                }
+            }
+            MakeFunction => self.make_function()?,
+            SetFunctionAttribute => self.set_function_attribute(arg as i32)?,
+
             GetIter => self.get_iter()?,
             ForIter => self.for_iter()?,
             BinarySubscr => self.binary_subscr()?,
@@ -156,17 +164,21 @@ impl Builder<'_> {
             // Paths of exceptions and what is rare go on in baseline code.
             RaiseVarargs | Reraise | PushExcInfo | PopExcept | CheckExcMatch | CheckEgMatch | WithExceptStart
             | LoadAssertionError | CleanupThrow | EndAsyncFor => self.deopt(Reason::Unsupported),
-            _ => {
-                if self.is_inlined() {
-                    return self.refuse_inlining();
-                }
-                if self.info().knowledge.count(self.index) > 0 {
-                    // It was reached: the function is better off in baseline code.
-                    return decline(format!("{} is not in the optimizing tier", self.at.opcode.name()));
-                }
-                self.deopt(Reason::Unsupported);
-            }
+            _ => self.unsupported()?,
         }
+        Ok(())
+    }
+
+    /// An instruction that is not in the tier.
+    fn unsupported(&mut self) -> Done {
+        if self.is_inlined() {
+            return self.refuse_inlining();
+        }
+        if self.info().knowledge.count(self.index) > 0 {
+            // It was reached: the function is better off in baseline code.
+            return decline(format!("{} is not in the optimizing tier", self.at.opcode.name()));
+        }
+        self.deopt(Reason::Unsupported);
         Ok(())
     }
 
@@ -183,6 +195,9 @@ impl Builder<'_> {
     pub fn refuse_inlining<T>(&mut self) -> Done<T> {
         if self.is_typed_frame() {
             return decline("a callee that runs code that is not known");
+        }
+        if let Some((code, index)) = self.generator_place() {
+            return Err(crate::builder::Stop::NotInlined(code, index));
         }
         let caller = &self.frames[self.frames.len() - 2];
         Err(crate::builder::Stop::NotInlined(

@@ -134,6 +134,19 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
             &raw mut PyTupleIter_Type,
             &raw mut PyEnum_Type,
             &raw mut PyZip_Type,
+            &raw mut PySetIter_Type,
+            &raw mut PyDictIterKey_Type,
+            &raw mut PyDictIterValue_Type,
+            &raw mut PyDictIterItem_Type,
+            &raw mut PyDictKeys_Type,
+            &raw mut PyDictValues_Type,
+            &raw mut PyDictItems_Type,
+            &raw mut PyReversed_Type,
+            &raw mut PyListRevIter_Type,
+            &raw mut PySeqIter_Type,
+            &raw mut PyMap_Type,
+            &raw mut PyFilter_Type,
+            &raw mut PyUnicodeIter_Type,
         ];
         let finished = |ty| {
             (ty == &raw mut PyGen_Type || ty == &raw mut PyCoro_Type)

@@ -15,6 +15,7 @@ pub mod builtins;
 pub mod call;
 pub mod classes;
 pub mod construct;
+pub mod consume;
 pub mod deopt;
 pub mod ending;
 pub mod fast;

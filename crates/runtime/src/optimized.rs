@@ -17,7 +17,7 @@ pub const BYTES_ITEMS: i32 = std::mem::offset_of!(PyBytesObject, ob_sval) as i32
 pub const BYTEARRAY_START: i32 = std::mem::offset_of!(PyByteArrayObject, ob_start) as i32;
 
 /// An object that the interpreter has made, or the end: these are small, and made where nothing can be raised.
-fn certain(object: *mut PyObject) -> *mut PyObject {
+pub(crate) fn certain(object: *mut PyObject) -> *mut PyObject {
     if object.is_null() {
         // SAFETY: the text is one.
         unsafe { Py_FatalError(c"no memory for an object that optimized code had put off".as_ptr()) }

@@ -5,8 +5,8 @@
 //! of the code's baseline version, so that what it sees reaches the next compilation; at back edges, and where a generator
 //! that it has suspended is resumed, better code takes over.
 
-use super::Going;
 use super::unwind::handler_of;
+use super::{Going, Returns};
 use crate::api;
 use crate::hook;
 use crate::layout::{Code, Frame};
@@ -49,7 +49,12 @@ unsafe fn offsets(owner: *mut Version, code: *mut Code) -> Vec<u32> {
             match frame.going {
                 Going::Resume => found.push(frame.place.start),
                 Going::Raise | Going::Reraise => {}
-                Going::Waits(_) => found.push(frame.place.next),
+                Going::Waits(returns) => {
+                    found.push(frame.place.next);
+                    if let Returns::Next { exhausted, .. } = returns {
+                        found.push(exhausted);
+                    }
+                }
             }
             if frame.going != Going::Resume
                 && let Some(handler) = handler_of(code, frame.place.offset)

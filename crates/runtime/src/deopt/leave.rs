@@ -8,10 +8,12 @@ use super::typed::take_left;
 use super::unwind::handler_of;
 use crate::api;
 use crate::construct::finish_instance;
+use crate::consume::consume;
 use crate::frame::{
     PushedChunk, continue_in_interpreter, link_function_frame, pop_chunk, push_chunk, room, unwind_out,
     unwind_to_handler,
 };
+use crate::generator::{has_yielded, link};
 use crate::layout::{Code, Frame};
 use crate::runtime_fns;
 use crate::safepoint::{self, verdict};
@@ -48,6 +50,16 @@ struct Live {
     kept: [*mut PyObject; 2],
 }
 
+impl Live {
+    /// The generator whose frame comes next (borrowed).
+    fn resumed(&self) -> Option<*mut PyObject> {
+        match self.going {
+            Going::Waits(Returns::Next { .. } | Returns::Consume { .. }) => Some(self.kept[0]),
+            _ => None,
+        }
+    }
+}
+
 /// What a frame is to be, with references of its own.
 struct Contents<'a> {
     recovery: &'a FrameRecovery,
@@ -67,10 +79,7 @@ impl<'a> Contents<'a> {
         // SAFETY: see `leave`.
         unsafe {
             let kept = match recovery.going {
-                Going::Waits(Returns::Instance(instance)) => [values.get(instance), null_mut()],
-                Going::Waits(Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. }) => {
-                    [values.get(left), values.get(right)]
-                }
+                Going::Waits(returns) => returns.parts().map(|part| values.get(part)),
                 _ => [null_mut(); 2],
             };
             let function = if outermost { Recovery::Null } else { recovery.function };
@@ -149,6 +158,14 @@ unsafe fn make_frames(
             let recovery = content.recovery;
             let (frame, chunk) = if frames.is_empty() {
                 (outermost, None)
+            } else if let Some(generator) = frames.last().and_then(Live::resumed) {
+                if Py_TYPE(generator) != &raw mut PyGen_Type {
+                    // There was no memory for it.
+                    old.extend(content.into_references());
+                    old.extend(contents.flat_map(Contents::into_references));
+                    return frames;
+                }
+                (link(thread, generator.cast()), None)
             } else if let Some(pushed) = push_frame(thread, recovery, content.function) {
                 pushed
             } else {
@@ -223,6 +240,21 @@ unsafe fn received(returns: Returns, kept: [*mut PyObject; 2], result: *mut PyOb
     unsafe {
         match returns {
             Returns::Value | Returns::ValueAndNull | Returns::Nothing => result,
+            Returns::Next { .. } => {
+                Py_DECREF(kept[0]);
+                result
+            }
+            Returns::Consume { consumer, .. } => {
+                let [generator, so_far] = kept;
+                let result = if result.is_null() {
+                    Py_XDECREF(so_far);
+                    null_mut()
+                } else {
+                    consume(consumer, so_far, generator, result)
+                };
+                Py_DECREF(generator);
+                result
+            }
             Returns::Instance(_) => finish_instance(kept[0], result),
             Returns::Length => length_of_result(result),
             Returns::Comparison { op, .. } => {
@@ -251,12 +283,22 @@ unsafe fn go_on_behind(thread: *mut Thread, live: &Live, returns: Returns, resul
     // SAFETY: see `leave`.
     unsafe {
         let frame = live.frame;
+        let exhausted = match returns {
+            Returns::Next { exhausted, .. } if !result.is_null() && !has_yielded(live.kept[0]) => Some(exhausted),
+            _ => None,
+        };
         let result = received(returns, live.kept, result);
         if result.is_null() {
             return raise(thread, live, live.depth, true);
         }
         let locals = (*(*frame).f_executable.cast::<Code>()).co_nlocalsplus as usize;
         let mut depth = live.depth;
+        if let Some(exhausted) = exhausted {
+            Py_DECREF(result);
+            depth -= 1;
+            Py_DECREF(Frame::slot(frame, locals + depth).read());
+            return go_on(thread, live.owner, frame, exhausted, depth);
+        }
         let mut push = |value| {
             Frame::slot(frame, locals + depth).write(value);
             depth += 1;
@@ -270,7 +312,7 @@ unsafe fn go_on_behind(thread: *mut Thread, live: &Live, returns: Returns, resul
             _ => push(result),
         }
         // As behind every call: what is pending has its turn.
-        if matches!(returns, Returns::Value | Returns::Instance(_))
+        if matches!(returns, Returns::Value | Returns::Instance(_) | Returns::Consume { .. })
             && (*(*thread).tstate).eval_breaker != (*thread).expected_breaker
             && safepoint::safepoint(thread) == verdict::RAISE
         {

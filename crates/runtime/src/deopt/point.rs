@@ -1,5 +1,6 @@
 //! What is known of a place where optimized code can be left.
 
+use crate::generator::Progress;
 use crate::layout::Code;
 use crate::version::Version;
 use pyo3_ffi::*;
@@ -102,6 +103,21 @@ pub enum VirtualObject {
     },
     /// The str of one character, by its code point (an `Int`).
     Character(Recovery),
+    /// A generator of a function, with its locals and operand stack.
+    Generator {
+        function: Recovery,
+        code: *mut Code,
+        /// Byte offset of the instruction that it is suspended before; of no meaning for one that runs or has finished.
+        offset: u32,
+        progress: Progress,
+        values: Box<[Recovery]>,
+    },
+    /// A function that `MAKE_FUNCTION` has made of a code object, with these globals and this closure (a tuple, or `Null`).
+    Function {
+        code: Recovery,
+        globals: Recovery,
+        closure: Recovery,
+    },
 }
 
 impl VirtualObject {
@@ -124,6 +140,10 @@ impl VirtualObject {
             VirtualObject::Character(code_point) => vec![code_point],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::Row { array, index } => vec![array, index],
+            VirtualObject::Generator {
+                function, ref values, ..
+            } => std::iter::once(function).chain(values.iter().copied()).collect(),
+            VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
         }
     }
 }
@@ -147,6 +167,29 @@ pub enum Returns {
     Comparison { op: i32, left: Recovery, right: Recovery },
     /// The callee is `__len__`: pushes what `len` makes of the result.
     Length,
+    /// The instruction is `FOR_ITER`, and the callee the frame of this generator, which is on top of the operand stack too:
+    /// pushes what that yields. When it returns, it is popped, and the instruction whose start is at `exhausted` comes next.
+    Next { generator: Recovery, exhausted: u32 },
+    /// The instruction calls a builtin that goes through this generator (see [`crate::consume`]), whose frame is the callee:
+    /// pushes what the builtin gives.
+    Consume {
+        consumer: i32,
+        generator: Recovery,
+        so_far: Recovery,
+    },
+}
+
+impl Returns {
+    /// What it needs, up to two values.
+    pub fn parts(self) -> [Recovery; 2] {
+        match self {
+            Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => [Recovery::Null; 2],
+            Returns::Instance(one) => [one, Recovery::Null],
+            Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => [left, right],
+            Returns::Next { generator, .. } => [generator, Recovery::Null],
+            Returns::Consume { generator, so_far, .. } => [generator, so_far],
+        }
+    }
 }
 
 /// How a frame goes on.
@@ -335,11 +378,8 @@ impl DeoptPoint {
         let of_virtuals = self.virtuals.iter().flat_map(VirtualObject::parts);
         let of_frames = self.frames.iter().flat_map(|frame| {
             let returned = match frame.going {
-                Going::Waits(Returns::Instance(instance)) => vec![instance],
-                Going::Waits(Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. }) => {
-                    vec![left, right]
-                }
-                _ => Vec::new(),
+                Going::Waits(returns) => returns.parts(),
+                _ => [Recovery::Null; 2],
             };
             let values = frame.locals.iter().chain(&frame.stack).copied();
             values.chain([frame.function]).chain(returned)
@@ -348,7 +388,13 @@ impl DeoptPoint {
             Recovery::Constant(object) => Some(object),
             _ => None,
         });
-        constants.chain(self.frames.iter().map(|frame| frame.code.cast()))
+        let suspended = self.virtuals.iter().filter_map(|object| match object {
+            VirtualObject::Generator { code, .. } => Some(code.cast()),
+            _ => None,
+        });
+        constants
+            .chain(self.frames.iter().map(|frame| frame.code.cast()))
+            .chain(suspended)
     }
 
     /// The reason in words, with what was expected and what was met.

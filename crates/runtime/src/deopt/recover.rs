@@ -1,6 +1,7 @@
 //! The values of frames, from what optimized code has passed.
 
 use super::point::{DeoptPoint, FrameRecovery, IteratorOf, Recovery, VirtualObject};
+use crate::generator::make_as;
 use crate::instances::{inline_value, make_instance};
 use crate::layout::{Frame, offset};
 use crate::numbers::{make_float, make_int};
@@ -175,6 +176,10 @@ impl<'a> Recovering<'a> {
                 }
                 VirtualObject::Character(Recovery::Int(index)) => PyUnicode_FromOrdinal(self.word(index) as i32),
                 VirtualObject::Character(_) => unreachable!("a character is made of an int"),
+                VirtualObject::Generator {
+                    code, offset, progress, ..
+                } => make_as(parts[0], code, offset, progress, &parts[1..]),
+                VirtualObject::Function { .. } => make_function(parts[0], parts[1], parts[2]),
             }
         }
     }
@@ -209,6 +214,21 @@ impl<'a> Recovering<'a> {
         let released = released.map(|&index| unsafe { self.object(index) });
         let made = self.made.iter().map(|&(_, object)| object);
         released.chain(made).chain(self.virtuals.iter().copied()).collect()
+    }
+}
+
+/// What `MAKE_FUNCTION` makes, with a closure that may be NULL.
+unsafe fn make_function(code: *mut PyObject, globals: *mut PyObject, closure: *mut PyObject) -> *mut PyObject {
+    // SAFETY: live objects.
+    unsafe {
+        let function = PyFunction_New(code, globals);
+        if !function.is_null() {
+            crate::hook::hook(function);
+            if !closure.is_null() {
+                PyFunction_SetClosure(function, closure);
+            }
+        }
+        function
     }
 }
 

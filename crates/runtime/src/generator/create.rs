@@ -26,7 +26,7 @@ runtime_fns! {
             hook::upgrade(function, version, std::ptr::null_mut(), 0);
         }
         let version = super::newest(version);
-        let generator = if too_deep(thread) { null_mut() } else { allocate(version) };
+        let generator = if too_deep(thread) { null_mut() } else { allocate((*version).code) };
         if generator.is_null() {
             for index in 0..(*(*version).code).parameters() {
                 Py_XDECREF(Frame::slot(frame, index).read());
@@ -57,12 +57,68 @@ unsafe fn too_deep(thread: *mut Thread) -> bool {
     }
 }
 
-/// An object with a frame for the version's code, all zero up to the end of its locals and not known to the garbage
-/// collector yet; NULL without memory.
-unsafe fn allocate(version: *mut Version) -> *mut Generator {
-    // SAFETY: a live version and code object; the types are the interpreter's own.
+/// How far a generator is that optimized code has not made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    Created,
+    Suspended,
+    /// Its frame is to be linked and filled by the caller.
+    Running,
+    Finished,
+}
+
+/// A generator of a function, suspended before the instruction at a byte offset, with these locals, and these items on its
+/// operand stack (borrowed; NULL is none). No mark: better code for it may be anywhere.
+///
+/// # Safety
+/// The GIL is held; a live function of that code, which is a generator function's.
+pub(crate) unsafe fn make_as(
+    function: *mut PyObject,
+    code: *mut Code,
+    offset: u32,
+    progress: Progress,
+    values: &[*mut PyObject],
+) -> *mut PyObject {
+    // SAFETY: the object has room for a frame of the code.
     unsafe {
-        let code = (*version).code;
+        let generator = allocate(code);
+        if generator.is_null() {
+            return null_mut();
+        }
+        let locals = (*code).co_nlocalsplus as usize;
+        let frame = &raw mut (*generator).frame;
+        let record = function.cast::<Function>();
+        (*generator).name = Py_NewRef((*record).func_name);
+        (*generator).qualname = Py_NewRef((*record).func_qualname);
+        (*frame).f_executable = Py_NewRef(code.cast());
+        (*frame).f_globals = (*record).func_globals;
+        (*frame).f_builtins = (*record).func_builtins;
+        (*frame).instr_ptr = Code::instructions(code).add(offset as usize / 2);
+        (*frame).owner = FRAME_OWNED_BY_GENERATOR;
+        (*frame).stacktop = locals.max(values.len()) as i32;
+        if progress == Progress::Finished {
+            (*frame).stacktop = 0;
+            (*generator).frame_state = frame_state::CLEARED;
+        } else {
+            (*frame).f_funcobj = Py_NewRef(function);
+            for (index, &value) in values.iter().enumerate() {
+                Frame::slot(frame, index).write(Py_XNewRef(value));
+            }
+            (*generator).frame_state = match progress {
+                Progress::Suspended => frame_state::SUSPENDED,
+                _ => frame_state::CREATED,
+            };
+        }
+        PyObject_GC_Track(generator.cast());
+        generator.cast()
+    }
+}
+
+/// An object with a frame for the code, all zero up to the end of its locals and not known to the garbage
+/// collector yet; NULL without memory.
+unsafe fn allocate(code: *mut Code) -> *mut Generator {
+    // SAFETY: a live code object; the types are the interpreter's own.
+    unsafe {
         let ty = match (*code).co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) {
             CO_GENERATOR => &raw mut PyGen_Type,
             CO_COROUTINE => &raw mut PyCoro_Type,

@@ -16,6 +16,8 @@ mod pool;
 pub mod slots;
 
 pub use create::MAKE_GENERATOR;
+pub use create::Progress;
+pub(crate) use create::make_as;
 pub use pool::recycle;
 
 use crate::frame::leave;
@@ -182,6 +184,36 @@ unsafe fn outcome(generator: *mut Generator, result: *mut PyObject) -> Sent {
         } else {
             Sent::Returned(result)
         }
+    }
+}
+
+/// Whether a generator that has run since is suspended.
+///
+/// # Safety
+/// A live generator.
+pub(crate) unsafe fn has_yielded(generator: *mut PyObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe { (*generator.cast::<Generator>()).frame_state < frame_state::EXECUTING }
+}
+
+/// Makes a generator's frame, which is given, the current one, as the interpreter does to resume it. Its operand stack is the
+/// caller's to fill.
+///
+/// # Safety
+/// The GIL is held; a generator that does not run.
+pub(crate) unsafe fn link(thread: *mut Thread, generator: *mut Generator) -> *mut Frame {
+    // SAFETY: see the contract.
+    unsafe {
+        let tstate = (*thread).tstate;
+        let frame = &raw mut (*generator).frame;
+        (*generator).exc_state.previous_item = (*tstate).exc_info;
+        (*tstate).exc_info = &raw mut (*generator).exc_state;
+        (*generator).frame_state = frame_state::EXECUTING;
+        (*frame).previous = (*tstate).current_frame;
+        (*tstate).current_frame = frame;
+        (*tstate).py_recursion_remaining -= 1;
+        (*frame).stacktop = -1;
+        frame
     }
 }
 
