@@ -12,6 +12,7 @@ mod cse;
 mod dce;
 mod edit;
 mod facts;
+mod finite;
 mod fold;
 mod forget;
 mod interval;
@@ -103,6 +104,11 @@ pub fn passes() -> &'static [Pass] {
             bounds::run,
         ),
         each("dce", "removes what nobody uses", dce::run),
+        once(
+            "finite",
+            "tests once for several floats whether they are finite",
+            finite::run,
+        ),
         once(
             "safepoints",
             "runs safepoints of simple loops once in many iterations",
