@@ -327,3 +327,30 @@ def test_a_shape_that_changes_in_the_loop() -> None:
         lambda: (np.zeros((3, 0)), -1, 40),
         lambda: (np.zeros((3, 0)), -1, 0),
     )
+
+
+def counted(values: Any, count: Any, limit: Any) -> Any:
+    """Counts on one side of a branch: up, and down by more than one."""
+    down = -count
+    for value in values:
+        if value > limit:
+            count += 1
+        if value == limit:
+            down -= 3
+    return count, down
+
+
+def test_counting_beyond_a_word() -> None:
+    values = [(7 * number) % 11 for number in range(60)]
+    check(
+        counted,
+        lambda: (values, 0, 5),
+        lambda: (values, 2**63 - 10, 5),
+        lambda: (values, 2**63 - 10, 50),
+        lambda: (values, 2**63 - 1, 50),
+        lambda: (values, -(2**63), 5),
+        lambda: (values, 2**63, 5),
+        lambda: (values, True, 5),
+        lambda: (values, 0.5, 5.0),
+        lambda: ([5.0, float("nan"), 6.0] * 10, 0, 5),
+    )

@@ -22,6 +22,7 @@ mod preheaders;
 mod ranges;
 mod refcounts;
 mod safepoints;
+mod selects;
 mod simplify_cfg;
 
 pub use check_refcounts::check_refcounts;
@@ -113,6 +114,11 @@ pub fn passes() -> &'static [Pass] {
             "safepoints",
             "runs safepoints of simple loops once in many iterations",
             safepoints::run,
+        ),
+        once(
+            "selects",
+            "counts without a branch what is counted on one side of one",
+            selects::run,
         ),
         once("forget", "forgets the states that hoisting needs", forget::run),
         once("last_fold", "fold, once more", fold::run),
