@@ -70,8 +70,8 @@ pub enum Outcome {
 pub struct Run {
     pub outcome: Outcome,
     pub trace: Vec<Event>,
-    /// The frames of each loop header's entry state when it was come to, and how long the trace was then: leaving there
-    /// is as good as going on.
+    /// The frames of each loop header's entry state, and of each guard's that held, when it was come to, and how long the
+    /// trace was then: leaving there is as good as going on as long as nothing has happened since.
     pub entries: Vec<(usize, Vec<SeenFrame>)>,
 }
 
@@ -300,7 +300,13 @@ impl Machine<'_> {
         let checked = |value: Option<i64>| value.map(Datum::Int);
         let result = match data.op {
             Op::Guard => match self.bool(data.args[0])? {
-                true => return Ok(Next::On),
+                true => {
+                    if let Some(state) = data.state {
+                        let frames = self.frames(state)?;
+                        self.entries.push((self.trace.len(), frames));
+                    }
+                    return Ok(Next::On);
+                }
                 false => None,
             },
             Op::IntAddChecked => checked(self.int(data.args[0])?.checked_add(self.int(data.args[1])?)),

@@ -12,6 +12,7 @@ mod cse;
 mod dce;
 mod edit;
 mod facts;
+mod finite;
 mod fold;
 mod forget;
 mod interval;
@@ -21,6 +22,7 @@ mod preheaders;
 mod ranges;
 mod refcounts;
 mod safepoints;
+mod selects;
 mod simplify_cfg;
 
 pub use check_refcounts::check_refcounts;
@@ -104,9 +106,19 @@ pub fn passes() -> &'static [Pass] {
         ),
         each("dce", "removes what nobody uses", dce::run),
         once(
+            "finite",
+            "tests once for several floats whether they are finite",
+            finite::run,
+        ),
+        once(
             "safepoints",
             "runs safepoints of simple loops once in many iterations",
             safepoints::run,
+        ),
+        once(
+            "selects",
+            "counts without a branch what is counted on one side of one",
+            selects::run,
         ),
         once("forget", "forgets the states that hoisting needs", forget::run),
         once("last_fold", "fold, once more", fold::run),

@@ -11,7 +11,7 @@
 //!   if no guard that stays in the loop, and no branch, between the header and it says anything of that object; the guards
 //!   that do have moved before it.
 //! * A load through a bare pointer may need any test, such as a bound's: it moves only if it is reached in the first
-//!   iteration on every way, with no exit and no branch before it, or if that test is known and has moved.
+//!   iteration on every way, with no exit and no branch before it, or if that test is known and is made before the loop.
 //! * A structure is read early only together with the test that it is one, where the loop writes atoms: then none of these
 //!   has taken its place.
 //! * Arithmetic that is known not to overflow is known that where it stands: a sum becomes a wrapping one, the others stay.
@@ -166,6 +166,10 @@ impl Hoist<'_> {
                     Region::Header | Region::Payload if data.op == Op::Load && object => {
                         self.justified(block, index, data.args[0])
                     }
+                    Region::Header if data.op == Op::Load => {
+                        self.unconditional(block, index)
+                            || self.justified(block, index, data.args[0]) && self.of_known_length(inst)
+                    }
                     _ => self.unconditional(block, index) || self.in_bounds(inst),
                 }
             }
@@ -312,6 +316,61 @@ impl Hoist<'_> {
             below |= tested.is_some_and(|tested| tested >= plus);
         }
         natural && below
+    }
+
+    /// Whether a word is read of a short array that an object's header points to, such as an array's shape, whose length, a
+    /// number in that header, was found to be large enough where the pointer was read: a guard stands there.
+    fn of_known_length(&self, load: Inst) -> bool {
+        let data = self.function.inst(load);
+        let Imm::Memory { offset, width, .. } = data.imm else {
+            return false;
+        };
+        let ValueDef::Result(pointer) = self.function.values[data.args[0].index()].def else {
+            return false;
+        };
+        let (Some(home), array) = (self.homes[pointer.index()], self.function.inst(pointer)) else {
+            return false;
+        };
+        let Some(place) = Place::of(self.function, pointer).filter(|_| is_field(array)) else {
+            return false;
+        };
+        let end = i64::from(offset) + i64::from(width.size());
+        let insts = &self.function.blocks[home.index()].insts;
+        let before = insts.iter().position(|&inst| inst == pointer).unwrap_or(0);
+        // Nothing that could change the header stands between the length and the pointer.
+        let written = |&inst: &Inst| {
+            Clobber::of(self.function, inst).is_some_and(|clobber| clobber.touches(&place, self.function))
+        };
+        let start = insts[..before].iter().rposition(written).map_or(0, |last| last + 1);
+        offset >= 0
+            && insts[start..before].iter().any(|&guard| {
+                let guard = self.function.inst(guard);
+                if guard.op != Op::Guard {
+                    return false;
+                }
+                let Some(test) = self.function.def(guard.args[0]) else {
+                    return false;
+                };
+                if test.op != Op::IntCompare || test.imm != Imm::IntCond(IntCond::Eq) {
+                    return false;
+                }
+                let ValueDef::Result(length) = self.function.values[test.args[0].index()].def else {
+                    return false;
+                };
+                let count = edit::int(self.function, test.args[1]);
+                let read = self.function.inst(length);
+                let in_header = matches!(
+                    read.imm,
+                    Imm::Memory {
+                        region: Region::Header,
+                        ty: Type::Int,
+                        ..
+                    }
+                ) && read.op == Op::Load
+                    && read.args == array.args
+                    && insts[start..before].contains(&length);
+                in_header && count.is_some_and(|count| count.checked_mul(8).is_some_and(|size| end <= size))
+            })
     }
 
     /// Whether the place is reached in the first iteration on every way, with nothing before that could leave.
