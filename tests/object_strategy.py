@@ -11,6 +11,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 HEADER = """\
+import builtins
 import sys
 
 G = 3
@@ -140,6 +141,49 @@ class Plain:
         self.x = x
 
 
+class Number(int):
+    def __add__(self, other):
+        return 40
+
+    def __index__(self):
+        return 1
+
+
+class Word(str):
+    def __getitem__(self, i):
+        return "w"
+
+    def __len__(self):
+        return 2
+
+
+class Items(list):
+    def __getitem__(self, i):
+        return 5
+
+    def __len__(self):
+        return 1
+
+    def append(self, value):
+        log(value)
+
+
+class Pair(tuple):
+    def __iter__(self):
+        return iter((8, 9))
+
+    def __getitem__(self, i):
+        return i
+
+
+class Table(dict):
+    def __missing__(self, key):
+        return 6
+
+    def get(self, key, default=None):
+        return 4
+
+
 class Loud:
     def __init__(self, name, value=0):
         self.name = name
@@ -175,18 +219,57 @@ class Setter:
         sys._getframe(1).f_locals[self.name] = self.value
 
 
+class Dynamic:
+    def __init__(self, x):
+        self.x = x
+
+    def __getattr__(self, name):
+        if name == "y":
+            return self.x
+        if name == "both":
+            return (1, self)
+        raise AttributeError(name)
+
+    def __hash__(self):
+        return 3
+
+    def __eq__(self, other):
+        return self.x == other
+
+
+# In loops over what they may make longer.
+def tick():
+    LOG.append(None)
+    if len(LOG) > 3000:
+        raise OutOfFuel
+
+
+class OutOfFuel(BaseException):
+    pass
+
+
 def rebind(value):
     global G
     G = value
 
 
+SHADOWS = {"len": lambda x: 7, "range": lambda *x: iter((5, 6)), "isinstance": lambda a, b: True, "Base": Slotted, "ord": lambda x: 9}
+BUILTINS = {name: vars(builtins)[name] for name in ("len", "range", "isinstance", "ord")}
+
+
 def shadow(name):
-    globals()[name] = {"len": lambda x: 7, "range": lambda *x: iter((5, 6)), "isinstance": lambda a, b: True}[name]
+    globals()[name] = SHADOWS[name]
+
+
+def shadow_builtin(name):
+    setattr(builtins, name, SHADOWS[name])
 
 
 def unshadow():
-    for name in ("len", "range", "isinstance"):
+    for name in BUILTINS:
         globals().pop(name, None)
+    vars(builtins).update(BUILTINS)
+    globals()["Base"] = Derived.__base__
 
 
 def reclass(p):
@@ -195,19 +278,64 @@ def reclass(p):
         p.extra = 8
 
 
-def override(name):
-    setattr(Base, name, {"get": lambda self, n=1: 13, "both": property(lambda self: 14), "kind": 15, "x": property(lambda self: 16)}[name])
+def own_init(self, x, y=3):
+    self.y = self.x = y
 
 
-ORIGINALS = {name: vars(Base)[name] for name in ("get", "both", "kind")}
+OVERRIDES = {
+    "get": lambda self, n=1: 13,
+    "both": property(lambda self: 14),
+    "kind": 15,
+    "x": property(lambda self: 16, lambda self, value: None),
+    "__init__": own_init,
+    "__len__": lambda self: 2**40,
+    "__getitem__": lambda self, i: self,
+    "__eq__": lambda self, other: NotImplemented,
+    "__bool__": lambda self: False,
+    "__add__": lambda self, other: other,
+    "__call__": None,
+    "__getattribute__": lambda self, name: 18 if name == "y" else object.__getattribute__(self, name),
+    "__setattr__": lambda self, name, value: object.__setattr__(self, name, 19),
+    "__del__": lambda self: log("deleted"),
+}
+ORIGINALS = {(kind, name): vars(kind).get(name, log) for kind in (Base, Derived) for name in OVERRIDES}
+
+
+def override(name, kind=Base):
+    setattr(kind, name, OVERRIDES[name])
+
+
+CODE = {}
 
 
 def restore():
-    for name, value in ORIGINALS.items():
-        if vars(Base)[name] is not value:
-            setattr(Base, name, value)
-    if "x" in vars(Base):
-        del Base.x
+    if not CODE:
+        CODE.update({function: function.__code__ for function in (Base.get, Base.add)})
+    for function, code in CODE.items():
+        if function.__code__ is not code:
+            function.__code__ = code
+    depth.__defaults__ = (1,)
+    for (kind, name), value in ORIGINALS.items():
+        if vars(kind).get(name, log) is not value:
+            setattr(kind, name, value) if value is not log else delattr(kind, name)
+
+
+def redefine(function, other):
+    function.__code__ = other.__code__
+
+
+def trace():
+    end = len(LOG) + 40
+
+    def local(frame, event, argument):
+        if len(LOG) > end:
+            sys.settrace(None)
+            return None
+        log((event, frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
+        return local if len(LOG) % 7 else None
+
+    sys.settrace(local)
+    sys._getframe(1).f_trace = local
 
 
 def adder(n):
@@ -283,7 +411,10 @@ def run(a, b, items, text):
     try:
         return main(a, b, items, text), items
     finally:
-        print(LOG)
+        sys.settrace(None)
+        unshadow()
+        restore()
+        print([value for value in LOG if value is not None][:400])
 
 
 ROWS = (
@@ -300,15 +431,33 @@ run.__case_rows__ = [ROWS[at * at % 13 % 8] for at in range(24)]
 """
 
 ATOMS = {
-    "int": ["0", "1", "2", "3", "-1", "7", "10", "255", "2**31 - 1", "2**62", "2**63 - 1", "-(2**63)", "True"],
+    "int": [
+        "0",
+        "1",
+        "2",
+        "3",
+        "-1",
+        "7",
+        "10",
+        "255",
+        "2**31 - 1",
+        "2**62",
+        "2**63 - 1",
+        "-(2**63)",
+        "True",
+        "Number(6)",
+    ],
     "float": ["0.0", "-0.0", "1.5", "-2.25", "0.1", "1e308"],
-    "str": ["''", "'a'", "'abc'", "'é😀'", "'12'", "TEXT"],
-    "list": ["[]", "[1, 2, 3]", "['x', 2.5, None]", "[[1], [2, [3]]]"],
-    "tuple": ["(1, 2)", "(3, 'x')", "(2.5, 1)"],
-    "dict": ["{}", "{'k': 1}", "{'k': 2, 1: 'z'}"],
-    "object": ["Base(1)", "Derived(2, 3)", "Slotted(5, 6)"],
+    "str": ["''", "'a'", "'abc'", "'é😀'", "'12'", "TEXT", "Word('ab')"],
+    "list": ["[]", "[1, 2, 3]", "['x', 2.5, None]", "[[1], [2, [3]]]", "Items([3, 4])"],
+    "tuple": ["(1, 2)", "(3, 'x')", "(2.5, 1)", "Pair((1, 2))"],
+    "dict": ["{}", "{'k': 1}", "{'k': 2, 1: 'z'}", "Table(k=3)"],
+    "object": ["Base(1)", "Derived(2, 3)", "Slotted(5, 6)", "Dynamic(7)"],
 }
 KINDS = ["int", "int", "int", "float", "str", "str", "list", "tuple", "dict", "object", "object"]
+OVERRIDDEN = """
+get both kind x __init__ __len__ __getitem__ __eq__ __bool__ __add__ __call__ __getattribute__ __setattr__ __del__
+""".split()
 COMPARISONS = ["<", "<=", "==", "!=", ">", ">="]
 COMPREHENSION_NAMES = ["i", "j", "x"]
 ERRORS = ["ValueError", "KeyError", "TypeError"]
@@ -620,9 +769,17 @@ class _Writer:
         name = self.one(list(self.kinds) or ["G"])
         what = [
             f"rebind({self.one([*ATOMS['int'], *ATOMS['float'], *ATOMS['str']])})",
-            f"shadow({self.one(['"len"', '"range"', '"isinstance"'])})",
+            f"shadow({self.one(['"len"', '"range"', '"isinstance"', '"Base"', '"ord"'])})",
+            f"shadow_builtin({self.one(['"len"', '"range"', '"isinstance"', '"ord"'])})",
+            f"redefine(Base.{self.one(['get', 'add'])}, Derived.get)",
+            f"depth.__defaults__ = ({self.one(['2', '3.5', '0'])},)",
+            "trace()",
+            f"{self.atom('object')}.get = lambda n=1: 17",
+            f"{self.atom('object')}.__dict__['x'] = {self.atom(self.one(KINDS))}",
+            f"del {self.atom('object')}.{self.one(['x', 'y'])}",
+            f"{self.atom('list')}.{self.one(['pop()', 'reverse()', 'insert(0, 3)', 'remove(1)', 'sort(key=str)', 'clear()'])}",
             f"reclass({self.atom('object')})",
-            f"override({self.one(['"get"', '"both"', '"kind"', '"x"'])})",
+            f"override({self.one(OVERRIDDEN)!r}{self.one(['', ', Derived'])})",
             f"{self.atom('object')}.z = 1",
             f"{name} = {self.one([one for kind in ATOMS for one in ATOMS[kind]])}" if name != "G" else "pass",
             "items.clear()",
@@ -665,7 +822,7 @@ class _Writer:
                 self.emit(f"for {item} in {self.atom('str')}:")
             case 5:
                 self.kinds[item] = "int"
-                self.emit(f"for {item} in {self.atom('list')}[:9]:")
+                self.emit(f"for {item} in {self.atom('list')}{self.one(['[:9]', ''])}:")
             case 6:
                 key = self.fresh("y")
                 self.kinds[key], self.kinds[item] = "str", "int"
@@ -697,6 +854,8 @@ class _Writer:
         self.loops += 1
         if counter:
             self.counters.append(counter)
+        if self.lines[-1].startswith("    " * self.indent + "for") and not self.lines[-1].endswith(("[:9]:", "):")):
+            self.emit("    tick()")
         self.block(depth)
         if counter:
             self.counters.remove(counter)
