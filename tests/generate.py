@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from tests.generated import check
+from tests.generated import GENERAL, NUMERIC, OBJECTS, check
 from tests.worker import Worker
 
 CHUNK = 500
@@ -18,11 +18,14 @@ def main() -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="where to start (default: 0); the same seed makes the same programs"
     )
-    parser.add_argument("--numeric", action="store_true", help="loops over numbers, for the optimizing tier")
+    kinds = parser.add_mutually_exclusive_group()
+    for kind, of in ((NUMERIC, "numbers"), (OBJECTS, "objects of all kinds")):
+        text = f"loops over {of}, for the optimizing tier"
+        kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, default=GENERAL, help=text)
     parser.add_argument("--print", action="store_true", help="only print the programs")
     options = parser.parse_args()
     if options.print:
-        return _print(options.count, options.seed, options.numeric)
+        return _print(options.count, options.seed, options.kind)
     plain, jit = Worker(), Worker()
     started, done = time.monotonic(), 0
 
@@ -37,7 +40,7 @@ def main() -> int:
         number = options.seed - 1
         while done < options.count:
             number += 1
-            found = check(min(CHUNK, options.count - done), number, plain, jit, progress, options.numeric)
+            found = check(min(CHUNK, options.count - done), number, plain, jit, progress, options.kind)
             if found is not None:
                 print(f"\nseed {number}: differs in the mode {found.mode!r}\n{found.what}\n\n{found.source}")
                 return 1
@@ -48,13 +51,14 @@ def main() -> int:
     return 0
 
 
-def _print(count: int, number: int, numeric: bool) -> int:
+def _print(count: int, number: int, kind: str) -> int:
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
-    from tests import numeric_strategy, strategy
+    from tests import numeric_strategy, object_strategy, strategy
+    from tests.generated import STRATEGIES
 
-    module = numeric_strategy if numeric else strategy
-    programs = numeric_strategy.numeric_programs if numeric else strategy.programs
+    module = {GENERAL: strategy, NUMERIC: numeric_strategy, OBJECTS: object_strategy}[kind]
+    programs, _ = STRATEGIES[kind]
 
     @seed(number)
     @settings(

@@ -12,15 +12,25 @@ from tests.harness import (
     HANDOVER_EVERYWHERE,
     INTERPRETER,
     LLVM,
+    SAMPLED,
     SAMPLING,
     difference,
 )
 from tests.numeric_strategy import numeric_programs
+from tests.object_strategy import object_programs
 from tests.strategy import programs
 from tests.worker import Worker, WorkerCrashed
 
 MODES = (BASELINE, SAMPLING, HANDOVER_EVERYWHERE, CRANELIFT)
 NUMERIC_MODES = (CRANELIFT, DEOPT_CRANELIFT, LLVM)
+OBJECT_MODES = (SAMPLED, CRANELIFT, DEOPT_CRANELIFT, LLVM)
+GENERAL, NUMERIC, OBJECTS = "general", "numeric", "objects"
+STRATEGIES = {
+    GENERAL: (programs, MODES),
+    NUMERIC: (numeric_programs, NUMERIC_MODES),
+    OBJECTS: (object_programs, OBJECT_MODES),
+}
+"""What can be generated, and how it is run."""
 SHRINK_SECONDS = 60
 """How long to look for a smaller program that differs."""
 FILENAME = "<generated program>"
@@ -57,13 +67,14 @@ def compare(source: str, plain: Worker, jit: Worker, modes: tuple[str, ...] = MO
 
 
 def check(
-    count: int, number: int, plain: Worker, jit: Worker, progress: Any = None, numeric: bool = False
+    count: int, number: int, plain: Worker, jit: Worker, progress: Any = None, kind: str = GENERAL
 ) -> Difference | None:
     """Run at most ``count`` programs grown from the seed ``number``, each once; the smallest one that differs, if any does.
 
     Hypothesis makes some of its examples more than once, and goes on after the last one where it has discarded any.
     """
 
+    strategy, modes = STRATEGIES[kind]
     compared: set[int] = set()
     differing: dict[str, Difference] = {}
     until = float("inf")
@@ -77,7 +88,7 @@ def check(
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    @given(numeric_programs() if numeric else programs())
+    @given(strategy())
     def run(source: str) -> None:
         nonlocal until
         if source in differing:
@@ -89,7 +100,7 @@ def check(
         if progress is not None and not differing:
             progress()
         try:
-            compare(source, plain, jit, NUMERIC_MODES if numeric else MODES)
+            compare(source, plain, jit, modes)
         except Difference as difference:
             if not differing:
                 until = time.monotonic() + SHRINK_SECONDS

@@ -35,6 +35,7 @@ LLVM = "optimizing on LLVM"
 CRANELIFT = "optimizing on Cranelift"
 DEOPT_LLVM = "optimizing on LLVM, each exit taken once"
 DEOPT_CRANELIFT = "optimizing on Cranelift, each exit taken once"
+SAMPLED = "optimizing on Cranelift, after many samples"
 OPTIMIZING = {LLVM: "llvm", DEOPT_LLVM: "llvm", CRANELIFT: "cranelift", DEOPT_CRANELIFT: "cranelift"}
 """The modes of the optimizing tier, and who generates their code."""
 HANDOVER = "hand-over"
@@ -156,6 +157,11 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
                 stack.enter_context(justjit.config(stress="optimize"))
             elif mode == SAMPLING:
                 stack.enter_context(justjit.config(sampling_only=True))
+            elif mode == SAMPLED:
+                thresholds = {"baseline_calls": 0, "optimize_calls": 1, "optimize_loops": 1}
+                stack.enter_context(
+                    justjit.config(tier="auto", background=False, backend="cranelift", verify=True, **thresholds)
+                )
             elif mode in OPTIMIZING:
                 settings: dict[str, Any] = {"tier": "optimizing", "background": False, "backend": OPTIMIZING[mode]}
                 settings["stress"] = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"

@@ -1,11 +1,12 @@
-"""Whole generated programs; JUSTJIT_PROGRAMS and JUSTJIT_NUMERIC_PROGRAMS say how many."""
+"""Whole generated programs; JUSTJIT_PROGRAMS, JUSTJIT_NUMERIC_PROGRAMS and JUSTJIT_OBJECT_PROGRAMS say how many."""
 
 import os
 
-from tests.generated import check
+from tests.generated import NUMERIC, OBJECTS, check
 from tests.worker import Worker
 
-NUMERIC = int(os.environ.get("JUSTJIT_NUMERIC_PROGRAMS", "150"))
+NUMERIC_COUNT = int(os.environ.get("JUSTJIT_NUMERIC_PROGRAMS", "100"))
+OBJECT_COUNT = int(os.environ.get("JUSTJIT_OBJECT_PROGRAMS", "15"))
 COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "500"))
 CHUNK = 250
 
@@ -18,6 +19,13 @@ def test_generated_programs(plain_worker: Worker, jit_worker: Worker) -> None:
 
 def test_numeric_programs(plain_worker: Worker, optimizing_worker: Worker) -> None:
     """Loops over numbers, for the optimizing tier."""
-    for number, first in enumerate(range(0, NUMERIC, CHUNK)):
-        found = check(min(CHUNK, NUMERIC - first), number, plain_worker, optimizing_worker, numeric=True)
+    for number, first in enumerate(range(0, NUMERIC_COUNT, CHUNK)):
+        found = check(min(CHUNK, NUMERIC_COUNT - first), number, plain_worker, optimizing_worker, kind=NUMERIC)
+        assert found is None, f"seed {number}: {found}"
+
+
+def test_object_programs(plain_worker: Worker, optimizing_worker: Worker) -> None:
+    """Loops over objects of all kinds, for the optimizing tier."""
+    for number, first in enumerate(range(0, OBJECT_COUNT, CHUNK)):
+        found = check(min(CHUNK, OBJECT_COUNT - first), number, plain_worker, optimizing_worker, kind=OBJECTS)
         assert found is None, f"seed {number}: {found}"

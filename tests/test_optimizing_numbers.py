@@ -476,3 +476,30 @@ class TestLoopEntries:
             "[[2.0, 'x'], [1.0, 2.0]], 0",
         ]
         check(source, "[[2.0, 1.0], [1.0, 3.0]], 1.5", *edges)
+
+    def test_builtins_that_give_their_argument_back(self, check: Check) -> None:
+        """What somebody has already is the same object afterwards."""
+        source = """
+            import math
+
+            def which(found, known):
+                return [[any(one is other for other in known) for one in part] for part in found if type(part) is tuple]
+
+            def f(a, b, items):
+                found = []
+                for x in items:
+                    found.append((min(a, x), max(a, x), min(x, b + 1), max(x, a - 1), abs(x), int(x), math.floor(a), min(a, x, b)))
+                    found.append(float(b) if type(b) is float else b)
+                    least = min(a, x)
+                    found.append(least + 1)
+                return found, which(found, [a, b] + items)
+        """
+        usual = "1000, 2000, [int('500'), int('1000'), int('3000'), int('-700')]"
+        edges = [
+            "1000, 2000, [int('500'), 2**70, True, 2.5]",
+            "1000, 2.5, [1, 2]",
+            "-(2**63), 0, [-(2**63), 2**63 - 1]",
+        ]
+        check(source, usual, *edges)
+        floats = "1000.5, 2000.5, [float('500.5'), float('1000.5'), -0.0, 0.0]"
+        check(source, floats, "1.5, 2.5, [float('nan'), float('inf'), 2]", "float('nan'), 2.0, [1.0, 2.0]")

@@ -62,12 +62,12 @@ def _parse(path: Path) -> tuple[dict[str, str], dict[str, str], str | None, bool
     return outcomes, details, running, done
 
 
-def run_module(name: str, mode: str, timeout: float) -> Run:
-    """Run one module in a process of its own."""
+def run_module(name: str, mode: str, timeout: float, settings: dict[str, str] | None = None) -> Run:
+    """Run one module in a process of its own; ``settings`` are environment variables for justjit."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("JUSTJIT_")}
-        environment |= {"PYTHONHASHSEED": "0", "TMPDIR": folder, "PYTHONWARNINGS": "ignore"}
+        environment |= {"PYTHONHASHSEED": "0", "TMPDIR": folder, "PYTHONWARNINGS": "ignore"} | (settings or {})
         command = [sys.executable, "-X", "faulthandler", str(HERE / "run_module.py"), name, str(results), mode]
         started = time.monotonic()
         with Path(folder, "output").open("wb") as output:
@@ -148,12 +148,18 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true", help="run the plain tests again, too")
     parser.add_argument("--plain-only", action="store_true", help="only run the tests without justjit")
     parser.add_argument("--details", action="store_true", help="print the tracebacks of what differs")
+    parser.add_argument(
+        "--stress", choices=["optimize", "deopt"], help="optimize everything as soon as it has been run"
+    )
+    parser.add_argument("--backend", choices=["llvm", "cranelift"], help="who generates optimized code")
     options = parser.parse_args()
+    settings = {"JUSTJIT_STRESS": options.stress, "JUSTJIT_BACKEND": options.backend}
+    settings = {key: value for key, value in settings.items() if value}
     names, listed = options.modules or MODULES, listed_differences()
 
     def both(name: str) -> tuple[Run, Run | None]:
         plain = plain_run(name, options.timeout, options.fresh)
-        return plain, None if options.plain_only else run_module(name, "compiled", options.timeout)
+        return plain, None if options.plain_only else run_module(name, "compiled", options.timeout, settings)
 
     print(f"{'module':<40}{'tests':>7}{'same':>7}{'listed':>8}{'differ':>8}{'plain':>9}{'compiled':>10}")
     totals, unlisted, seen = [0, 0, 0, 0], [], set()

@@ -3,9 +3,9 @@
 use crate::Builtin;
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Iterator, Kind, Object, Step};
+use crate::item::{Item, Iterator, Kind, Object, Owner, Step};
 use justjit_builder::{FloatCond, IntCond};
-use justjit_ir::{Op, Reason, Type, Value};
+use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
@@ -88,20 +88,29 @@ impl Builder<'_> {
                     None
                 }
             }
-            (Builtin::Abs, [item]) => self.abs_of(item, kinds[0]),
+            (Builtin::Abs, [item]) => self.abs_of(item, kinds[0])?,
             (Builtin::Min | Builtin::Max, [first, rest @ ..])
-                if !rest.is_empty() && (rest.len() == 1 || kinds.iter().all(|&kind| kind == kinds[0])) =>
+                if !rest.is_empty()
+                    && (rest.len() == 1
+                        || kinds.iter().all(|&kind| kind == kinds[0])
+                            && !args.iter().any(|item| self.may_be_known(item))) =>
             {
                 let mut least = Some(first.clone());
                 for next in rest {
                     least = match least {
-                        Some(item) => self.least(builtin == Builtin::Max, (&item, next), (kinds[0], next.kind())),
+                        Some(item) => self.least(builtin == Builtin::Max, (&item, next), (kinds[0], next.kind()))?,
                         None => None,
                     };
                 }
                 least
             }
+            (Builtin::Int, [item]) if kinds[0] == Kind::Int && self.may_be_known(item) => {
+                Some(self.shared(item.clone()))
+            }
             (Builtin::Int, [item]) => self.int_of(item, kinds[0]),
+            (Builtin::Float, [item]) if kinds[0] == Kind::Float && self.may_be_known(item) => {
+                Some(self.shared(item.clone()))
+            }
             (Builtin::Float, [item]) if is_real(kinds[0]) => Some(Item::Float(self.as_float(item))),
             (Builtin::Bool, [item])
                 if matches!(
@@ -266,8 +275,8 @@ impl Builder<'_> {
         }))
     }
 
-    fn abs_of(&mut self, item: &Item, kind: Kind) -> Option<Item> {
-        Some(match kind {
+    fn abs_of(&mut self, item: &Item, kind: Kind) -> Done<Option<Item>> {
+        Ok(Some(match kind {
             Kind::Float => {
                 let value = self.as_float(item);
                 Item::Float(self.op(Op::FloatAbs, &[value]))
@@ -277,9 +286,12 @@ impl Builder<'_> {
                 let zero = self.int(0);
                 let negated = self.checked(Op::IntSubChecked, &[zero, value], Reason::Overflow);
                 let below = self.int_compare(IntCond::SignedLt, value, zero);
+                if kind == Kind::Int && self.may_be_known(item) {
+                    return Ok(Some(self.either(below, &Item::Int(negated), item, kind)?));
+                }
                 Item::Int(self.op(Op::Select, &[below, negated, value]))
             }
-            Kind::Numpy(scalar) => return self.numpy_abs(item, scalar),
+            Kind::Numpy(scalar) => return Ok(self.numpy_abs(item, scalar)),
             Kind::Complex => {
                 let (real, imaginary) = self.as_complex(item, 0);
                 let value = self.compute(&optimized::COMPLEX_ABS, &[real, imaginary], Type::Float);
@@ -287,17 +299,53 @@ impl Builder<'_> {
                 self.guard(fine, Reason::Domain);
                 Item::Float(value)
             }
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Whether the result of this instruction, if it is the argument, has to be that very object: somebody may have it, and
+    /// more than the number is used.
+    fn may_be_known(&mut self, item: &Item) -> bool {
+        matches!(item, Item::Object(_)) && !self.info().uses.is_numeric(self.index)
+    }
+
+    /// The object of the first of two numbers if the flag is set, else that of the second.
+    fn either(&mut self, flag: Value, first: &Item, second: &Item, kind: Kind) -> Done<Item> {
+        let mut objects = [first, second].map(|item| match item {
+            Item::Object(object) => Some(object.value),
+            _ => None,
+        });
+        let mut made = Vec::new();
+        for (object, item) in objects.iter_mut().zip([first, second]) {
+            if object.is_none() {
+                let value = self.owned_object(item.clone())?;
+                made.push((value, kind));
+                *object = Some(value);
+            }
+        }
+        let [first, second] = objects.map(|object| object.expect("found or made"));
+        let value = self.op(Op::Select, &[flag, first, second]);
+        self.effect(Op::Incref, &[value], Imm::None);
+        self.decref_all(&made);
+        Ok(Item::Object(Object {
+            value,
+            kind,
+            owner: Owner::Item,
+        }))
     }
 
     /// `min` and `max` of two: the first of equals, as the interpreter has it.
-    fn least(&mut self, greatest: bool, (a, b): (&Item, &Item), kinds: (Kind, Kind)) -> Option<Item> {
-        match kinds {
+    fn least(&mut self, greatest: bool, (a, b): (&Item, &Item), kinds: (Kind, Kind)) -> Done<Option<Item>> {
+        let known = self.may_be_known(a) || self.may_be_known(b);
+        let items = (a, b);
+        Ok(match kinds {
             (Kind::Int, Kind::Int) => {
                 let (a, b) = (self.as_int(a), self.as_int(b));
                 let cond = if greatest { IntCond::SignedGt } else { IntCond::SignedLt };
                 let second = self.int_compare(cond, b, a);
+                if known {
+                    return Ok(Some(self.either(second, items.1, items.0, Kind::Int)?));
+                }
                 Some(Item::Int(self.op(Op::Select, &[second, b, a])))
             }
             (Kind::Numpy(one), Kind::Numpy(other)) if one == other && one.is_int() => {
@@ -316,10 +364,13 @@ impl Builder<'_> {
                 let (a, b) = (self.as_float(a), self.as_float(b));
                 let cond = if greatest { FloatCond::Gt } else { FloatCond::Lt };
                 let second = self.float_compare(cond, b, a);
+                if known {
+                    return Ok(Some(self.either(second, items.1, items.0, Kind::Float)?));
+                }
                 Some(Item::Float(self.op(Op::Select, &[second, b, a])))
             }
             _ => None,
-        }
+        })
     }
 
     fn int_of(&mut self, item: &Item, kind: Kind) -> Option<Item> {
@@ -376,6 +427,9 @@ impl Builder<'_> {
             }
             Fabs => Item::Float(self.op(Op::FloatAbs, &[value])),
             Floor | Ceil | Trunc => {
+                if item.kind() == Kind::Int && self.may_be_known(item) {
+                    return Some(self.shared(item.clone()));
+                }
                 if is_int(item.kind()) {
                     return Some(Item::Int(self.as_int(item)));
                 }
