@@ -70,7 +70,7 @@ impl Builder<'_> {
     }
 
     /// Operands as objects.
-    fn as_objects(&mut self, operands: Vec<Item>) -> Done<(Vec<Value>, Vec<Item>)> {
+    pub fn as_objects(&mut self, operands: Vec<Item>) -> Done<(Vec<Value>, Vec<Item>)> {
         let mut values = Vec::with_capacity(operands.len());
         let mut items = Vec::with_capacity(operands.len());
         for operand in operands {
