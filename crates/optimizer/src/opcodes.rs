@@ -54,7 +54,7 @@ table! {
     BinaryOp: Bets, "ints of 64 bits (left on overflow), floats, complex numbers, NumPy scalars: numbers that are no objects; special methods of one class are inlined";
     BinarySlice: Runtime, "";
     BinarySubscr: Bets, "items of lists, tuples, strings, bytes, bytearrays and arrays with an int, bounds tested; a number comes out unboxed where only its value is used";
-    BuildConstKeyMap: Declined, "";
+    BuildConstKeyMap: Runtime, "";
     BuildList: Runtime, "";
     BuildMap: Runtime, "";
     BuildSet: Runtime, "";

@@ -146,6 +146,13 @@ impl Builder<'_> {
             BuildSet => self.build(&ops::BUILD_SET, arg, arg, Kind::Unknown)?,
             BuildString => self.build(&ops::BUILD_STRING, arg, arg, Kind::Str)?,
             BuildMap => self.build(&ops::BUILD_MAP, 2 * arg, arg, Kind::Dict)?,
+            BuildConstKeyMap => {
+                if !self.is_unseen() {
+                    let keys = self.pop();
+                    let values = self.pop_many(arg);
+                    self.build_of(&ops::BUILD_CONST_KEY_MAP, values, arg, Some(keys), Kind::Dict)?;
+                }
+            }
             BuildSlice => self.build_slice(arg),
             ListAppend => self.list_append_op(arg)?,
             ListExtend => self.generic_extend(&ops::LIST_EXTEND, arg)?,
