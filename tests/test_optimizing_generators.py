@@ -562,3 +562,136 @@ def test_default_arguments_and_keywords() -> None:
             return found
     """
     both(source, [0, 2], [0.5, 0.25], [20, 1], [0, 2**70])
+
+
+def test_with_statements() -> None:
+    source = """
+        class Manager:
+            def __init__(self, swallow, log):
+                self.swallow, self.log = swallow, log
+            def __enter__(self):
+                self.log.append("in")
+                return self
+            def __exit__(self, kind, error, traceback):
+                self.log.append((kind and kind.__name__, str(error), traceback and traceback.tb_lineno))
+                return self.swallow
+
+        def f(n, by, swallow=False):
+            log = []
+            total = 0
+            for i in range(n):
+                with Manager(swallow, log) as manager:
+                    total += 100 // (by - i)
+                    if total > 500:
+                        log.append(manager is not None)
+                        continue
+            return total, log
+
+        def g(n):
+            with n:
+                return 1
+    """
+    both(source, [10, 20], [10, 5], [10, 5, True], [10, 0, True], [0, 0], inlined=False)
+    both(source, [5], [None], name="g", inlined=False)
+
+
+def test_try_and_finally() -> None:
+    source = """
+        def f(n, by, log):
+            total = 0.0
+            for i in range(n):
+                try:
+                    total += 1.5 / (by - i)
+                except ZeroDivisionError as error:
+                    total -= 1
+                    log.append(str(error))
+                else:
+                    total += 0.25
+                finally:
+                    log.append(i)
+            return total, log[-5:]
+    """
+    both(source, [10, 20, []], [10, 5, []], [3, "x", []], [2000, 1000, []], inlined=False)
+
+
+def test_containers_built_piece_by_piece() -> None:
+    source = """
+        def g(*args, **names):
+            return args, sorted(names)
+
+        def f(items, more, names):
+            a, *b = items
+            *c, d = items
+            found = {x % 3 for x in items}
+            squares = {x: x * x for x in items}
+            both = {*items, *more}
+            merged = {**squares, **names}
+            called = g(*items, **names)
+            again = g(*items, *more)
+            text = f"{a:>4}|{b!r}|{a!s:<3}|"
+            return a, b, c, d, sorted(found), squares, sorted(both), merged, called, again, text, +a
+    """
+    edges: list[list[Any]] = [
+        [[1], [], {}],
+        [[], [1], {}],
+        [[1, 2], [3], {1: 2}],
+        [[1, [2]], [3], {"k": 2}],
+        [[1, "a"], [3], {}],
+        [(4, 5, 6.5), (), {"z": 1}],
+        [[1, 2], 3, {}],
+    ]
+    both(source, [[3, 1, 2], [9, 1], {"k": 1, "l": 2}], *edges, inlined=False)
+
+
+def test_a_global_that_the_loop_stores() -> None:
+    source = """
+        total = 0
+
+        def f(n, by):
+            global total
+            total = 0
+            for i in range(n):
+                total = total + i * by
+            return total
+    """
+    both(source, [10, 2], [10, 2**62], [0, 1], [3, 0.5], inlined=False)
+
+
+def test_functions_that_are_made_in_a_loop() -> None:
+    source = """
+        def f(n, k):
+            made = []
+            for i in range(n):
+                def add(x, y=i, *, z: int = 3):
+                    return x + y + z + k
+                made.append(add)
+            k += 1
+            last = made[-1]
+            return [one(10) for one in made], last.__name__, last.__qualname__, last.__defaults__, last.__kwdefaults__
+    """
+    both(source, [5, 2], [1, 2**70], [0, 0], [3, 0.5], [2, "x"], inlined=False)
+
+
+def test_a_format_that_gives_a_strange_string() -> None:
+    source = """
+        class Text(str):
+            def __eq__(self, other):
+                return "mine"
+            __hash__ = str.__hash__
+
+        class Strange:
+            def __format__(self, spec):
+                return Text("a" + spec)
+
+        def f(x, n):
+            found = []
+            for i in range(n):
+                found.append((f"{x}" == "a", f"{x:b}" == "ab"))
+            return found
+    """
+    plain = namespace(source, jitted=False)
+    fast = namespace(source, jitted=True)
+    for one in [1, 1.5, "a"]:
+        for _ in range(20):
+            assert outcome(lambda: fast["f"](one, 3)) == outcome(lambda: plain["f"](one, 3))  # noqa: B023
+    assert outcome(lambda: fast["f"](fast["Strange"](), 3)) == outcome(lambda: plain["f"](plain["Strange"](), 3))

@@ -288,6 +288,15 @@ def deep(count):
         "finished()",
         "deep(20)",
         "[0.5 * x for x in range(10000)]",
+        "map(str, [])",
+        "filter(None, [2**70])",
+        "iter({2**70})",
+        "iter({2**70: 1})",
+        "iter({'a': [2**70]}.items())",
+        "{'a': [2**70]}.values()",
+        "reversed([2**70])",
+        "reversed((2**70,))",
+        "iter('\\u3b1b')",
     ];
     let noticed = [
         "Finalized()",
@@ -312,7 +321,10 @@ def deep(count):
         "closure",
         "type('New', (), {})",
         "deep(100)",
-        "map(str, [])",
+        "map(str, [Finalized()])",
+        "iter({Finalized()})",
+        "{'a': Finalized()}.values()",
+        "reversed([Finalized()])",
         "weakref.ref(Plain)",
     ];
     for (expressions, ends) in [(&quiet[..], true), (&noticed[..], false)] {

@@ -216,7 +216,7 @@ impl Builder<'_> {
     }
 
     /// Behind a call that may have run any code: NULL raises, and what is pending has its turn.
-    fn finish_call(&mut self, result: Value) -> Done {
+    pub fn finish_call(&mut self, result: Value) -> Done {
         self.raise_if_null(result);
         // The end of a call is a safepoint.
         let next = self.frames.last().expect("a frame").index;

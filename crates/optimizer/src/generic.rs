@@ -70,7 +70,7 @@ impl Builder<'_> {
     }
 
     /// Operands as objects.
-    fn as_objects(&mut self, operands: Vec<Item>) -> Done<(Vec<Value>, Vec<Item>)> {
+    pub fn as_objects(&mut self, operands: Vec<Item>) -> Done<(Vec<Value>, Vec<Item>)> {
         let mut values = Vec::with_capacity(operands.len());
         let mut items = Vec::with_capacity(operands.len());
         for operand in operands {
@@ -217,10 +217,23 @@ impl Builder<'_> {
             return Ok(());
         }
         let operands = self.pop_many(items);
-        let mut values = Vec::with_capacity(items);
+        self.build_of(function, operands, count, None, kind)
+    }
+
+    /// The same of operands that have been taken, with another argument behind them, which is given up.
+    pub fn build_of(
+        &mut self,
+        function: &'static RuntimeFn,
+        operands: Vec<Item>,
+        count: usize,
+        last: Option<Item>,
+        kind: Kind,
+    ) -> Done {
+        let mut values = Vec::with_capacity(operands.len());
         for operand in operands {
             values.push(self.owned_object(operand)?);
         }
+        let (last, given_up) = self.as_objects(last.into_iter().collect())?;
         self.begin_unknown()?;
         // Where the interpreter has them, too.
         let info = &self.codes[0];
@@ -232,7 +245,9 @@ impl Builder<'_> {
         let bytes = self.int(slot_offset(first).into());
         let array = self.op(Op::AddOffset, &[self.frame_pointer, bytes]);
         let count = self.int(count as i64);
-        let result = self.unknown_call(function, &[array, count], Type::Object, Vec::new());
+        let mut args = vec![array, count];
+        args.extend(last);
+        let result = self.unknown_call(function, &args, Type::Object, given_up);
         self.raise_if_null(result);
         self.push(Item::owned(result, kind));
         Ok(())

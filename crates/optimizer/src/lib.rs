@@ -26,6 +26,7 @@ mod mixed;
 mod names;
 pub mod opcodes;
 mod slices;
+mod rare;
 pub mod snapshot;
 mod special;
 mod stress;

@@ -50,11 +50,11 @@ macro_rules! table {
 
 table! {
     BeforeAsyncWith: Declined, "";
-    BeforeWith: Declined, "";
+    BeforeWith: Runtime, "";
     BinaryOp: Bets, "ints of 64 bits (left on overflow), floats, complex numbers, NumPy scalars: numbers that are no objects; special methods of one class are inlined";
     BinarySlice: Runtime, "lists, tuples, strings and bytes by ints without a slice object";
     BinarySubscr: Bets, "items of lists, tuples, strings, bytes, bytearrays and arrays with an int, bounds tested; a number comes out unboxed where only its value is used";
-    BuildConstKeyMap: Declined, "";
+    BuildConstKeyMap: Runtime, "";
     BuildList: Runtime, "";
     BuildMap: Runtime, "";
     BuildSet: Runtime, "";
@@ -62,8 +62,8 @@ table! {
     BuildString: Runtime, "";
     BuildTuple: Inline, "not made until somebody wants the object; unpacked, it never is";
     Call: Bets, "small Python functions are inlined; `range`, `len`, `enumerate`, `zip`, `abs`, `min`, `max`, `int`, `float`, `bool`, `ord`, `list.append` and functions of `math` are IR; others are called by the runtime";
-    CallFunctionEx: Declined, "";
-    CallIntrinsic1: Declined, "";
+    CallFunctionEx: Runtime, "";
+    CallIntrinsic1: Runtime, "unary plus, and the tuple of arguments that were unpacked; the others are declined";
     CallIntrinsic2: Declined, "";
     CallKw: Bets, "known small functions and classes are inlined";
     CheckEgMatch: Left, "";
@@ -71,7 +71,7 @@ table! {
     CleanupThrow: Left, "";
     CompareOp: Bets, "numbers, and strings for equality; the result is a flag";
     ContainsOp: Runtime, "";
-    ConvertValue: Declined, "";
+    ConvertValue: Runtime, "";
     Copy: Inline, "";
     CopyFreeVars: Inline, "the cells are there when the frame has been entered";
     DeleteAttr: Declined, "";
@@ -80,15 +80,15 @@ table! {
     DeleteGlobal: Declined, "";
     DeleteName: Declined, "";
     DeleteSubscr: Runtime, "";
-    DictMerge: Declined, "";
-    DictUpdate: Declined, "";
+    DictMerge: Runtime, "";
+    DictUpdate: Runtime, "";
     EndAsyncFor: Left, "";
     EndFor: Inline, "";
     EndSend: Declined, "";
     ExitInitCheck: Declined, "";
-    ForIter: Bets, "ranges, lists, tuples, arrays, `enumerate` and `zip` of these: no iterator is made, and no tuple that is unpacked";
+    ForIter: Bets, "ranges, lists, tuples, arrays, `enumerate` and `zip` of these: no iterator is made, and no tuple that is unpacked; bodies of known generator functions are inlined";
     FormatSimple: Runtime, "";
-    FormatWithSpec: Declined, "";
+    FormatWithSpec: Runtime, "";
     GetAiter: Declined, "";
     GetAnext: Declined, "";
     GetAwaitable: Declined, "";
@@ -119,9 +119,9 @@ table! {
     LoadLocals: Declined, "";
     LoadName: Declined, "";
     LoadSuperAttr: Bets, "a method that is called, of an object whose class is known";
-    MakeCell: Declined, "";
-    MakeFunction: Declined, "";
-    MapAdd: Declined, "";
+    MakeCell: Runtime, "at the start of a function";
+    MakeFunction: Runtime, "that of a generator expression is not made where the generator is inlined";
+    MapAdd: Runtime, "";
     MatchClass: Declined, "";
     MatchKeys: Declined, "";
     MatchMapping: Declined, "";
@@ -139,12 +139,12 @@ table! {
     Reraise: Left, "";
     Resume: Inline, "";
     ReturnConst: Inline, "";
-    ReturnGenerator: Declined, "";
+    ReturnGenerator: Inline, "where the generator is inlined; a generator function is declined";
     ReturnValue: Inline, "";
     Send: Declined, "";
-    SetAdd: Declined, "";
-    SetFunctionAttribute: Declined, "";
-    SetUpdate: Declined, "";
+    SetAdd: Runtime, "";
+    SetFunctionAttribute: Runtime, "";
+    SetUpdate: Runtime, "";
     SetupAnnotations: Declined, "";
     StoreAttr: Bets, "the few shapes that were met: a value in the object, a new one in `__init__`";
     StoreDeref: Inline, "";
@@ -160,8 +160,8 @@ table! {
     UnaryInvert: Bets, "ints";
     UnaryNegative: Bets, "numbers";
     UnaryNot: Inline, "";
-    UnpackEx: Declined, "";
+    UnpackEx: Runtime, "";
     UnpackSequence: Bets, "lists and tuples of that length; a tuple that was just built is never made";
     WithExceptStart: Left, "";
-    YieldValue: Declined, "";
+    YieldValue: Inline, "of a generator whose body is inlined into the loop or the builtin that goes through it; elsewhere declined";
 }

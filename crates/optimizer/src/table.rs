@@ -146,9 +146,32 @@ impl Builder<'_> {
             BuildSet => self.build(&ops::BUILD_SET, arg, arg, Kind::Unknown)?,
             BuildString => self.build(&ops::BUILD_STRING, arg, arg, Kind::Str)?,
             BuildMap => self.build(&ops::BUILD_MAP, 2 * arg, arg, Kind::Dict)?,
+            BuildConstKeyMap => {
+                if !self.is_unseen() {
+                    let keys = self.pop();
+                    let values = self.pop_many(arg);
+                    self.build_of(&ops::BUILD_CONST_KEY_MAP, values, arg, Some(keys), Kind::Dict)?;
+                }
+            }
             BuildSlice => self.build_slice(arg),
             ListAppend => self.list_append_op(arg)?,
             ListExtend => self.generic_extend(&ops::LIST_EXTEND, arg)?,
+            SetAdd => self.generic_extend(&ops::SET_ADD, arg)?,
+            SetUpdate => self.generic_extend(&ops::SET_UPDATE, arg)?,
+            DictUpdate => self.generic_extend(&ops::DICT_UPDATE, arg)?,
+            DictMerge => self.dict_merge(arg)?,
+            MapAdd => self.map_add(arg)?,
+            UnpackEx => self.unpack_ex(arg & 0xff, arg >> 8)?,
+            StoreGlobal => self.store_global(arg)?,
+            BeforeWith => self.before_with()?,
+            CallFunctionEx => self.call_function_ex(arg & 1 != 0)?,
+            CallIntrinsic1 => {
+                if !self.call_intrinsic_1(arg as u32)? {
+                    self.unsupported()?;
+                }
+            }
+            ConvertValue => self.convert_value(arg as i64)?,
+            FormatWithSpec => self.generic_call(&justjit_runtime::ops::format::FORMAT_WITH_SPEC, 2, Kind::Unknown)?,
             UnpackSequence => self.unpack_sequence(arg)?,
             LoadGlobal => self.load_global(arg)?,
             StoreGlobal => self.store_global(arg)?,
@@ -159,7 +182,7 @@ impl Builder<'_> {
             LoadSuperAttr => self.load_super_attr(arg)?,
             Call => self.call_op(arg)?,
             CallKw => self.call_kw(arg)?,
-            FormatSimple => self.generic_call(&justjit_runtime::ops::format::FORMAT_SIMPLE, 1, Kind::Str)?,
+            FormatSimple => self.generic_call(&justjit_runtime::ops::format::FORMAT_SIMPLE, 1, Kind::Unknown)?,
 
             // Paths of exceptions and what is rare go on in baseline code.
             RaiseVarargs | Reraise | PushExcInfo | PopExcept | CheckExcMatch | CheckEgMatch | WithExceptStart
