@@ -337,6 +337,9 @@ impl Known for Snapshot {
                     continue;
                 };
                 known.more |= sites[at].has_met_more();
+                if known.dictionary.is_none_or(|hint| hint == 0) && sites[at].has_met_dictionaries() {
+                    known.dictionary = Some(sites[at].hint);
+                }
                 for shape in sites[at].known_shapes() {
                     if known.all.iter().any(|one| one.version == shape.version) {
                         continue;
