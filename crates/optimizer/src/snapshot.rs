@@ -23,6 +23,8 @@ pub type Decode = unsafe fn(code: *mut Code) -> Result<Decoded, String>;
 const SHAPES: usize = 6;
 /// Losses after which a name's value is not taken for constant any more.
 const NAME_LOSSES: u32 = 2;
+/// Changes after which it is not taken for constant in the first place.
+const NAME_CHANGES: u32 = 16;
 
 /// The interpreter as a version's code finds it.
 pub struct Snapshot {
@@ -267,7 +269,8 @@ impl Known for Snapshot {
                 return None;
             }
             // A name that is a variable rather than a constant.
-            let varies = bets::losses(cell.cast_const().cast()) >= NAME_LOSSES;
+            let lost = bets::losses(cell.cast_const().cast());
+            let varies = lost >= NAME_LOSSES || (*cell).changes >= NAME_CHANGES;
             if !bet || varies {
                 return Some(Global::Cell(cell));
             }
