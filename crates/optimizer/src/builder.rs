@@ -763,7 +763,9 @@ impl<'a> Builder<'a> {
     pub fn behind_call(&self) -> usize {
         let instructions = &self.info().decoded.instructions;
         let depth = instructions[self.index].depth;
-        let behind = instructions[self.index + 1..].iter().position(|one| one.depth.is_some() && one.depth <= depth);
+        let behind = instructions[self.index + 1..]
+            .iter()
+            .position(|one| one.depth.is_some() && one.depth <= depth);
         behind.map_or(self.index + 1, |distance| self.index + 1 + distance)
     }
 

@@ -143,6 +143,11 @@ impl Knowledge {
         }
     }
 
+    /// Whether such a bet was lost too often at any instruction.
+    pub fn is_widened_anywhere(&self, reason: Reason) -> bool {
+        self.widened.iter().any(|(_, other)| *other == reason)
+    }
+
     pub fn is_widened(&self, index: usize, reason: Reason) -> bool {
         self.widened.contains(&(index as u32, reason))
     }

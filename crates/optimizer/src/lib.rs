@@ -12,6 +12,7 @@ mod characters;
 mod classes;
 mod containers;
 mod convert;
+mod dictionaries;
 mod direct;
 mod entry;
 mod generators;
@@ -124,6 +125,8 @@ pub struct Shapes {
     pub all: Vec<Shape>,
     /// There were others.
     pub more: bool,
+    /// There were objects with dictionaries of their own, in which the attribute may be at this place.
+    pub dictionary: Option<usize>,
 }
 
 /// What building asks of the interpreter, and what it bets on.

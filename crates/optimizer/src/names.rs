@@ -2,6 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
+use crate::dictionaries::Place;
 use crate::item::{Item, Kind, Object};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Block, Effect, Imm, Op, Reason, Type, Value};
@@ -138,7 +139,7 @@ impl Builder<'_> {
         let code = self.info().code;
         let shapes = self.known.shapes(code, self.index);
         // What was seen in a short time is not all that there is.
-        if receiver.kind() == Kind::Unknown && (shapes.all.len() > 1 || shapes.more) {
+        if receiver.kind() == Kind::Unknown && (shapes.all.len() > 1 || shapes.more) || shapes.dictionary.is_some() {
             return None;
         }
         let shape = shapes.all.into_iter().find(|shape| shape.version == tag && tag != 0)?;
@@ -185,7 +186,7 @@ impl Builder<'_> {
     }
 
     /// Leaves unless the object has its attributes where the shape says.
-    fn expect_fields(&mut self, object: Value, shape: &Shape) {
+    pub fn expect_fields(&mut self, object: Value, shape: &Shape) {
         if let Some(at) = shape.guard {
             let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
             let zero = self.int(0);
@@ -202,7 +203,7 @@ impl Builder<'_> {
 
     /// Goes to `other` unless the object has its attributes where the shape says, with a value there; or with room for one,
     /// where that may be set for the first time.
-    fn have_fields(&mut self, object: Value, shape: &Shape, may_add: bool, other: Block) {
+    pub fn have_fields(&mut self, object: Value, shape: &Shape, may_add: bool, other: Block) {
         let mut tests = Vec::new();
         if let Some(at) = shape.guard {
             tests.push((Width::I8, at, IntCond::Ne));
@@ -336,9 +337,15 @@ impl Builder<'_> {
     fn by_version(
         &mut self,
         object: Object,
-        (shapes, others, may_add): (&[Shape], bool, bool),
-        each: &mut dyn FnMut(&mut Self, &Shape) -> Done,
+        (met, may_add): (&Met, bool),
+        each: &mut dyn FnMut(&mut Self, &Shape, Option<Value>) -> Done,
     ) -> Done<bool> {
+        let Met {
+            shapes,
+            others,
+            dictionary,
+        } = met;
+        let others = *others;
         let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
         let at = type_object::TP_VERSION_TAG as i32;
         let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
@@ -364,6 +371,7 @@ impl Builder<'_> {
                     keys: Some((count, expected)),
                     ..
                 } = shape.finds
+                    && (dictionary.is_none() || group.len() > 1)
                 {
                     let count = self.pointer(count.cast(), "keys");
                     let count = self.load(Type::Int, count, 0, ir_region::ANY);
@@ -387,11 +395,21 @@ impl Builder<'_> {
                 self.terminated = false;
                 rest = Some(other);
             }
-            match rest {
-                Some(other) if others => self.have_fields(object.value, group[0], may_add, other),
-                _ => self.expect_fields(object.value, group[0]),
+            let other = rest.filter(|_| others);
+            if let (Some(place), Some(_)) = (dictionary, group[0].guard) {
+                let mut shape = *group[0];
+                // Those of several classes have been looked at.
+                if let (Finds::OfClass { keys, .. }, true) = (&mut shape.finds, group.len() > 1) {
+                    *keys = None;
+                }
+                self.either_way(object.value, (&shape, place), (other, may_add), each)?;
+            } else {
+                match other {
+                    Some(other) => self.have_fields(object.value, group[0], may_add, other),
+                    None => self.expect_fields(object.value, group[0]),
+                }
+                each(self, group[0], None)?;
             }
-            each(self, group[0])?;
             self.frame().index = next;
             self.go_to_next(next)?;
             self.frames.clone_from(&frames);
@@ -405,9 +423,13 @@ impl Builder<'_> {
 
     /// The shapes of the present instruction that code is made for (with a class each, where that is known), and whether the
     /// runtime does it for others: a bet on there being none would be lost.
-    fn met_shapes(&mut self, operand: usize, wanted: &dyn Fn(&Shape) -> bool) -> (Vec<Shape>, bool) {
+    fn met_shapes(&mut self, operand: usize, name: usize, wanted: &dyn Fn(&Shape) -> bool) -> Met {
         let code = self.info().code;
-        let crate::Shapes { mut all, more } = self.known.shapes(code, self.index);
+        let crate::Shapes {
+            mut all,
+            more,
+            dictionary,
+        } = self.known.shapes(code, self.index);
         let lost = [Reason::Type, Reason::Changed, Reason::Unbound];
         let lost = lost.into_iter().any(|reason| self.is_widened(reason));
         let before = all.len();
@@ -430,29 +452,39 @@ impl Builder<'_> {
         });
         // There is no frame for the runtime in an inlined callee: it is not inlined any more once that has been left.
         let others = lost || ((more || all.len() < before) && !self.is_inlined());
-        (all, others)
+        Met {
+            shapes: all,
+            others,
+            dictionary: dictionary.map(|hint| Place {
+                name: self.name(name),
+                hint,
+            }),
+        }
     }
 
     /// `LOAD_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
     fn load_by_version(&mut self, arg: usize, object: Object) -> Done<bool> {
         let as_method = arg & 1 != 0;
-        let (shapes, others) = self.met_shapes(0, &|shape| match shape.finds {
+        let met = self.met_shapes(0, arg >> 1, &|shape| match shape.finds {
             Finds::Value { .. } => !as_method,
             Finds::OfClass { is_method, .. } => is_method == as_method,
             Finds::Property { .. } => false,
         });
-        if shapes.is_empty() {
+        if met.shapes.is_empty() {
             return Ok(false);
         }
         self.specialized += 1;
-        let rest = self.by_version(object, (&shapes, others, false), &mut |this, shape| {
+        let rest = self.by_version(object, (&met, false), &mut |this, shape, found| {
             let receiver = Item::Object(object);
             match shape.finds {
                 Finds::Value { offset, .. } => {
-                    let value = this.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
-                    let gone = this.op(Op::IsNull, &[value]);
-                    let there = this.op(Op::BoolNot, &[gone]);
-                    this.guard(there, Reason::Unbound);
+                    let value = found.unwrap_or_else(|| {
+                        let value = this.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
+                        let gone = this.op(Op::IsNull, &[value]);
+                        let there = this.op(Op::BoolNot, &[gone]);
+                        this.guard(there, Reason::Unbound);
+                        value
+                    });
                     let result = this.predicted_result();
                     let numeric = this.info().uses.is_numeric(this.index);
                     let item = this.element(value, result, numeric)?;
@@ -526,6 +558,7 @@ impl Builder<'_> {
         if let Item::Object(object) = receiver
             && let Some((shape, kind)) = self.shape(&receiver, 1)
             && let Finds::Value { offset, index } = shape.finds
+            && (self.is_initializer() || !self.may_add())
         {
             self.expect(&object, kind);
             self.expect_shape(object.value, kind, &shape);
@@ -537,7 +570,7 @@ impl Builder<'_> {
             return self.store_value(object, (offset as i32, None), kind, value);
         }
         if let Item::Object(object) = receiver
-            && self.store_by_version(object, &value)?
+            && self.store_by_version(object, index, &value)?
         {
             return Ok(());
         }
@@ -614,18 +647,22 @@ impl Builder<'_> {
     }
 
     /// `STORE_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
-    fn store_by_version(&mut self, object: Object, value: &Item) -> Done<bool> {
-        let (shapes, others) = self.met_shapes(1, &|shape| matches!(shape.finds, Finds::Value { .. }));
-        if shapes.is_empty() {
+    fn store_by_version(&mut self, object: Object, name: usize, value: &Item) -> Done<bool> {
+        let met = self.met_shapes(1, name, &|shape| matches!(shape.finds, Finds::Value { .. }));
+        if met.shapes.is_empty() {
             return Ok(false);
         }
         self.specialized += 1;
         // An attribute that is new to some objects is there in others.
-        let may_add = self.is_initializer() || self.is_widened(Reason::Unbound);
-        let rest = self.by_version(object, (&shapes, others, may_add), &mut |this, shape| {
+        let may_add = self.may_add();
+        let name = self.name(name);
+        let rest = self.by_version(object, (&met, may_add), &mut |this, shape, found| {
             let Finds::Value { offset, .. } = shape.finds else {
                 unreachable!("others are left out above")
             };
+            if let Some(old) = found {
+                return this.set_own(object, name, old, value.clone());
+            }
             let index = addable(shape).filter(|_| may_add);
             this.store_value(object, (offset as i32, index), object.kind, value.clone())
         })?;
@@ -636,6 +673,12 @@ impl Builder<'_> {
     fn is_initializer(&self) -> bool {
         // SAFETY: a live code object.
         unsafe { crate::text::name_of((*self.info().code).co_name) == "__init__" }
+    }
+
+    /// Whether attributes may be new ones to some objects and not to others: where one was, the next are found out one by one
+    /// otherwise.
+    fn may_add(&self) -> bool {
+        self.is_initializer() || self.info().knowledge.is_widened_anywhere(Reason::Unbound)
     }
 
     /// Whether instances are nothing but inline values.
@@ -670,6 +713,15 @@ impl Builder<'_> {
             _ => None,
         }
     }
+}
+
+/// What an attribute instruction has met, and code is made for.
+struct Met {
+    shapes: Vec<Shape>,
+    /// The runtime does it for others.
+    others: bool,
+    /// Where objects have it in dictionaries of their own.
+    dictionary: Option<Place>,
 }
 
 /// The index of an attribute that can be set for the first time: one of an instance that begins with its values.

@@ -23,6 +23,8 @@ pub type Decode = unsafe fn(code: *mut Code) -> Result<Decoded, String>;
 const SHAPES: usize = 6;
 /// Losses after which a name's value is not taken for constant any more.
 const NAME_LOSSES: u32 = 2;
+/// Changes after which it is not taken for constant in the first place.
+const NAME_CHANGES: u32 = 16;
 
 /// The interpreter as a version's code finds it.
 pub struct Snapshot {
@@ -268,7 +270,8 @@ impl Known for Snapshot {
             self.cells.push(cell);
             let value = value_of(cell)?;
             // A name that is a variable rather than a constant.
-            let varies = bets::losses(cell.cast_const().cast()) >= NAME_LOSSES;
+            let lost = bets::losses(cell.cast_const().cast());
+            let varies = lost >= NAME_LOSSES || (*cell).changes >= NAME_CHANGES;
             if !bet || varies {
                 return Some(Global::Cell(cell));
             }
@@ -330,6 +333,9 @@ impl Known for Snapshot {
                     continue;
                 };
                 known.more |= sites[at].has_met_more();
+                if known.dictionary.is_none_or(|hint| hint == 0) && sites[at].has_met_dictionaries() {
+                    known.dictionary = Some(sites[at].hint);
+                }
                 for shape in sites[at].known_shapes() {
                     if known.all.iter().any(|one| one.version == shape.version) {
                         continue;

@@ -22,6 +22,8 @@ pub struct GlobalCell {
     pub builtins: *mut PyObject,
     /// Versions and attribute sites that refer to this cell.
     references: u32,
+    /// How often the name got another value.
+    pub changes: u32,
     misses: u64,
 }
 
@@ -106,6 +108,7 @@ pub unsafe fn cell(globals: *mut PyObject, builtins: *mut PyObject, name: *mut P
             globals,
             builtins,
             references: 1,
+            changes: 0,
             misses: 0,
         }));
         watched(globals).cells.entry(name as usize).or_default().push(cell);
@@ -190,6 +193,7 @@ unsafe extern "C" fn on_event(event: i32, dict: *mut PyObject, key: *mut PyObjec
                 let update = |cell: *mut GlobalCell| {
                     if event != dict_event::MODIFIED || (*cell).value != new_value {
                         crate::bets::fire(cell.cast_const().cast());
+                        (*cell).changes = (*cell).changes.saturating_add(1);
                     }
                     // A name that is added may still fail to get in; one that is modified cannot.
                     (*cell).value = if event == dict_event::MODIFIED && (*cell).globals == dict {

@@ -284,6 +284,9 @@ pub struct DictObject {
     pub ma_values: *mut DictValues,
 }
 
+/// `DICT_WATCHER_MASK` (`internal/pycore_dict.h`): the bits of `ma_version_tag` that say who watches.
+pub const DICT_WATCHER_MASK: u64 = 0xff;
+
 /// `DICT_KEYS_UNICODE`: all keys are strings, and the values lie beside them.
 pub const DICT_KEYS_UNICODE: u8 = 1;
 /// `DKIX_EMPTY`: a place of the index table that no key was ever at.

@@ -290,6 +290,7 @@ pub(super) unsafe fn plain_method(site: *mut AttributeSite, object: *mut PyObjec
                     {
                         let dict = instance_dictionary(object);
                         if !dict.is_null() && certainly_lacks(dict, (*site).name) {
+                            feedback::note((*site).feedback, seen::HINT);
                             *function
                         } else {
                             null_mut()

@@ -9,6 +9,7 @@
 
 mod analysis;
 mod apply;
+mod own;
 
 use crate::api;
 use crate::feedback::{self, seen};
@@ -22,6 +23,7 @@ use analysis::*;
 pub use analysis::{ClassAttribute, has_inline_values, inline_index, of_class, of_instance, of_super};
 pub use apply::certainly_lacks;
 use apply::*;
+pub use own::{LACKS_OWN, OWN_VALUE, SET_OWN};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -217,6 +219,12 @@ impl AttributeSite {
             return Vec::new();
         }
         self.known_shapes()
+    }
+
+    /// Whether there were objects that have their attributes in dictionaries of their own.
+    pub fn has_met_dictionaries(&self) -> bool {
+        // SAFETY: the feedback is the version's, as the site is.
+        unsafe { *self.feedback & seen::HINT != 0 }
     }
 
     /// Whether there were more shapes than the site keeps.

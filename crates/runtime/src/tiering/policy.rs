@@ -96,7 +96,7 @@ const SAMPLE_UNDER_STRESS: Limits = Limits { calls: 2, edges: 5 };
 
 /// Instructions that make a function take twice as many calls as a small one: compiling takes longer, the more there is.
 const WEIGHT: u64 = 400;
-/// A version that was dropped doubles what it takes to make another one, this many times at most.
+/// A version that was dropped, other than the first, doubles what it takes to make another one, this many times at most.
 const DOUBLINGS: u32 = 10;
 
 /// What holds for one code object.
@@ -155,7 +155,8 @@ impl Effective<'_> {
                 1 + u64::from(instructions) / WEIGHT,
             )
         };
-        let factor = weight << dropped.min(DOUBLINGS);
+        // The first has told what nobody had seen.
+        let factor = weight << dropped.saturating_sub(1).min(DOUBLINGS);
         Limits {
             calls: calls.saturating_mul(factor),
             edges: edges.saturating_mul(factor),
@@ -213,7 +214,7 @@ mod tests {
         let calls = |instructions, dropped| effective.limits(instructions, dropped).calls;
         assert_eq!(calls(10, 0), 100);
         assert_eq!(calls(400, 0), 200);
-        assert_eq!(calls(10, 3), 800);
+        assert_eq!((calls(10, 1), calls(10, 3)), (100, 400));
         assert_eq!(calls(10, 60), 100 << DOUBLINGS);
         assert_eq!(effective.limits(10, 0).edges, OPTIMIZE_LOOPS);
     }
