@@ -9,7 +9,6 @@ use justjit_runtime::ops::containers as ops;
 use justjit_runtime::ops::exceptions::BEFORE_WITH;
 use justjit_runtime::ops::format::CONVERT_VALUE;
 use justjit_runtime::ops::intrinsics::{CALL_INTRINSIC_1, unary};
-use justjit_runtime::ops::names::STORE_GLOBAL;
 use justjit_runtime::ops::unpack::UNPACK_EX;
 
 impl Builder<'_> {
@@ -149,22 +148,6 @@ impl Builder<'_> {
             let item = self.left_at(first + at);
             self.push(item);
         }
-        Ok(())
-    }
-
-    /// `STORE_GLOBAL`.
-    pub fn store_global(&mut self, name: usize) -> Done {
-        if self.is_unseen() {
-            return Ok(());
-        }
-        let item = self.pop();
-        let (value, operand) = self.borrow_object(item)?;
-        self.begin_unknown()?;
-        let globals = self.object(self.info().globals);
-        let name = self.name(name);
-        let name = self.object(name);
-        let status = self.unknown_call(&STORE_GLOBAL, &[globals, name, value], Type::Int, vec![operand]);
-        self.raise_if_negative(status);
         Ok(())
     }
 }

@@ -162,7 +162,6 @@ impl Builder<'_> {
             DictMerge => self.dict_merge(arg)?,
             MapAdd => self.map_add(arg)?,
             UnpackEx => self.unpack_ex(arg & 0xff, arg >> 8)?,
-            StoreGlobal => self.store_global(arg)?,
             BeforeWith => self.before_with()?,
             CallFunctionEx => self.call_function_ex(arg & 1 != 0)?,
             CallIntrinsic1 => {
