@@ -54,7 +54,7 @@ lint_python() {
 
 run_python() {
     say "pytest"
-    "$python" -m pytest tests --ignore=tests/conformance
+    "$python" -m pytest tests --ignore=tests/conformance --numprocesses auto --dist worksteal
 }
 
 run_conformance() {

@@ -650,8 +650,9 @@ class TestModule:
         assert justjit.__version__ == _core.version
 
     def test_import_is_quick(self, run_python: Run) -> None:
+        """On a busy machine, too; benchmarks.compile_time measures it."""
         import_time = "import time; t = time.perf_counter(); import justjit; print(time.perf_counter() - t)"
-        assert min(float(run_python(import_time).stdout) for _ in range(5)) < 0.06
+        assert min(float(run_python(import_time).stdout) for _ in range(5)) < 0.2
 
     def test_documented(self) -> None:
         for name in justjit.__all__:

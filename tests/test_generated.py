@@ -6,7 +6,7 @@ from tests.generated import check
 from tests.worker import Worker
 
 NUMERIC = int(os.environ.get("JUSTJIT_NUMERIC_PROGRAMS", "150"))
-COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "2000"))
+COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "500"))
 CHUNK = 250
 
 

@@ -749,6 +749,72 @@ class TestLoops:
         edges = [f"[1, 2, 3, 4], {what!r}" for what in ("append", "clear", "pop", "type", "string", "slice", "insert")]
         check(source, "[1, 2, 3, 4], ''", *edges)
 
+    def test_slices(self, check: Check) -> None:
+        bounds = [
+            "0, 3",
+            "1, -1",
+            "-3, 2",
+            "None, None",
+            "5, 1",
+            "2**63, 1",
+            "-(2**63), 2**63 - 1",
+            "True, 3",
+            "'a', 2",
+        ]
+        sequences = [
+            "[1, 2.5, 'x', None, 5]",
+            "(1, 2, 3, 4)",
+            "'abcdé😀'",
+            "b'abcdef'",
+            "bytearray(b'abcdef')",
+            "[]",
+            "range(9)",
+        ]
+        source = """
+            def f(x, i, j):
+                whole = x[:]
+                return x[i:j], x[i:], x[:j], x[1:3], x[i::2], x[:j:-1], x[::-1], x[j::-2], whole is x, type(whole)
+            """
+        for usual in sequences[:5]:
+            edges = [f"{sequence}, {bound}" for sequence in sequences for bound in bounds]
+            check(source, f"{usual}, 1, 3", *edges)
+
+    def test_stores_to_slices(self, check: Check) -> None:
+        source = """
+            class Loud:
+                def __init__(self, name, log):
+                    self.name, self.log = name, log
+                def __del__(self):
+                    self.log.append(self.name)
+
+            class Sub(list):
+                def __setitem__(self, key, value):
+                    super().__setitem__(slice(0, 1), value)
+
+            def f(make, i, j, new):
+                log = []
+                items = make(log)
+                items[i:j] = new if new is not None else items
+                items[1:1] = (7, 8)
+                items[:2] = items[2::-1]
+                return items, log
+            """
+        plain = "lambda log: [1, 2, 3, 4, 5]"
+        check(
+            source,
+            f"{plain}, 1, 3, [9, 9, 9]",
+            f"{plain}, 4, 1, (6,)",
+            f"{plain}, -2, 2**70, [1]",
+            f"{plain}, None, None, None",
+            f"{plain}, 0, 2, 'text'",
+            f"{plain}, 0, 2, iter([4, 5])",
+            f"{plain}, 0, 2, 5",
+            f"{plain}, 'a', 2, [5]",
+            "lambda log: [Loud('a', log), 1, Loud('b', log), 2], 0, 3, []",
+            "lambda log: Sub([1, 2, 3, 4]), 1, 3, [9]",
+            "lambda log: bytearray(b'abcdef'), 1, 3, b'xyz'",
+        )
+
     def test_zip_and_enumerate(self, check: Check) -> None:
         source = """
             def f(a, b):

@@ -335,3 +335,83 @@ def test_generators_with_hot_loops(run: Callable[[str], str]) -> None:
         print("fine")
     """)
     assert out == "fine\n"
+
+
+def test_objects_end_when_their_names_are_rebound(run: Callable[[str], str]) -> None:
+    """Optimized code has references to what it takes for constant, but not for longer than the program has."""
+    out = run("""
+        import weakref
+
+        class Table:
+            def __init__(self):
+                self.step = 3
+
+        table = Table()
+
+        @justjit.jit
+        def use(n):
+            total = 0
+            for i in range(n):
+                total += table.step + i
+            return total
+
+        for _ in range(6):
+            use(1000)
+        form = justjit.stats(use)
+        assert form.tier == "optimizing", form
+        ended = []
+        there = weakref.ref(table, lambda _: ended.append("ended"))
+        table = Table()
+        print(there(), ended, use(3))
+    """)
+    assert out == "None ['ended'] 12\n"
+
+
+def test_functions_that_know_each_other_are_collected(run: Callable[[str], str]) -> None:
+    out = run("""
+        import gc, weakref
+
+        SOURCE = '''
+        import justjit
+        class Node:
+            def __init__(self, value):
+                self.value = value
+            def double(self):
+                return helper(self.value)
+        @justjit.jit
+        def helper(x):
+            return x * 2 if x < 10_000 else other(x)
+        @justjit.jit
+        def other(n):
+            total = 0
+            for i in range(n):
+                total += Node(i).double()
+            return total
+        '''
+
+        def make():
+            namespace = {"__name__": "made"}
+            exec(SOURCE, namespace)
+            return namespace
+
+        first = make()
+        for _ in range(8):
+            assert first["other"](500) == 249500
+        assert justjit.stats(first["other"]).tier == "optimizing"
+        # A collection does no harm to code that is still used.
+        before = justjit.stats(first["other"]).versions
+        gc.collect()
+        assert first["other"](500) == 249500
+        assert justjit.stats(first["other"]).tier == "optimizing", justjit.stats(first["other"])
+        assert justjit.stats(first["other"]).versions == before
+        there = [weakref.ref(first[name]) for name in ("Node", "helper", "other")]
+        del first
+        gc.collect()
+        print([one() for one in there])
+        # Nor to code that runs while it happens.
+        second = make()
+        second["helper"] = lambda x: gc.collect() and 0 if x == 77 else x * 2
+        for _ in range(8):
+            assert second["other"](300) == 89700 - 154
+    """)
+    assert out == "[None, None, None]\n"

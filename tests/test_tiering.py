@@ -311,11 +311,11 @@ class TestBackground:
             yield
 
     def test_the_program_goes_on(self) -> None:
-        _core.use_stand_in(True, milliseconds=200)
+        _core.use_stand_in(True, milliseconds=1500)
         function = hooked(add)
         start = time.monotonic()
         call_often(function)
-        assert time.monotonic() - start < 0.2
+        assert time.monotonic() - start < 1.5
         assert justjit.stats(function).optimize_stage == "compiling"
         assert "Is being compiled" in justjit.explain(function)
         wait()

@@ -14,7 +14,7 @@ use std::mem::offset_of;
 fn operands(opcode: Opcode) -> usize {
     use Opcode::*;
     match opcode {
-        BinarySlice | StoreSubscr | LoadSuperAttr => 3,
+        BinarySlice | StoreSlice | StoreSubscr | LoadSuperAttr => 3,
         BinaryOp | CompareOp | ContainsOp | BinarySubscr | DeleteSubscr | StoreAttr | Send => 2,
         LoadAttr | DeleteAttr | ToBool | UnpackSequence | UnpackEx | GetIter | ForIter | UnaryNegative
         | UnaryInvert | GetYieldFromIter | GetAwaitable | GetAiter | GetAnext | GetLen | YieldValue | BeforeWith

@@ -55,6 +55,7 @@ pub unsafe fn finish(version: &mut Version, compiled: Compiled) -> Result<(), St
             body,
             bytes: code_bytes,
         };
+        justjit_runtime::keeping::watch();
         compiler::give_entry(version, parts, true)
     }
 }

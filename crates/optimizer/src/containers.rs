@@ -42,7 +42,7 @@ impl Builder<'_> {
             self.release(container);
             return Ok(());
         }
-        if self.array_subscr(&container, &key)? {
+        if self.array_subscr(&container, &key)? || self.slice_subscr(&container, &key)? {
             return Ok(());
         }
         let kinds = (self.likely_kind(&container, 0), self.likely_kind(&key, 1));

@@ -50,7 +50,7 @@ impl Builder<'_> {
     }
 
     /// Gives operands up after a call that may have raised: nothing may leave in between.
-    fn drop_after_call(&mut self, operands: Vec<Item>) {
+    pub fn drop_after_call(&mut self, operands: Vec<Item>) {
         for item in operands {
             let mut owned = Vec::new();
             let mut item = item;

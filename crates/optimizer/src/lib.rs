@@ -25,6 +25,7 @@ mod locals;
 mod mixed;
 mod names;
 pub mod opcodes;
+mod slices;
 pub mod snapshot;
 mod special;
 mod stress;

@@ -52,7 +52,7 @@ table! {
     BeforeAsyncWith: Declined, "";
     BeforeWith: Declined, "";
     BinaryOp: Bets, "ints of 64 bits (left on overflow), floats, complex numbers, NumPy scalars: numbers that are no objects; special methods of one class are inlined";
-    BinarySlice: Runtime, "";
+    BinarySlice: Runtime, "lists, tuples, strings and bytes by ints without a slice object";
     BinarySubscr: Bets, "items of lists, tuples, strings, bytes, bytearrays and arrays with an int, bounds tested; a number comes out unboxed where only its value is used";
     BuildConstKeyMap: Declined, "";
     BuildList: Runtime, "";
@@ -153,7 +153,7 @@ table! {
     StoreFastStoreFast: Inline, "";
     StoreGlobal: Runtime, "";
     StoreName: Declined, "";
-    StoreSlice: Runtime, "";
+    StoreSlice: Runtime, "lists by ints without a slice object";
     StoreSubscr: Bets, "items of lists, bytearrays and arrays with an int, bounds tested";
     Swap: Inline, "";
     ToBool: Bets, "numbers, None, and lists, tuples and strings by their lengths";

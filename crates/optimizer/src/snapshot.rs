@@ -190,6 +190,23 @@ impl Snapshot {
     clippy::not_unsafe_ptr_arg_deref,
     reason = "only `build`, which is unsafe, asks, and about live objects"
 )]
+/// What the cell's name has, which its dictionary keeps alive.
+unsafe fn value_of(cell: *mut GlobalCell) -> Option<*mut PyObject> {
+    // SAFETY: a live cell; the GIL is held.
+    unsafe {
+        if (*cell).value.is_null() {
+            let found = globals::look_up(cell);
+            if found.is_null() {
+                PyErr_Clear();
+                return None;
+            }
+            Py_DECREF(found);
+        }
+        let value = (*cell).value;
+        (!value.is_null()).then_some(value)
+    }
+}
+
 impl Known for Snapshot {
     fn int(&mut self, value: i64) -> *mut PyObject {
         // SAFETY: the GIL is held; making an int cannot fail here.
@@ -255,19 +272,7 @@ impl Known for Snapshot {
             }
             let cell = globals::cell(globals, builtins, name);
             self.cells.push(cell);
-            let value = if (*cell).value.is_null() {
-                globals::look_up(cell)
-            } else {
-                (*cell).value
-            };
-            if value.is_null() {
-                PyErr_Clear();
-                return None;
-            }
-            let borrowed = (*cell).value;
-            if borrowed != value {
-                return None;
-            }
+            let value = value_of(cell)?;
             // A name that is a variable rather than a constant.
             let lost = bets::losses(cell.cast_const().cast());
             let varies = lost >= NAME_LOSSES || (*cell).changes >= NAME_CHANGES;
@@ -294,15 +299,7 @@ impl Known for Snapshot {
             if bets::losses(cell.cast_const().cast()) >= NAME_LOSSES {
                 return None;
             }
-            let value = if (*cell).value.is_null() {
-                globals::look_up(cell)
-            } else {
-                (*cell).value
-            };
-            if value.is_null() {
-                PyErr_Clear();
-                return None;
-            }
+            let value = value_of(cell)?;
             bets::bet(cell.cast_const().cast(), self.version);
             Some(value)
         }

@@ -126,8 +126,8 @@ impl Builder<'_> {
             ForIter => self.for_iter()?,
             BinarySubscr => self.binary_subscr()?,
             StoreSubscr => self.store_subscr()?,
-            BinarySlice => self.generic_call(&ops::BINARY_SLICE, 3, Kind::Unknown)?,
-            StoreSlice => self.generic_status(&ops::STORE_SLICE, &[2, 1, 0, 3])?,
+            BinarySlice => self.binary_slice()?,
+            StoreSlice => self.store_slice()?,
             DeleteSubscr => self.generic_status(&ops::DELETE_SUBSCR, &[1, 0])?,
             BuildTuple => {
                 let items = self.pop_many(arg);

@@ -3,7 +3,8 @@
 //! Everything here runs with the GIL held, but for the threads of `tiering` and `profiler`. `layout` says where things lie in CPython's objects and `probe` proves
 //! it; `thread`, `frame`, `safepoint`, `call`, `site`, `binding`, `construct`, `special` and `builtins` carry calls; `globals` and `attributes` are the inline
 //! caches; `numbers`, `iteration` and `ops` do what instructions mean; `generator` makes and resumes suspended frames; `hook`, `version` and `tiering` tie code objects to
-//! machine code; `deopt` leaves optimized code. `profiler` samples where time goes.
+//! machine code; `deopt` leaves optimized code, and `keeping` sees to it that such code
+//! does not keep objects alive. `profiler` samples where time goes.
 
 pub mod api;
 pub mod arrays;
@@ -25,6 +26,7 @@ pub mod globals;
 pub mod hook;
 pub mod instances;
 pub mod iteration;
+pub mod keeping;
 pub mod layout;
 pub mod names;
 pub mod numbers;

@@ -3,6 +3,7 @@
 
 use crate::layout::{Code, Frame};
 use crate::numbers::{self, SMALL_INT_MAX, SMALL_INT_MIN};
+use crate::ops::reference::Owned;
 use crate::runtime_fns;
 use crate::safepoint::{self, verdict};
 use crate::thread::Thread;
@@ -327,6 +328,56 @@ runtime_fns! {
         let slice = certain(PySlice_New(start, stop, step));
         [start, stop, step].into_iter().for_each(|part| Py_DECREF(part));
         slice
+    }
+
+    /// `sequence[start:stop:step]` of an exact list, tuple, str, bytes or bytearray; `step` is not 0. NULL, with an
+    /// exception, when memory ends.
+    SLICE = fn slice(sequence: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
+        let (mut from, mut to) = (start as Py_ssize_t, stop as Py_ssize_t);
+        let ty = Py_TYPE(sequence);
+        let length = if ty == &raw mut PyUnicode_Type { PyUnicode_GET_LENGTH(sequence) } else { Py_SIZE(sequence) };
+        let count = PySlice_AdjustIndices(length, &mut from, &mut to, step as Py_ssize_t);
+        if ty == &raw mut PyList_Type && step == 1 {
+            return PyList_GetSlice(sequence, from, from + count);
+        }
+        if ty == &raw mut PyList_Type {
+            let list = PyList_New(count);
+            if !list.is_null() {
+                for index in 0..count {
+                    let item = PyList_GET_ITEM(sequence, from + index * step as Py_ssize_t);
+                    Py_INCREF(item);
+                    PyList_SET_ITEM(list, index, item);
+                }
+            }
+            return list;
+        }
+        if ty == &raw mut PyTuple_Type && step == 1 {
+            return PyTuple_GetSlice(sequence, from, from + count);
+        }
+        if ty == &raw mut PyUnicode_Type && step == 1 {
+            return PyUnicode_Substring(sequence, from, from + count);
+        }
+        let [start, stop, step] = [start, stop, step].map(|bound| certain(PyLong_FromLongLong(bound)));
+        let key = certain(PySlice_New(start, stop, step));
+        let result = PyObject_GetItem(sequence, key);
+        [start, stop, step, key].into_iter().for_each(|object| Py_DECREF(object));
+        result
+    }
+
+    /// `list[start:stop] = value` of an exact list (all borrowed): 0, or -1 with an exception.
+    SET_SLICE = fn set_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject) -> i32 {
+        // What was in the list may end, and take the caller's references along.
+        let _held = (Owned::new_ref(list), Owned::new_ref(value));
+        if PyList_CheckExact(value) != 0 || PyTuple_CheckExact(value) != 0 {
+            let (mut from, mut to) = (start as Py_ssize_t, stop as Py_ssize_t);
+            PySlice_AdjustIndices(PyList_GET_SIZE(list), &mut from, &mut to, 1);
+            return PyList_SetSlice(list, from, to.max(from), value);
+        }
+        let [start, stop] = [start, stop].map(|bound| certain(PyLong_FromLongLong(bound)));
+        let key = certain(PySlice_New(start, stop, null_mut()));
+        let status = PyObject_SetItem(list, key, value);
+        [start, stop, key].into_iter().for_each(|object| Py_DECREF(object));
+        status
     }
 
     /// Whether two exact strings are equal.

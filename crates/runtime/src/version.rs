@@ -410,6 +410,7 @@ impl Drop for Version {
         crate::hook::forget_entry(self);
         if self.tier == Tier::Optimizing {
             crate::bets::forget(self);
+            crate::keeping::forget(self);
         }
         let registry = registry();
         if registry.live.remove(&(&raw const *self)) {

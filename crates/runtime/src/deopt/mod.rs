@@ -112,6 +112,7 @@ pub unsafe fn invalidate(version: *mut Version) -> bool {
                 (*other).successor = replacement;
             }
         }
+        crate::keeping::became_invalid(version);
         true
     }
 }
