@@ -2,10 +2,20 @@
 
 from pathlib import Path
 
-from tests.harness import BASELINE, CRANELIFT, DEOPT_CRANELIFT, DEOPT_EVERYWHERE, HANDOVER_EVERYWHERE, INTERPRETER
+import pytest
+
+from tests.harness import (
+    BASELINE,
+    CRANELIFT,
+    DEOPT_CRANELIFT,
+    DEOPT_EVERYWHERE,
+    HANDOVER_EVERYWHERE,
+    INTERPRETER,
+    SAMPLED,
+)
 from tests.references import CALLS, WINDOWS
 from tests.test_programs import each_case
-from tests.worker import Worker
+from tests.worker import ROOT, Worker
 
 SLOW = {"case_recursion_error_caught", "case_overflow_errors", "case_ackermann", "case_recursive_fibonacci"}
 
@@ -29,3 +39,13 @@ def test_nothing_leaks(plain_worker: Worker, jit_worker: Worker, path: Path, nam
             blocks = found.pop("blocks")
             assert not _leaked(blocks, expected["blocks"], many), f"{mode}: {blocks} blocks in {many // WINDOWS} rounds"
         assert found == {key: count for key, count in expected.items() if key != "blocks"}, mode
+
+
+@pytest.mark.parametrize("name", ["attributes.case_store_and_load", "objects.case_swapped"])
+def test_instances_that_are_made_late(jit_worker: Worker, name: str) -> None:
+    """After many samples: the copy of an instance that has not been made, as ``p.x += 1`` has it, makes it."""
+    module, name = name.split(".")
+    path = Path(ROOT, "tests", "programs", f"{module}.py")
+    found = jit_worker.call("references.growth", path.read_text(), str(path), name, SAMPLED)
+    assert not _leaked(found.pop("blocks"), 0, CALLS)
+    assert not found

@@ -66,6 +66,8 @@ impl Builder<'_> {
                 if !item.is_plain() {
                     // It is one object, and an iterator is one state.
                     let kind = item.kind();
+                    // What is made takes the place of all items that stand for it: this one is replaced here.
+                    self.frame().stack[at] = Item::Null;
                     let value = self.owned_object(item)?;
                     item = Item::owned(value, kind);
                     self.frame().stack[at] = item.clone();
