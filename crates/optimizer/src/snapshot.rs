@@ -203,7 +203,6 @@ impl Snapshot {
     clippy::not_unsafe_ptr_arg_deref,
     reason = "only `build`, which is unsafe, asks, and about live objects"
 )]
-
 impl Known for Snapshot {
     fn int(&mut self, value: i64) -> *mut PyObject {
         // SAFETY: the GIL is held; making an int cannot fail here.
