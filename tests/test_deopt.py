@@ -690,8 +690,8 @@ class TestInvalidation:
         assert function(2000) == function(2000) == expected
         before = justjit.stats(callee).calls
         assert _core.invalidate_version(callee)
-        assert function(2000) == expected
-        assert justjit.stats(callee).calls == before + 2000
+        assert function(100) == sum(range(101))
+        assert justjit.stats(callee).calls == before + 100
         assert not _core.invalidate_version(callee)
 
     def test_in_a_loop_that_runs(self) -> None:

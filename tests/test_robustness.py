@@ -468,7 +468,7 @@ class TestMemory:
             "    for k in range(n):\n        assert make(k)(3) == k + 3\n"
             "        if k % 10 == 0: assert fresh(k)(3) == 3 * k\n"
             "    gc.collect()\n"
-            "many(10_000)\ncode = justjit.stats().code_bytes\nbefore = used()\n"
+            "many(60_000)\ncode = justjit.stats().code_bytes\nbefore = used()\n"
             "many(100_000)\nafter = used()\n"
             "print((after - before) / 2**20, justjit.stats().code_bytes - code)",
             timeout=300,

@@ -71,7 +71,12 @@ impl Builder<'_> {
         let step = self.int(step);
         let args = [value, ends[0], ends[1], step];
         let result = self
-            .call(&optimized::SLICE, &args, Some(Type::Object), (Effect::Allocate, true))
+            .call(
+                &optimized::SLICE_BY_INTS,
+                &args,
+                Some(Type::Object),
+                (Effect::Allocate, true),
+            )
             .expect("a result");
         self.specialized += 1;
         self.drop_after_call(operands);
@@ -118,7 +123,7 @@ impl Builder<'_> {
         let ends = self.bounds([&start, &stop], [kinds[1], kinds[2]], 1, &mut operands);
         self.begin_unknown()?;
         let args = [list, ends[0], ends[1], value];
-        let status = self.unknown_call(&optimized::SET_SLICE, &args, Type::Int, operands);
+        let status = self.unknown_call(&optimized::SET_SLICE_BY_INTS, &args, Type::Int, operands);
         self.raise_if_negative(status);
         Ok(())
     }

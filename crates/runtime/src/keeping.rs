@@ -201,7 +201,8 @@ unsafe fn wake() {
                     there.push(object);
                 }
             }
-            if version.is_null() {
+            // Its code has ended: nobody enters it any more, even where somebody has it cached still.
+            if version.is_null() || (*version).dead {
                 deopt::give_up_later(&mut there);
                 continue;
             }

@@ -332,7 +332,7 @@ runtime_fns! {
 
     /// `sequence[start:stop:step]` of an exact list, tuple, str, bytes or bytearray; `step` is not 0. NULL, with an
     /// exception, when memory ends.
-    SLICE = fn slice(sequence: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
+    SLICE_BY_INTS = fn slice_by_ints(sequence: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
         let (mut from, mut to) = (start as Py_ssize_t, stop as Py_ssize_t);
         let ty = Py_TYPE(sequence);
         let length = if ty == &raw mut PyUnicode_Type { PyUnicode_GET_LENGTH(sequence) } else { Py_SIZE(sequence) };
@@ -365,7 +365,7 @@ runtime_fns! {
     }
 
     /// `list[start:stop] = value` of an exact list (all borrowed): 0, or -1 with an exception.
-    SET_SLICE = fn set_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject) -> i32 {
+    SET_SLICE_BY_INTS = fn set_slice_by_ints(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject) -> i32 {
         // What was in the list may end, and take the caller's references along.
         let _held = (Owned::new_ref(list), Owned::new_ref(value));
         if PyList_CheckExact(value) != 0 || PyTuple_CheckExact(value) != 0 {
