@@ -147,6 +147,8 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
             from justjit import _core
 
             hook = _hook if point is None else _hook_with_point(point)
+            if mode not in (TIERING, SAMPLING, SAMPLED) and mode not in OPTIMIZING:
+                stack.enter_context(justjit.config(tier="baseline"))
             if mode == HANDOVER_EVERYWHERE:
                 stack.enter_context(justjit.config(handover_every=1))
             elif mode == DEOPT_EVERYWHERE:
