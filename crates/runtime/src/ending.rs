@@ -11,7 +11,7 @@ use crate::numbers::deallocate;
 use crate::runtime_fns;
 use crate::thread::Thread;
 use pyo3_ffi::*;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 
 /// Objects looked at for one ending, besides those without parts.
@@ -43,6 +43,18 @@ unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
         || ty == &raw mut PyBytes_Type
         || ty == &raw mut PyComplex_Type
         || ty == &raw mut PyRangeIter_Type
+        // SAFETY: the caller's type is live.
+        || unsafe { (*ty).tp_flags & Py_TPFLAGS_HAVE_GC == 0 && is_library_type(ty) }
+}
+
+/// Whether it is one of the standard library's types in C whose instances refer to no other objects, but for their type.
+unsafe fn is_library_type(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type has a name.
+    unsafe {
+        (*ty).tp_flags & Py_TPFLAGS_IMMUTABLETYPE != 0
+            && (*ty).tp_finalize.is_none()
+            && [c"decimal.Decimal", c"datetime.date", c"datetime.timedelta"].contains(&CStr::from_ptr((*ty).tp_name))
+    }
 }
 
 extern "C" fn visit(object: *mut PyObject, parts: *mut c_void) -> c_int {
@@ -152,7 +164,7 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
             (ty == &raw mut PyGen_Type || ty == &raw mut PyCoro_Type)
                 && (*object.cast::<Generator>()).frame_state == frame_state::CLEARED
         };
-        (known.contains(&ty) || finished(ty) || is_plain_class(ty)) && unobserved(object, ty)
+        (known.contains(&ty) || finished(ty) || is_plain_class(ty) || is_library_type(ty)) && unobserved(object, ty)
     }
 }
 
