@@ -317,6 +317,32 @@ class TestFinalizers:
         """
         check(source, "[1], 8", "[D(100)], 8", "[D(2.5)], 9", "[D('x')], 5", "[D(2**70)], 9")
 
+    def test_decimals_end(self, check: Check) -> None:
+        """Theirs is a quiet end; that of an instance of a class made from it need not be."""
+        source = """
+            import datetime
+            from decimal import Decimal
+
+            STEP = 1
+
+            class D(Decimal):
+                def __del__(self):
+                    global STEP
+                    STEP += 10
+
+            def f(make, n):
+                global STEP
+                STEP = 1
+                total = last = make(0)
+                for i in range(n):
+                    last = make(i)
+                    total = total + last
+                    last = STEP + i
+                return total, last
+        """
+        edges = ["D, 6", "Decimal, 3", "lambda i: datetime.timedelta(i), 4", "lambda i: [D(i)], 0", "D, 2"]
+        check(source, "Decimal, 8", *edges)
+
     def test_locals_change_when_an_object_dies(self, check: Check) -> None:
         source = """
             import sys

@@ -13,34 +13,7 @@ import justjit
 import pytest
 from justjit import _core
 
-
-def has_llvm() -> bool:
-    try:
-        with justjit.config(backend="llvm"):
-            return True
-    except ValueError:
-        return False
-
-
-@pytest.fixture(params=["cranelift", *(["llvm"] if has_llvm() else [])], autouse=True)
-def optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
-    with justjit.config(tier="optimizing", background=False, backend=request.param):
-        yield
-
-
-def namespace(source: str, jitted: bool) -> dict[str, Any]:
-    """What a program defines; its functions are hooked if wanted."""
-    names: dict[str, Any] = {"__name__": "program"}
-    exec(compile(textwrap.dedent(source), "<program>", "exec"), names)
-    if jitted:
-        for value in list(names.values()):
-            if isinstance(value, types.FunctionType):
-                justjit.jit(value)
-            elif isinstance(value, type):
-                for method in vars(value).values():
-                    if isinstance(method, types.FunctionType):
-                        justjit.jit(method)
-    return names
+from tests.optimized_programs import namespace, optimizing  # noqa: F401
 
 
 def dropped(function: Any) -> int:

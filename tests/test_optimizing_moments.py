@@ -388,6 +388,9 @@ def test_functions_that_know_each_other_are_collected(run: Callable[[str], str])
             for i in range(n):
                 total += Node(i).double()
             return total
+        @justjit.jit
+        def all_of_them(n):
+            return sum(helper(i) for i in range(n))
         '''
 
         def make():
@@ -396,16 +399,17 @@ def test_functions_that_know_each_other_are_collected(run: Callable[[str], str])
             return namespace
 
         first = make()
-        for _ in range(8):
-            assert first["other"](500) == 249500
-        assert justjit.stats(first["other"]).tier == "optimizing"
+        for _ in range(40):
+            assert first["other"](500) == first["all_of_them"](500) == 249500
+        for name in ("other", "all_of_them"):
+            assert justjit.stats(first[name]).tier == "optimizing"
         # A collection does no harm to code that is still used.
         before = justjit.stats(first["other"]).versions
         gc.collect()
         assert first["other"](500) == 249500
         assert justjit.stats(first["other"]).tier == "optimizing", justjit.stats(first["other"])
         assert justjit.stats(first["other"]).versions == before
-        there = [weakref.ref(first[name]) for name in ("Node", "helper", "other")]
+        there = [weakref.ref(first[name]) for name in ("Node", "helper", "other", "all_of_them")]
         del first
         gc.collect()
         print([one() for one in there])
@@ -415,4 +419,4 @@ def test_functions_that_know_each_other_are_collected(run: Callable[[str], str])
         for _ in range(8):
             assert second["other"](300) == 89700 - 154
     """)
-    assert out == "[None, None, None]\n"
+    assert out == "[None, None, None, None]\n"

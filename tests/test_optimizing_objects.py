@@ -10,6 +10,8 @@ from typing import Any
 import justjit
 import pytest
 
+from tests.optimized_programs import optimizing  # noqa: F401
+
 VECTORS = """
     class Vec:
         def __init__(self, x, y):
@@ -64,20 +66,6 @@ VECTORS = """
         def length(self):
             return self.x + self.x
 """
-
-
-def has_llvm() -> bool:
-    try:
-        with justjit.config(backend="llvm"):
-            return True
-    except ValueError:
-        return False
-
-
-@pytest.fixture(params=["cranelift", *(["llvm"] if has_llvm() else [])], autouse=True)
-def optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
-    with justjit.config(tier="optimizing", background=False, backend=request.param):
-        yield
 
 
 def namespace(jitted: bool) -> dict[str, Any]:

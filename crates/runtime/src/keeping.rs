@@ -19,6 +19,8 @@ struct Asleep {
     version: *mut Version,
     /// In place of the version's references to these objects.
     weak: Vec<*mut PyObject>,
+    /// How many references it had to its globals, which there are no weak ones to: the version is told when they end.
+    of_globals: usize,
     /// What had superseded it.
     successor: *mut Version,
     /// It was invalid, or dropped, since.
@@ -149,7 +151,13 @@ unsafe fn fall_asleep() {
                 return;
             }
             let mut weak = Vec::new();
+            let mut of_globals = 0;
             (*version).keeps.retain(|&object| {
+                if object == (*version).globals {
+                    of_globals += 1;
+                    given_up.push(object);
+                    return false;
+                }
                 if PyObject_GC_IsTracked(object) == 0 && PyCode_Check(object) == 0 {
                     return true;
                 }
@@ -162,11 +170,12 @@ unsafe fn fall_asleep() {
                 given_up.push(object);
                 false
             });
-            if !weak.is_empty() {
+            if !weak.is_empty() || of_globals > 0 {
                 (*version).valid = false;
                 state().asleep.push(Asleep {
                     version,
                     weak,
+                    of_globals,
                     successor: std::mem::replace(&mut (*version).successor, replacement),
                     for_good: false,
                 });
@@ -185,6 +194,7 @@ unsafe fn wake() {
         for Asleep {
             version,
             weak,
+            of_globals,
             successor,
             for_good,
         } in std::mem::take(&mut state().asleep)
@@ -205,6 +215,10 @@ unsafe fn wake() {
             if version.is_null() || (*version).dead {
                 deopt::give_up_later(&mut there);
                 continue;
+            }
+            match (*version).globals.is_null() {
+                false => there.extend((0..of_globals).map(|_| Py_NewRef((*version).globals))),
+                true => all = false,
             }
             (*version).keeps.append(&mut there);
             if all && !for_good {
