@@ -3,7 +3,7 @@
 
 use crate::compiler::{decode_code, text};
 use crate::config;
-use crate::tiering::{baseline, finish};
+use crate::tiering::{baseline, finish, refine};
 use justjit_optimizer::snapshot::Snapshot;
 use justjit_optimizer::unit::{self, Options, Texts};
 use justjit_optimizer::{Entry, Input, build};
@@ -28,17 +28,35 @@ pub fn initialize() {
         baseline,
         snapshot,
         finish,
+        refine,
     }));
 }
 
 struct Job {
     unit: unit::Unit,
     options: Options,
+    /// Let Cranelift make code first, and LLVM afterwards, which takes about ten times as long: what has become hot runs
+    /// optimized soon, and better later.
+    cranelift_first: bool,
 }
 
 impl Unit for Job {
-    fn compile(self: Box<Self>) -> Result<Compiled, Decline> {
-        let made = self.unit.compile(&self.options).map_err(|decline| Decline(decline.0))?;
+    fn compile(mut self: Box<Self>) -> Result<Compiled, Decline> {
+        let failed = |decline: justjit_optimizer::Decline| Decline(decline.0);
+        let made = if self.cranelift_first {
+            let options = Options {
+                llvm: false,
+                ..self.options.clone()
+            };
+            self.unit.compile(&options)
+        } else {
+            self.unit.compile(&self.options)
+        };
+        let made = made.map_err(failed)?;
+        let refinement = self.cranelift_first.then(|| {
+            self.cranelift_first = false;
+            self as Box<dyn Unit>
+        });
         Ok(Compiled {
             code: made.code,
             body: made.body,
@@ -47,6 +65,8 @@ impl Unit for Job {
             keep: Vec::new(),
             cells: Vec::new(),
             timings: made.timings,
+            publish: made.publish,
+            refinement,
         })
     }
 }
@@ -135,7 +155,12 @@ unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<d
     let options = options(request.settings)?;
     // SAFETY: see `build_for`.
     let unit = unsafe { build_for(request, version) }?;
-    Ok(Box::new(Job { unit, options }))
+    let cranelift_first = options.llvm && request.in_background && request.settings.backend == Backend::Auto;
+    Ok(Box::new(Job {
+        unit,
+        options,
+        cranelift_first,
+    }))
 }
 
 /// The texts of an optimized version of a function, entered at its start, which is made for them only.
@@ -160,6 +185,7 @@ pub unsafe fn texts(function: *mut PyObject, settings: &Settings) -> Result<Text
             entry: 0,
             settings,
             widened: &(*state).widened,
+            in_background: false,
         };
         let made = options(settings).and_then(|options| {
             let mut unit = build_for(&request, version)?;

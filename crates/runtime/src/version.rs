@@ -379,6 +379,13 @@ pub fn register(version: &Version) {
     registry.code_bytes += version.code_bytes;
 }
 
+/// Makes more machine code of a registered version count.
+pub fn add_code(version: &mut Version, code: Box<dyn std::any::Any>, bytes: usize) {
+    version.machine_code.push(code);
+    version.code_bytes += bytes;
+    registry().code_bytes += bytes;
+}
+
 /// Does something with each version that is live; `action` frees none.
 pub fn for_each_live(mut action: impl FnMut(*mut Version)) {
     let live: Vec<_> = registry().live.iter().copied().collect();

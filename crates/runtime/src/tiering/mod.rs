@@ -64,6 +64,8 @@ pub struct Makers {
     pub snapshot: Snapshot,
     /// Gives a version its code.
     pub finish: unsafe fn(&mut Version, Compiled) -> Result<(), String>,
+    /// Gives a version that has code better code, which does the same.
+    pub refine: unsafe fn(&mut Version, Compiled) -> Result<(), String>,
 }
 
 /// What is counted over all functions.

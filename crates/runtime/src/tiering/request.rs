@@ -97,6 +97,8 @@ pub struct Request<'a> {
     /// The number by which that loop header is entered, or 0.
     pub entry: i64,
     pub settings: &'a Settings,
+    /// The unit is compiled while the program goes on.
+    pub in_background: bool,
     /// Bets that have failed too often in this code.
     pub widened: &'a [Widened],
 }
@@ -136,6 +138,10 @@ pub struct Compiled {
     pub cells: Vec<*mut GlobalCell>,
     /// The phases of compiling, in their order.
     pub timings: Vec<(&'static str, Duration)>,
+    /// To be done when the version gets this code, with the GIL held.
+    pub publish: Box<dyn FnOnce() + Send>,
+    /// Compiles better code for the same version, which takes longer: done when nothing else waits.
+    pub refinement: Option<Box<dyn Unit>>,
 }
 
 // SAFETY: the pointers are not followed before the GIL is held again; they are addresses until then.
