@@ -287,8 +287,7 @@ impl<B: Builder> Lowering<'_, B> {
 
             Op::Call => self.call_inst(inst),
             Op::Guard => {
-                let condition = arg(0);
-                self.leave_unless(condition, inst);
+                self.guard(inst.args[0], inst);
                 None
             }
             Op::Safepoint => {
@@ -354,6 +353,36 @@ impl<B: Builder> Lowering<'_, B> {
     }
 
     // ---- exits -----------------------------------------------------------------------------------------------
+
+    /// Leaves the code as the instruction says unless the condition holds. Of several of which one is enough, the first is
+    /// what holds nearly always: the code for the others is not to be in the way.
+    fn guard(&mut self, condition: Value, inst: &InstData) {
+        let enough = self.function.def(condition).filter(|data| data.op == Op::BoolOr);
+        let Some(&[first, other]) = enough.map(|data| &data.args[..]) else {
+            let condition = self.value(condition);
+            self.leave_unless(condition, inst);
+            return;
+        };
+        let (fine, seldom) = (self.b.create_block(), self.cold_block());
+        let mut alternatives = vec![other];
+        let mut first = first;
+        while let Some(data) = self.function.def(first).filter(|data| data.op == Op::BoolOr) {
+            alternatives.push(data.args[1]);
+            first = data.args[0];
+        }
+        let first = self.value(first);
+        self.b.branch(first, (fine, &[]), (seldom, &[]));
+        self.b.switch_to(seldom);
+        while let Some(other) = alternatives.pop() {
+            let other = self.value(other);
+            match alternatives.is_empty() {
+                true => self.leave_unless(other, inst),
+                false => self.b.branch_if(other, fine, &[]),
+            }
+        }
+        self.b.jump(fine, &[]);
+        self.b.switch_to(fine);
+    }
 
     /// Leaves the code as the instruction says when the condition is 0.
     pub fn leave_unless(&mut self, condition: B::Value, inst: &InstData) {
