@@ -83,19 +83,19 @@ pub(crate) struct Lowering<'a, B: Builder> {
     pub thread: B::Value,
     pub frame: B::Value,
     /// The machine type of the body's result.
-    result: Width,
+    pub result: Width,
     /// Where there are safepoints.
     tstate: Option<B::Value>,
     /// Memory for the values that are passed where the code is left.
-    words: Option<B::Value>,
+    pub words: Option<B::Value>,
     /// Memory for an int that the runtime takes out of an object.
     pub int_word: Option<B::Value>,
     values: Vec<Option<B::Value>>,
     blocks: Vec<Option<B::Block>>,
     /// The blocks that leave the code.
-    leaving: HashMap<Which, B::Block>,
+    pub leaving: HashMap<Which, B::Block>,
     /// Exits whose blocks have no code yet.
-    pending: Vec<Which>,
+    pub pending: Vec<Which>,
     /// Where an object is ended, and where it goes on: written at the end of the block.
     pub deaths: Vec<Death<B::Value, B::Block>>,
     position: Option<u32>,
@@ -407,46 +407,6 @@ impl<B: Builder> Lowering<'_, B> {
         self.leaving.insert(which, block);
         self.pending.push(which);
         block
-    }
-
-    /// Writes the blocks that leave the code. What they have in common comes once: the point is a parameter.
-    fn finish_exits(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let common = self.cold_block();
-        let point = self.b.block_param(common, Width::I64);
-        for which in std::mem::take(&mut self.pending) {
-            self.b.switch_to(self.leaving[&which]);
-            let exit = self.exits.get(which);
-            for (index, &word) in exit.words.iter().enumerate() {
-                let word = self.word(word);
-                let slot = self.words.expect("there are values to pass");
-                self.b.store_volatile(Region::Any, word, slot, index as i32 * 8);
-            }
-            let point = self.b.object((&raw const *exit.point).cast());
-            self.b.jump(common, &[point]);
-        }
-        self.b.switch_to(common);
-        let words = match self.words {
-            Some(slot) => slot,
-            None => self.int(0),
-        };
-        let args = [self.thread, self.frame, point, words];
-        let mut result = self.b.call_value(self.exits.deoptimize(), &args);
-        match self.result {
-            Width::I64 => {}
-            Width::F64 => result = self.b.float(0.0),
-            other => result = self.b.int(other, 0),
-        }
-        self.b.ret(result);
-    }
-
-    fn word(&mut self, value: Value) -> B::Value {
-        match self.function.type_of(value) {
-            Type::Bool => self.b.zero_extend(Width::I64, self.value(value)),
-            _ => self.value(value),
-        }
     }
 }
 
