@@ -7,7 +7,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import justjit
 import pytest
@@ -186,7 +186,8 @@ def test_a_child_goes_on_in_what_there_is() -> None:
 
 
 def test_one_code_generator_where_one_is_asked_for() -> None:
-    for backend in ["cranelift", "llvm"]:
+    backends: tuple[Literal["cranelift", "llvm"], ...] = ("cranelift", "llvm")
+    for backend in backends:
         with justjit.config(backend=backend):
             negated = define("def negated(n):\n    return -n\n", "negated")
             while not optimized(negated):

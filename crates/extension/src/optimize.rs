@@ -142,6 +142,7 @@ fn options(settings: &Settings) -> Result<Options, Decline> {
     };
     Ok(Options {
         level: settings.opt_level,
+        fast_math: settings.fast_math,
         llvm,
         passes_off: settings.passes_off.iter().cloned().collect(),
         verify: settings.verify,

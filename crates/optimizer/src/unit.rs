@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// From 0 to 3.
     pub level: u8,
+    /// LLVM may compute floats otherwise than Python does (see [`justjit_llvm::Options::fast_math`]).
+    pub fast_math: bool,
     /// By LLVM, where it is built in.
     pub llvm: bool,
     /// Names of passes that are left out.
@@ -127,7 +129,8 @@ impl Resolver for Places<'_> {
 thread_local! {
     static CRANELIFT: RefCell<Option<cranelift::Backend>> = const { RefCell::new(None) };
     #[cfg(feature = "llvm")]
-    static LLVM: RefCell<Option<justjit_llvm::Backend>> = const { RefCell::new(None) };
+    /// One for each set of options that was asked for.
+    static LLVM: RefCell<Vec<justjit_llvm::Backend>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What compiling a unit's parts adds up to.
@@ -349,17 +352,22 @@ impl Part {
         };
         #[cfg(feature = "llvm")]
         if options.llvm {
-            return LLVM.with_borrow_mut(|backend| {
+            return LLVM.with_borrow_mut(|backends| {
                 let wanted = justjit_llvm::Options {
                     level: options.level,
-                    fast_math: false,
+                    fast_math: options.fast_math,
                     verify: options.verify,
                 };
                 let failed = |error: justjit_llvm::Error| Decline(format!("LLVM: {error}"));
-                if backend.as_ref().is_none_or(|known| known.options() != wanted) {
-                    *backend = Some(justjit_llvm::Backend::new(wanted).map_err(failed)?);
-                }
-                let backend = backend.as_mut().expect("made above");
+                let known = backends.iter().position(|known| known.options() == wanted);
+                let at = match known {
+                    Some(at) => at,
+                    None => {
+                        backends.push(justjit_llvm::Backend::new(wanted).map_err(failed)?);
+                        backends.len() - 1
+                    }
+                };
+                let backend = &mut backends[at];
                 let code = backend
                     .compile(&self.name, &signature, options.texts, &mut |b| match self.is_typed {
                         true => lower_typed(b, function, exits),

@@ -66,6 +66,8 @@ impl Stress {
 pub struct Settings {
     /// From 0, quickly made, to 3, quick to run.
     pub opt_level: u8,
+    /// Floats need not come out to the last bit.
+    pub fast_math: bool,
     pub backend: Backend,
     /// Names of passes that are left out.
     pub passes_off: Vec<String>,
