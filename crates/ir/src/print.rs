@@ -176,7 +176,7 @@ names!(
 names!(
     /// A memory region's name.
     region_name region Region {
-        Region::Any = "any", Region::Frame = "frame", Region::Header = "header", Region::Count = "count",
+        Region::Any = "any", Region::Frame = "frame", Region::Header = "header", Region::Shape = "shape", Region::Count = "count",
         Region::Items = "items", Region::Atoms = "atoms", Region::Structures = "structures",
         Region::Payload = "payload", Region::Data = "data", Region::Stack = "stack",
     }

@@ -127,6 +127,8 @@ pub struct Shapes {
     pub more: bool,
     /// There were objects with dictionaries of their own, in which the attribute may be at this place.
     pub dictionary: Option<usize>,
+    /// Whether there were objects with inline values while samples were taken, where that is known.
+    pub inline: Option<bool>,
 }
 
 /// What building asks of the interpreter, and what it bets on.

@@ -391,6 +391,10 @@ runtime_fns! {
         if !is_number(left) || !is_number(right) {
             return null_mut();
         }
+        let result = numbers::plain_operator(op, left, right);
+        if !result.is_null() {
+            return result;
+        }
         let result = match op {
             0 => PyNumber_Add(left, right),
             2 => PyNumber_FloorDivide(left, right),
@@ -411,6 +415,9 @@ runtime_fns! {
     NUMBER_COMPARISON = fn number_comparison(op: i32, left: *mut PyObject, right: *mut PyObject) -> i32 {
         if !is_number(left) || !is_number(right) {
             return -1;
+        }
+        if let Some(truth) = numbers::plain_comparison(op, left, right) {
+            return truth.into();
         }
         // Not by identity, which NaN is not equal by.
         let result = PyObject_RichCompare(left, right, op);

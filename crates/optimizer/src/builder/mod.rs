@@ -562,6 +562,7 @@ pub mod ir_region {
     pub const ANY: Region = Region::Any;
     pub const FRAME: Region = Region::Frame;
     pub const HEADER: Region = Region::Header;
+    pub const SHAPE: Region = Region::Shape;
     pub const COUNT: Region = Region::Count;
     pub const ITEMS: Region = Region::Items;
     pub const ATOMS: Region = Region::Atoms;

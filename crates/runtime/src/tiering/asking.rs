@@ -42,6 +42,7 @@ pub(super) unsafe fn ask(
             return;
         }
         (*t).requests += 1;
+        (*t).bursts = 0;
         globals().counts.requests += 1;
         let baseline = hook::matching_version(function, state);
         let mut version = Version::new(function.cast(), Tier::Optimizing);

@@ -12,6 +12,8 @@ use pyo3_ffi::PyObject;
 /// Times that one point, or all points together, of a version are left before it is invalidated.
 const POINT_DEOPTS: u64 = 10;
 const ALL_DEOPTS: u64 = 100;
+/// What is left more seldom than once in so many calls costs less than another version would.
+const CALLS_TO_LEAVE: u64 = 500;
 
 /// Deopts that say nothing against the code: it was left because of something else.
 fn is_harmless(reason: DeoptReason) -> bool {
@@ -37,9 +39,11 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
                 .map(|one| one.count)
                 .sum::<u64>()
         };
+        let tolerated = (*owner).calls / CALLS_TO_LEAVE;
+        let most = ALL_DEOPTS.max(tolerated);
         // Adding them all up is not for each deopt.
-        let often = (*owner).deopts > ALL_DEOPTS && (*owner).deopts.is_multiple_of(8) && all() > ALL_DEOPTS;
-        if (*point).count <= POINT_DEOPTS && !often {
+        let often = (*owner).deopts > most && (*owner).deopts.is_multiple_of(8) && all() > most;
+        if (*point).count <= POINT_DEOPTS.max(tolerated) && !often {
             return;
         }
         let state = state_of((*owner).code.cast());

@@ -145,6 +145,15 @@ unsafe fn start_sampling(
 ) -> *mut Version {
     // SAFETY: see `look`.
     unsafe {
+        if (*t).bursts > 0 {
+            // Samples are added to those that it has.
+            let (sampling, sample) = ((*t).sampling, effective(state).sample());
+            (*sampling).check_calls = (*sampling).calls + sample.calls;
+            (*sampling).check_edges = (*sampling).back_edges + sample.edges;
+            supersede(function, version, sampling);
+            (*t).stage = Stage::Sampling;
+            return sampling;
+        }
         if (*t).requests >= VERSION_LIMIT {
             (*t).rest(format!("{VERSION_LIMIT} optimized versions were made already"));
             return null_mut();
@@ -266,13 +275,18 @@ unsafe fn end_sampling(
                     why
                 };
                 // A loop that goes on for long is entered in the middle.
+                let effective = effective(state);
                 let in_loop = entry != 0
                     && !(*t).has_declined(entry)
-                    && (*t).loops_long(state, &effective(state))
+                    && (*t).loops_long(state, &effective)
                     && optimized(state, t, entry).is_null();
                 let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
-                if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
-                    ask(function, state, t, frame, entry, &why);
+                (*t).bursts += 1;
+                if in_loop || (*t).bursts >= (*t).part(state, &effective) {
+                    (*t).bursts = 0;
+                    if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
+                        ask(function, state, t, frame, entry, &why);
+                    }
                 }
             }
         } else {
