@@ -19,6 +19,9 @@ use std::ptr::null_mut;
 /// same functions with less around them.
 const GENERIC_SHARE: u64 = 12;
 
+/// Instructions of IR, before the passes, that Cranelift and they are done with in a few milliseconds.
+const QUICK_INSTRUCTIONS: usize = 2_500;
+
 /// Whether LLVM is built in.
 pub const HAS_LLVM: bool = cfg!(feature = "llvm");
 
@@ -41,6 +44,10 @@ struct Job {
 }
 
 impl Unit for Job {
+    fn is_quick(&self) -> bool {
+        self.cranelift_first && self.unit.instructions() <= QUICK_INSTRUCTIONS
+    }
+
     fn compile(mut self: Box<Self>) -> Result<Compiled, Decline> {
         let failed = |decline: justjit_optimizer::Decline| Decline(decline.0);
         let made = if self.cranelift_first {

@@ -68,7 +68,7 @@ pub struct Unit {
     words: Words,
     version: *mut Version,
     /// First code unit of the outermost code object's bytecode.
-    instructions: *const u16,
+    bytecode: *const u16,
 }
 
 /// A function of machine code.
@@ -170,9 +170,14 @@ impl Unit {
             parts,
             words: Arc::new(words),
             // SAFETY: a live code object, of which only an address is taken.
-            instructions: unsafe { Code::instructions(code) },
+            bytecode: unsafe { Code::instructions(code) },
             version,
         }
+    }
+
+    /// Instructions of IR.
+    pub fn instructions(&self) -> usize {
+        self.parts.iter().map(|part| part.function.insts.len()).sum()
     }
 
     /// Has texts name the code objects that were inlined.
@@ -198,7 +203,7 @@ impl Unit {
         let mut addresses = Vec::new();
         let mut code_bytes = 0;
         for part in &mut self.parts {
-            let (code, address, bytes) = part.compile(self.version, self.instructions, options, &mut made)?;
+            let (code, address, bytes) = part.compile(self.version, self.bytecode, options, &mut made)?;
             codes.push(code);
             addresses.push(address);
             code_bytes += bytes;

@@ -80,7 +80,9 @@ pub(super) unsafe fn ask(
             version,
             refines: false,
         };
-        let unit = if effective.in_background() {
+        // The loop is waiting.
+        let in_place = entry != 0 && unit.is_quick();
+        let unit = if effective.in_background() && !in_place {
             match background::submit(unit) {
                 Ok(job) => {
                     pending.job = job;
@@ -93,7 +95,11 @@ pub(super) unsafe fn ask(
         } else {
             unit
         };
-        let outcome = background::compile(unit);
+        let mut outcome = background::compile(unit);
+        let refinement = outcome.as_mut().ok().and_then(|compiled| compiled.refinement.take());
+        if let Some(job) = refinement.and_then(background::submit_refinement) {
+            globals().pending.push(pending.refinement(job));
+        }
         settle(pending, outcome);
     }
 }

@@ -250,6 +250,20 @@ pub fn submit(unit: Box<dyn Unit>) -> Result<u64, Box<dyn Unit>> {
     }
 }
 
+/// Has better code made for what has some, once nothing else waits; the number of the job, as for [`submit`]. There is none
+/// if there is no thread to be had.
+pub fn submit_refinement(unit: Box<dyn Unit>) -> Option<u64> {
+    let shared = prepare();
+    let job = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut queue = shared.lock();
+    queue.refinements.push((job, unit));
+    if run(shared, &mut queue).is_err() {
+        queue.refinements.pop();
+        return None;
+    }
+    Some(job)
+}
+
 /// What has been done since the last time, in the order in which it was.
 pub fn take() -> Vec<Done> {
     let Some(shared) = shared() else {

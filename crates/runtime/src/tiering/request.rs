@@ -122,6 +122,11 @@ pub trait Unit: Send {
     /// # Errors
     /// The reason why there is no code.
     fn compile(self: Box<Self>) -> Result<Compiled, Decline>;
+
+    /// Whether that takes a few milliseconds at most, of which a loop that runs slowly meanwhile loses nothing by waiting.
+    fn is_quick(&self) -> bool {
+        false
+    }
 }
 
 /// What compiling a unit gives.
