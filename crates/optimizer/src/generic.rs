@@ -25,6 +25,9 @@ impl Builder<'_> {
             return self.refuse_inlining();
         }
         self.generic += 1;
+        if self.generic_at.insert(self.index) {
+            self.generic_weight += u64::from(self.codes[0].knowledge.count(self.index));
+        }
         self.make_rows()?;
         self.bring_all_home()?;
         self.detach_all();
