@@ -6,15 +6,14 @@
 //! happens; for the rest the code is left first.
 
 use crate::api::PyMethod_Type;
-use crate::layout::{Generator, ThreadState, frame_state};
+use crate::layout::{Generator, ThreadState, frame_state, version_tag};
 use crate::numbers::deallocate;
 use crate::runtime_fns;
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
-use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Objects looked at for one ending, besides those without parts.
 const LIMIT: usize = 32;
@@ -49,20 +48,17 @@ unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
         || unsafe { (*ty).tp_flags & Py_TPFLAGS_HAVE_GC == 0 && is_library_type(ty) }
 }
 
-/// Types of the standard library in C whose instances refer to no other objects, but for their type; those that have been
-/// met. Each is kept, so that no other type can be where it is.
-static LIBRARY_TYPES: [AtomicPtr<PyTypeObject>; 4] = [const { AtomicPtr::new(null_mut()) }; 4];
+/// Types of the standard library in C whose instances refer to no other objects, but for their type: the version tags (which
+/// are never used again) of those that have been met.
+static LIBRARY_TYPES: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 
 /// Whether it is such a type.
 unsafe fn is_library_type(ty: *mut PyTypeObject) -> bool {
-    for known in &LIBRARY_TYPES {
-        let known = known.load(Ordering::Relaxed);
-        if known == ty {
-            return true;
-        }
-        if known.is_null() {
-            break;
-        }
+    // SAFETY: a live type.
+    let tag = unsafe { version_tag(ty) };
+    let known = |one: &AtomicU32| one.load(Ordering::Relaxed) == tag;
+    if tag != 0 && LIBRARY_TYPES.iter().any(known) {
+        return true;
     }
     // SAFETY: a live type has a name.
     unsafe {
@@ -70,10 +66,8 @@ unsafe fn is_library_type(ty: *mut PyTypeObject) -> bool {
             && (*ty).tp_name.read() == b'd' as c_char
             && (*ty).tp_finalize.is_none()
             && [c"decimal.Decimal", c"datetime.date", c"datetime.timedelta"].contains(&CStr::from_ptr((*ty).tp_name));
-        // The GIL is held: nobody else fills them.
-        if let (true, Some(free)) = (found, LIBRARY_TYPES.iter().find(|one| one.load(Ordering::Relaxed).is_null())) {
-            Py_INCREF(ty.cast());
-            free.store(ty, Ordering::Relaxed);
+        if found && let Some(free) = LIBRARY_TYPES.iter().find(|one| one.load(Ordering::Relaxed) == 0) {
+            free.store(tag, Ordering::Relaxed);
         }
         found
     }

@@ -13,12 +13,34 @@ use pyo3_ffi::PyObject;
 const POINT_DEOPTS: u64 = 10;
 const ALL_DEOPTS: u64 = 100;
 
+/// Calls for one of which a version may be left: it is worth having all the same.
+const RARELY: u64 = 128;
+/// Versions that were dropped without anything learned, before no more are made.
+const LESSONS: u32 = 2;
+
 /// Deopts that say nothing against the code: it was left because of something else.
 fn is_harmless(reason: DeoptReason) -> bool {
     matches!(
         reason,
         DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested | DeoptReason::Callee
     )
+}
+
+/// Deopts that another version would have as well.
+fn teaches_nothing(reason: DeoptReason) -> bool {
+    matches!(reason, DeoptReason::Exception | DeoptReason::FrameSeen)
+}
+
+/// Whether a version that is made after this will not bet on the same again.
+unsafe fn is_lesson(point: &DeoptPoint) -> bool {
+    // SAFETY: a live point's code is kept by its version.
+    unsafe {
+        let Some(frame) = point.frames.last() else { return false };
+        let state = state_of(frame.code.cast());
+        let offset = frame.place.offset;
+        let known = |one: &Widened| one.offset == offset && one.reason == point.reason;
+        !teaches_nothing(point.reason) && (state.is_null() || !(*state).widened.iter().any(known))
+    }
 }
 
 /// A version was left at a point.
@@ -42,6 +64,11 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
         if (*point).count <= POINT_DEOPTS && !often {
             return;
         }
+        // Leaving now and then costs less than going without the code.
+        let count = if often { all() } else { (*point).count };
+        if count.saturating_mul(RARELY) <= (*owner).calls {
+            return;
+        }
         let state = state_of((*owner).code.cast());
         if state.is_null() {
             return;
@@ -53,7 +80,9 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             .filter(|one| one.count > 1 && !is_harmless(one.reason))
             .map(|one| &raw const **one)
             .collect();
+        let mut taught = false;
         for one in failing {
+            taught |= is_lesson(&*one);
             widen(&*one);
         }
         let text = format!(
@@ -62,6 +91,11 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             (*point).describe()
         );
         drop_version(owner, &text);
+        let t = tiering_of(state, owner);
+        (*t).vain += u32::from(!taught);
+        if (*t).vain >= LESSONS {
+            (*t).rest(text);
+        }
     }
 }
 
