@@ -15,9 +15,12 @@ use justjit_runtime::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
-/// Of this many instructions at most one may be the runtime's: it costs more here than in baseline code, which calls the
-/// same functions with less around them.
-const GENERIC_SHARE: u64 = 12;
+/// Of this many instructions that a function runs at most one may be the runtime's: it costs more here than in baseline code,
+/// which calls the same functions with less around them.
+const GENERIC_SHARE: u64 = 7;
+/// The same where there is much code, in instructions of IR: that takes long to compile, and fills caches.
+const GENERIC_SHARE_OF_LARGE: u64 = 10;
+const LARGE: usize = 4_000;
 
 /// Instructions of IR, before the passes, that Cranelift and they are done with in a few milliseconds.
 const QUICK_INSTRUCTIONS: usize = 2_500;
@@ -130,7 +133,9 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         }
         version.keeps.extend(&built.kept);
         let stressed = request.settings.stress != Stress::Off;
-        if !stressed && built.generic_weight * GENERIC_SHARE > built.weight {
+        let large = built.function.insts.len() > LARGE;
+        let least = if large { GENERIC_SHARE_OF_LARGE } else { GENERIC_SHARE };
+        if !stressed && built.generic_weight * least > built.weight {
             let share = 100 * built.generic_weight / built.weight.max(1);
             return Err(Decline(format!(
                 "{share} % of what it runs would be done by the runtime, no faster than in the baseline tier"

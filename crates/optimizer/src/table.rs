@@ -3,8 +3,7 @@
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
 use justjit_bytecode::Opcode;
-use justjit_ir::{Effect, Going, Imm, Op, Reason};
-use justjit_runtime::frame::LEAVE;
+use justjit_ir::{Going, Imm, Op, Reason};
 use justjit_runtime::ops::containers as ops;
 use pyo3_ffi::*;
 
@@ -436,10 +435,7 @@ impl Builder<'_> {
         // What the stack still has is given up by the interpreter's compiler before a return.
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));
-        let (thread, frame) = (self.thread, self.frame_pointer);
-        self.call(&LEAVE, &[thread, frame], None, (Effect::Any, false));
-        self.f.end(self.block, Op::Return, vec![value], None, Vec::new());
-        self.terminated = true;
+        self.leave_frame(value);
         Ok(())
     }
 

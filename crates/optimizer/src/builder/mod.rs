@@ -117,6 +117,8 @@ pub struct Builder<'a> {
     pub specialized: usize,
     /// How often the former ran, while somebody looked.
     pub generic_weight: u64,
+    /// Their indices, in the outermost code.
+    pub generic_at: FxHashSet<usize>,
     constants: FxHashMap<(usize, bool), Symbol>,
     /// Objects whose kinds have been told apart, with how many frames there were: where ways come together again, it is
     /// forgotten.
@@ -229,6 +231,7 @@ impl<'a> Builder<'a> {
             generic: 0,
             specialized: 0,
             generic_weight: 0,
+            generic_at: FxHashSet::default(),
             constants: FxHashMap::default(),
             told_apart: Vec::new(),
             splits: 0,
