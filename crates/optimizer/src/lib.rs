@@ -12,6 +12,7 @@ mod characters;
 mod classes;
 mod containers;
 mod convert;
+mod coroutines;
 mod dictionaries;
 mod direct;
 mod entry;

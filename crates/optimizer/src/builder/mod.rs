@@ -133,6 +133,10 @@ pub struct Builder<'a> {
     pub typed: Option<Typed>,
     /// The typed body is not worth it.
     pub refused: bool,
+    /// The body is entered at the function's start, and not in a loop.
+    pub begins_at_start: bool,
+    /// Where baseline code goes on with a suspended frame, by byte offsets.
+    pub resume_points: Vec<(u32, *const ())>,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -237,6 +241,8 @@ impl<'a> Builder<'a> {
             pool: Pool::default(),
             typed: None,
             refused: false,
+            begins_at_start: false,
+            resume_points: Vec::new(),
         };
         (builder, params)
     }

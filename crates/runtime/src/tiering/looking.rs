@@ -4,7 +4,7 @@ use super::stage::{Stage, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
 };
-use super::{add_version, baseline_version, reinstate, supersede};
+use super::{add_version, baseline_version, is_resumable, offer, reinstate, supersede};
 use crate::api;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
@@ -131,7 +131,9 @@ unsafe fn look_from_baseline(
 unsafe fn set_entry(function: *mut PyObject, version: *mut Version, optimized: *mut Version) {
     // SAFETY: live objects.
     unsafe {
-        if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
+        if is_resumable((*version).code) {
+            offer(version, optimized);
+        } else if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
             api::PyFunction_SetVectorcall(function, (*optimized).vectorcall);
         }
     }
@@ -184,7 +186,7 @@ unsafe fn start_was_seen(state: *const CodeState) -> bool {
     let mut versions = unsafe { (*state).versions.iter().map(|&version| &*version) };
     versions.any(|version| {
         // SAFETY: a version's code is live. Calls of generator functions do not run their first instruction.
-        let resumable = unsafe { (*version.code).co_flags } & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
+        let resumable = unsafe { is_resumable(version.code) };
         resumable || version.records.first().is_some_and(|record| record.count > 0)
     })
 }
