@@ -567,7 +567,8 @@ impl Builder<'_> {
             {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            return self.store_value(object, (offset as i32, None), kind, value);
+            let place = (offset as i32, None, index.is_none());
+            return self.store_value(object, place, kind, value);
         }
         if let Item::Object(object) = receiver
             && self.store_by_version(object, index, &value)?
@@ -589,8 +590,15 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one.
-    fn store_value(&mut self, object: Object, (offset, index): (i32, Option<u8>), kind: Kind, value: Item) -> Done {
+    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one, and so may that
+    /// of a slot (`__slots__`), where new ones are to be expected.
+    fn store_value(
+        &mut self,
+        object: Object,
+        (offset, index, is_slot): (i32, Option<u8>, bool),
+        kind: Kind,
+        value: Item,
+    ) -> Done {
         let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
         let gone = self.op(Op::IsNull, &[old]);
         let value_kind = value.kind();
@@ -613,6 +621,14 @@ impl Builder<'_> {
             self.block = store;
             self.terminated = false;
             self.specialized += 1;
+            self.store(new, object.value, offset, ir_region::ITEMS);
+            let old = Item::owned(old, Kind::Maybe);
+            self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+            return Ok(());
+        }
+        if is_slot && self.may_add() {
+            self.specialized += 1;
+            let new = self.owned_object(value)?;
             self.store(new, object.value, offset, ir_region::ITEMS);
             let old = Item::owned(old, Kind::Maybe);
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
@@ -657,14 +673,15 @@ impl Builder<'_> {
         let may_add = self.may_add();
         let name = self.name(name);
         let rest = self.by_version(object, (&met, may_add), &mut |this, shape, found| {
-            let Finds::Value { offset, .. } = shape.finds else {
+            let Finds::Value { offset, index } = shape.finds else {
                 unreachable!("others are left out above")
             };
+            let is_slot = index.is_none();
             if let Some(old) = found {
                 return this.set_own(object, name, old, value.clone());
             }
             let index = addable(shape).filter(|_| may_add);
-            this.store_value(object, (offset as i32, index), object.kind, value.clone())
+            this.store_value(object, (offset as i32, index, is_slot), object.kind, value.clone())
         })?;
         Ok(!rest)
     }
