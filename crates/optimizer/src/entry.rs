@@ -14,7 +14,6 @@ use justjit_ir::{
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
-use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
@@ -210,26 +209,7 @@ impl Builder<'_> {
         if input.knowledge.is_unreached(first) {
             return decline("the function's start has not been seen");
         }
-        let version = self.pointer(input.version, "version");
-        let args = [self.thread, self.frame_pointer, version];
-        // 0 goes on; otherwise the call is over, with what it gives.
-        let over = self
-            .call(&ENTER_FRAME, &args, Some(Type::Int), (Effect::Any, false))
-            .expect("a result");
-        let zero = self.int(0);
-        let fine = self.int_compare(IntCond::Eq, over, zero);
-        let go_on = self.f.add_block();
-        let stop = self.f.add_block();
-        self.branch(fine, go_on, stop);
-        self.block = stop;
-        self.f.blocks[stop.index()].cold = true;
-        let args = [self.thread, self.frame_pointer, over, version];
-        let result = self
-            .call(&ENTRY_STOPPED, &args, Some(Type::Object), (Effect::Any, true))
-            .expect("a result");
-        self.f.end(stop, Op::Return, vec![result], None, Vec::new());
-        self.block = go_on;
-        self.terminated = false;
+        self.enter_frame(input);
         // SAFETY: a live code object.
         let (parameters, free) = unsafe { ((*input.code).parameters(), (*input.code).co_nfreevars as usize) };
         let first_free = input.decoded.nlocals_plus as usize - free;

@@ -27,6 +27,7 @@ mod locals;
 mod mixed;
 mod names;
 pub mod opcodes;
+mod prologue;
 mod rare;
 mod slices;
 pub mod snapshot;
