@@ -192,11 +192,12 @@ unsafe fn start_was_seen(state: *const CodeState) -> bool {
 }
 
 /// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
-/// is done with the results would not be known.
+/// is done with the results would not be known. Nor is anything known yet where generators were made, and none has run.
 fn is_on_its_way_down(sampling: &Version) -> bool {
     let waiting = |record: &Record| record.callees.is_some() && record.result.is_none();
     let short = sampling.calls < LONGEST_CALLS && sampling.back_edges < LONGEST_EDGES;
-    short && sampling.records.iter().any(waiting)
+    let made_only = sampling.generator.is_some() && sampling.records.iter().all(|record| record.count == 0);
+    short && (made_only || sampling.records.iter().any(waiting))
 }
 
 /// Whether the loops of a sampling version have come to instructions since the last look at which they had not been before,
