@@ -86,6 +86,26 @@ unsafe fn header(decoded: &justjit_bytecode::Function, entry: i64) -> Option<usi
     justjit_baseline::loop_header(decoded, entry)
 }
 
+/// Where baseline code goes on with the function's suspended frames, by the byte offsets of the instructions.
+unsafe fn resume_points(request: &Request<'_>) -> Vec<(u32, *const ())> {
+    // SAFETY: the version lives as long as the code object.
+    unsafe {
+        let Some(baseline) = request.baseline.as_ref() else {
+            return Vec::new();
+        };
+        let first = Code::instructions(request.code);
+        let points = baseline.resume_points.iter();
+        points
+            .map(|point| {
+                (
+                    2 * point.instr_ptr.offset_from(first) as u32,
+                    (&raw const *point).cast(),
+                )
+            })
+            .collect()
+    }
+}
+
 /// Builds the IR of a function for a version, which gets everything that its code refers to.
 unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit::Unit, Decline> {
     // SAFETY: the request's objects are live, and the GIL is held.
@@ -103,6 +123,10 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
                 frame: request.frame,
             }
         };
+        let start = match decoded.is_coroutine() {
+            true => justjit_baseline::start_entry(&decoded).ok_or("a coroutine that is not entered at its start")?,
+            false => 0,
+        };
         let name = text((*request.code).co_qualname);
         let input = Input {
             name: &name,
@@ -112,6 +136,8 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
             globals: (*function).func_globals,
             builtins: (*function).func_builtins,
             entries: vec![entry],
+            start,
+            resume_points: resume_points(request),
             version: version.cast_const().cast(),
         };
         let built = build(&input, &mut snapshot);
@@ -193,7 +219,7 @@ pub unsafe fn texts(function: *mut PyObject, settings: &Settings) -> Result<Text
             function,
             code,
             sampling: null_mut(),
-            baseline: null_mut(),
+            baseline: hook::matching_version(function, state),
             frame: null_mut(),
             entry: 0,
             settings,

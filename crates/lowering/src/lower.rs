@@ -306,6 +306,7 @@ impl<B: Builder> Lowering<'_, B> {
                 self.safepoint(inst);
                 None
             }
+            Op::StackPointer => Some(self.b.stack_pointer()),
             Op::Locate => {
                 let Imm::Offset(offset) = inst.imm else { wrong(inst) };
                 let address = self.b.object(self.exits.instruction(offset));

@@ -596,7 +596,8 @@ impl Builder<'_> {
             {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            let target = Target::of(&object, offset as i32, Found::Inline);
+            let mut target = Target::of(&object, offset as i32, Found::Inline);
+            target.is_slot = index.is_none();
             return self.store_value(object, target, kind, value);
         }
         if let Item::Object(object) = receiver
@@ -619,7 +620,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one.
+    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one, and so may that
+    /// of a slot (`__slots__`), where new ones are to be expected.
     fn store_value(&mut self, object: Object, target: Target, kind: Kind, value: Item) -> Done {
         let (base, offset) = (target.base, target.offset);
         let old = self.load(Type::Object, base, offset, ir_region::ITEMS);
@@ -645,6 +647,14 @@ impl Builder<'_> {
             self.terminated = false;
             self.specialized += 1;
             self.store(new, object.value, offset, ir_region::ITEMS);
+            let old = Item::owned(old, Kind::Maybe);
+            self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+            return Ok(());
+        }
+        if target.is_slot && self.may_add() {
+            self.specialized += 1;
+            let new = self.owned_object(value)?;
+            self.store(new, base, offset, ir_region::ITEMS);
             let old = Item::owned(old, Kind::Maybe);
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
             return Ok(());
@@ -693,13 +703,14 @@ impl Builder<'_> {
         let may_add = self.may_add();
         let stored = Some(value.kind());
         let rest = self.by_version(object, (&met, may_add), stored, &mut |this, shape, found| {
-            let offset = match shape.finds {
-                Finds::Value { offset, .. } => offset,
-                _ => 0,
+            let (offset, is_slot) = match shape.finds {
+                Finds::Value { offset, index } => (offset, index.is_none()),
+                _ => (0, false),
             };
             let mut target = Target::of(&object, offset as i32, found);
             if target.entry.is_none() {
                 target.index = addable(shape).filter(|_| may_add);
+                target.is_slot = is_slot;
             }
             this.store_value(object, target, object.kind, value.clone())
         })?;
@@ -760,6 +771,8 @@ struct Target {
     entry: Option<Entry>,
     /// Its index among the inline values, where it may be a new one.
     index: Option<u8>,
+    /// It is a slot's (`__slots__`).
+    is_slot: bool,
 }
 
 impl Target {
@@ -774,6 +787,7 @@ impl Target {
             offset,
             entry,
             index: None,
+            is_slot: false,
         }
     }
 }

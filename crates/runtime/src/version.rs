@@ -80,6 +80,8 @@ pub struct ResumePoint {
     pub code: *mut Code,
     /// The number by which the version's body is entered here.
     pub entry: i64,
+    /// An optimized version that is entered here instead, by the same number; or NULL.
+    pub better: *mut Version,
     /// For a frame that waits for another, in `yield from` or `await`.
     pub delegation: Option<Delegation>,
 }

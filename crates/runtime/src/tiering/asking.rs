@@ -2,7 +2,7 @@
 
 use super::request::{Compiled, Decline, Request};
 use super::stage::{Stage, Tiering};
-use super::{VERSION_LIMIT, add_version, background, effective, globals, newest_of, tiering_of};
+use super::{VERSION_LIMIT, add_version, background, effective, globals, is_resumable, newest_of, tiering_of};
 use crate::api;
 use crate::deopt;
 use crate::hook::{self, CodeState, state_of};
@@ -296,7 +296,8 @@ unsafe fn enter(function: *mut PyObject, state: *mut CodeState, t: *mut Tiering,
         if entry == 0 {
             // Not if the function was un-hooked, or got other code.
             let current = hook::version_of(function);
-            if (*function.cast::<Function>()).func_code == (*version).code.cast() && !current.is_null() {
+            let is_its_code = (*function.cast::<Function>()).func_code == (*version).code.cast();
+            if is_its_code && !current.is_null() && !is_resumable((*version).code) {
                 api::PyFunction_SetVectorcall(function, (*version).vectorcall);
             }
             if !baseline.is_null() {
