@@ -363,9 +363,10 @@ impl Builder<'_> {
         let Met {
             shapes,
             others,
+            many,
             dictionary,
         } = met;
-        let others = *others;
+        let (others, many) = (*others, *many);
         let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
         let at = type_object::TP_VERSION_TAG as i32;
         let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::SHAPE);
@@ -440,6 +441,10 @@ impl Builder<'_> {
                 self.terminated = false;
             }
         }
+        if !many {
+            // What the runtime does for the few that are left is not what the function does mostly.
+            self.generic_at.insert(self.index);
+        }
         Ok(others)
     }
 
@@ -478,6 +483,7 @@ impl Builder<'_> {
         Met {
             shapes: all,
             others,
+            many: more,
             dictionary,
         }
     }
@@ -797,6 +803,8 @@ struct Met {
     shapes: Vec<Shape>,
     /// The runtime does it for others.
     others: bool,
+    /// More of them were seen than code is made for.
+    many: bool,
     /// Where objects have it in dictionaries of their own.
     dictionary: Option<Place>,
 }
