@@ -4,6 +4,7 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
 use justjit_ir::{BlockCall, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
+use justjit_runtime::consume::NEW_LIST;
 use justjit_runtime::{arrays, optimized};
 use pyo3_ffi::*;
 
@@ -279,6 +280,13 @@ impl Builder<'_> {
                 let array = self.array(&values)?;
                 let count = self.int(values.len() as i64);
                 self.make(&optimized::MAKE_TUPLE, &[array, count])?
+            }
+            Item::List(items) => {
+                let list = self.make(&NEW_LIST, &[])?;
+                for item in items {
+                    self.append_to(list, item)?;
+                }
+                list
             }
             Item::Range { start, stop, step } => {
                 let step = self.step(step);
