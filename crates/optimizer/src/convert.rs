@@ -448,7 +448,14 @@ impl Builder<'_> {
 
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
+        let index = self.frames.last().expect("there is a frame").index;
+        let often = !self.is_inlined() && self.info().knowledge.is_widened(index, Reason::Changed);
         if kind == Kind::Maybe {
+            if often && let Err(stop) = self.prepare_ending() {
+                // On both ways.
+                self.failed = Some(stop);
+                return;
+            }
             let gone = self.op(Op::IsNull, &[value]);
             let there = self.f.add_block();
             let next = self.f.add_block();
@@ -471,8 +478,7 @@ impl Builder<'_> {
             return;
         }
         // A finalizer may look at the frames, and change anything.
-        let index = self.frames.last().expect("there is a frame").index;
-        if !self.is_inlined() && self.info().knowledge.is_widened(index, Reason::Changed) {
+        if often {
             if let Err(stop) = self.decref_unknown(value, later) {
                 self.failed = Some(stop);
             }
@@ -486,14 +492,20 @@ impl Builder<'_> {
 
     /// Gives a reference up where objects whose end runs Python code often end: that finds the frame as the interpreter has it.
     fn decref_unknown(&mut self, value: Value, later: Vec<Value>) -> Done {
-        self.make_rows()?;
-        self.bring_all_home()?;
-        self.detach_all();
+        self.prepare_ending()?;
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));
         self.call(&justjit_runtime::numbers::DROP, &[value], None, (Effect::Any, false));
         self.unsure = true;
         self.settle_before(later);
+        Ok(())
+    }
+
+    /// What is needed before an object's end may run code.
+    fn prepare_ending(&mut self) -> Done {
+        self.make_rows()?;
+        self.bring_all_home()?;
+        self.detach_all();
         Ok(())
     }
 
