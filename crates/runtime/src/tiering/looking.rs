@@ -175,6 +175,10 @@ unsafe fn start_sampling(
         };
         match (makers.baseline)(function, state, Purpose::Sampling) {
             Ok(sampling) => {
+                // What the samples before did not tell takes more of them.
+                let dropped = (*state).versions.iter().filter(|&&one| (*one).dropped.is_some()).count();
+                let calls = (*sampling).check_calls.saturating_mul(1 << (2 * dropped).min(10));
+                (*sampling).check_calls = calls.min(LONGEST_CALLS).max((*sampling).check_calls);
                 add_version(state, sampling);
                 supersede(function, version, sampling);
                 (*t).stage = Stage::Sampling;
@@ -209,19 +213,31 @@ fn is_on_its_way_down(sampling: &Version) -> bool {
     short && (made_only || sampling.records.iter().any(waiting))
 }
 
-/// Whether the loops of a sampling version have come to instructions since the last look at which they had not been before,
-/// so that there may be more: it takes samples for as long again then.
-unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version) -> bool {
+/// Whether a sampling version goes on: its calls, or its loops, have come to instructions since the last look at which they
+/// had not been before, so that there may be more. It takes samples for as long again then.
+unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version, entry: i64) -> bool {
     // SAFETY: live objects.
     unsafe {
-        let reached = (*sampling).records.iter().filter(|record| record.count > 0).count();
-        let more = reached > std::mem::replace(&mut (*t).reached, reached);
+        let (calls, edges) = ((*sampling).calls, (*sampling).back_edges);
         let effective = effective(state);
-        if !more || effective.is_stressed() || (*sampling).back_edges >= LONGEST_EDGES {
+        if effective.is_stressed() || edges >= LONGEST_EDGES {
             return false;
         }
-        (*sampling).check_edges = (*sampling).back_edges + effective.sample().edges;
-        true
+        let limits = effective.sample();
+        if entry != 0 && calls > edges / limits.edges && calls < limits.calls {
+            // Short loops: its calls count.
+            (*sampling).check_edges = edges + limits.edges;
+            return true;
+        }
+        let records = &(*sampling).records;
+        let reached = records.iter().filter(|record| record.count > 0).count();
+        let more = reached > std::mem::replace(&mut (*t).reached, reached);
+        if entry != 0 {
+            (*sampling).check_edges = edges + limits.edges;
+            return more;
+        }
+        (*sampling).check_calls = 2 * calls;
+        more && reached < records.len() && calls < LONGEST_CALLS
     }
 }
 
@@ -239,7 +255,7 @@ unsafe fn end_sampling(
         if (*sampling).successor.is_null() && is_on_its_way_down(&*sampling) {
             return null_mut();
         }
-        if entry != 0 && (*sampling).successor.is_null() && (*t).sampling == sampling && gets_on(state, t, sampling) {
+        if (*sampling).successor.is_null() && (*t).sampling == sampling && gets_on(state, t, sampling, entry) {
             return null_mut();
         }
         if (*sampling).successor.is_null() {
