@@ -18,9 +18,6 @@ class Record:
         self.call = call
         self.rest = rest
 
-    def __getattr__(self, name):
-        raise AttributeError(name)
-
 class Odd(tuple):
     def __iter__(self):
         return iter(("from", "iter"))
