@@ -172,7 +172,11 @@ impl Builder<'_> {
             None => Some(null_mut()),
             Some(_) => self.symbol_address(items.last().expect("names")),
         };
-        let operands = if keywords.is_some() { items.len() - 1 } else { items.len() };
+        let operands = if keywords.is_some() {
+            items.len() - 1
+        } else {
+            items.len()
+        };
         let way = self.way(&items[..operands], names);
         // The locals first: an argument that is a local's number is the local's object.
         match way {
@@ -217,13 +221,8 @@ impl Builder<'_> {
         let next = self.frames.last().expect("a frame").index;
         self.push(Item::owned(result, Kind::Unknown));
         let state = self.state_at(next, Reason::Safepoint);
-        self.f.append(
-            self.block,
-            Op::Safepoint,
-            Vec::new(),
-            Imm::None,
-            Some(state),
-        );
+        self.f
+            .append(self.block, Op::Safepoint, Vec::new(), Imm::None, Some(state));
         Ok(())
     }
 

@@ -67,7 +67,11 @@ impl Builder<'_> {
             return Way::Any;
         };
         // SAFETY: a live tuple.
-        let named = if keywords.is_null() { 0 } else { unsafe { PyTuple_GET_SIZE(keywords) as usize } };
+        let named = if keywords.is_null() {
+            0
+        } else {
+            unsafe { PyTuple_GET_SIZE(keywords) as usize }
+        };
         let has_self = items[1] != Item::Null;
         let count = items.len() - 2 + usize::from(has_self);
         let Some(callee) = self.symbol_address(&items[0]) else {
@@ -212,12 +216,7 @@ impl Builder<'_> {
             offset_of!(Function, vectorcall) as i32,
             ir_region::ANY,
         );
-        let expected = self.load(
-            Type::Int,
-            site,
-            offset_of!(CallSite, vectorcall) as i32,
-            ir_region::ANY,
-        );
+        let expected = self.load(Type::Int, site, offset_of!(CallSite, vectorcall) as i32, ir_region::ANY);
         let known = self.int_compare(IntCond::Eq, entry, expected);
         self.or_else(known, slow);
         let has_self = plan.arguments() > values.len() - 2;
@@ -260,12 +259,7 @@ impl Builder<'_> {
         let fits = self.int_compare(IntCond::UnsignedLt, end, limit);
         self.or_else(fits, slow);
 
-        self.store(
-            function,
-            frame,
-            offset_of!(Frame, f_funcobj) as i32,
-            ir_region::FRAME,
-        );
+        self.store(function, frame, offset_of!(Frame, f_funcobj) as i32, ir_region::FRAME);
         let args = if has_self { &values[1..] } else { &values[2..] };
         for (parameter, source) in plan.sources.iter().enumerate() {
             let value = match (*source, defaults) {
@@ -385,7 +379,9 @@ impl Builder<'_> {
             address: word,
             function: None,
         });
-        let given = self.f.append(self.block, Op::Call, args.to_vec(), Imm::Symbol(symbol), None);
+        let given = self
+            .f
+            .append(self.block, Op::Call, args.to_vec(), Imm::Symbol(symbol), None);
         given.expect("it gives an object")
     }
 
@@ -401,7 +397,9 @@ impl Builder<'_> {
             match &local.item {
                 Item::Null if local.home => {}
                 Item::Constant(constant) if local.home && self.is_immortal(constant.symbol) => {}
-                Item::Object(object) if local.home && object.kind != Kind::Maybe => slots.push((slot, Some(object.value))),
+                Item::Object(object) if local.home && object.kind != Kind::Maybe => {
+                    slots.push((slot, Some(object.value)))
+                }
                 _ => slots.push((slot, None)),
             }
         }

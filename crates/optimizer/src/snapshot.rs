@@ -378,7 +378,8 @@ impl Known for Snapshot {
             }
             // Optimized code has the sites of its callees among its own.
             let versions = (*state).versions.iter().rev();
-            let mut versions = versions.filter(|&&version| (*version).tier != justjit_runtime::version::Tier::Optimizing);
+            let mut versions =
+                versions.filter(|&&version| (*version).tier != justjit_runtime::version::Tier::Optimizing);
             versions.find_map(|&version| {
                 let sites = &(*version).call_sites;
                 let at = sites.binary_search_by_key(&index, |site| site.index).ok()?;

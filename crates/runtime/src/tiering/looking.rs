@@ -165,7 +165,11 @@ unsafe fn start_sampling(
         match (makers.baseline)(function, state, Purpose::Sampling) {
             Ok(sampling) => {
                 // What the samples before did not tell takes more of them.
-                let dropped = (*state).versions.iter().filter(|&&one| (*one).dropped.is_some()).count();
+                let dropped = (*state)
+                    .versions
+                    .iter()
+                    .filter(|&&one| (*one).dropped.is_some())
+                    .count();
                 let calls = (*sampling).check_calls.saturating_mul(1 << (2 * dropped).min(10));
                 (*sampling).check_calls = calls.min(LONGEST_CALLS).max((*sampling).check_calls);
                 add_version(state, sampling);
