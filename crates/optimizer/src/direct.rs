@@ -66,11 +66,10 @@ impl Builder<'_> {
         let Some(keywords) = keywords else {
             return Way::Any;
         };
-        // SAFETY: a live tuple.
-        let named = if keywords.is_null() {
-            0
-        } else {
-            unsafe { PyTuple_GET_SIZE(keywords) as usize }
+        let named = match keywords.is_null() {
+            true => 0,
+            // SAFETY: a live tuple.
+            false => unsafe { PyTuple_GET_SIZE(keywords) as usize },
         };
         let has_self = items[1] != Item::Null;
         let count = items.len() - 2 + usize::from(has_self);
