@@ -113,6 +113,18 @@ class TestWhen:
         assert function(300) == expected
         assert 1 <= len(optimized(function)) <= VERSION_LIMIT
 
+    def test_samples_are_taken_now_and_then(self) -> None:
+        function = hooked(add, optimize_calls=400)
+        stages = []
+        while not optimized(function):
+            call_often(function, 1)
+            stages.append(justjit.stats(function).optimize_stage)
+        begun = [one for one, before in zip(stages[1:], stages, strict=False) if one == "sampling" != before]
+        assert len(begun) == 4
+        assert stages.count("sampling") in range(4 * 59, 4 * 62)
+        assert stages.count("counting") in range(390, 420)
+        assert [form.tier for form in justjit.stats(function).forms].count("sampling") == 1
+
     def test_large_functions_take_more_calls(self) -> None:
         namespace: dict[str, Any] = {}
         exec("def large(a, b):\n" + "    a = a + b\n" * 500 + "    return a\n", namespace)

@@ -191,6 +191,7 @@ impl<B: Builder> Emitter<'_, B> {
                     self.b.branch_unless(value, slow, &[]);
                     self.b.jump(found, &[value]);
                 }
+                Finds::Own => self.b.jump(elsewhere, &[]),
                 Finds::OfClass { object: value, .. } => {
                     self.check_shape(object, shape, slow);
                     let value = self.object(value.cast_const());

@@ -136,6 +136,9 @@ pub enum Region {
     Frame,
     /// Object headers: type, size, and the pointers in an object to its arrays.
     Header,
+    /// What says where an object's attributes are: version tags of types, the byte that tells whether values are inline, the
+    /// pointer to a dictionary, that one's head and keys. Compiled code writes none of it.
+    Shape,
     /// Reference counts.
     Count,
     /// Arrays of object pointers: items of lists and tuples, inline attribute values.

@@ -176,7 +176,7 @@ names!(
 names!(
     /// A memory region's name.
     region_name region Region {
-        Region::Any = "any", Region::Frame = "frame", Region::Header = "header", Region::Count = "count",
+        Region::Any = "any", Region::Frame = "frame", Region::Header = "header", Region::Shape = "shape", Region::Count = "count",
         Region::Items = "items", Region::Atoms = "atoms", Region::Structures = "structures",
         Region::Payload = "payload", Region::Data = "data", Region::Stack = "stack",
     }
@@ -468,6 +468,7 @@ fn print_frame(function: &Function, frame: &FrameRecovery, f: &mut dyn Write) ->
         Returns::Operator { op, .. } => write!(f, " operator {op}({needs})")?,
         Returns::Comparison { op, .. } => write!(f, " comparison {op}({needs})")?,
         Returns::Next { exhausted, .. } => write!(f, " next {exhausted}({needs})")?,
+        Returns::Await { ends, .. } => write!(f, " await {ends}({needs})")?,
         Returns::Consume { consumer, .. } => write!(f, " consume {consumer}({needs})")?,
     }
     f.write_char(']')

@@ -26,7 +26,7 @@ pub(crate) struct Annotations {
     access_kind: c_uint,
     weights_kind: c_uint,
     regions_root: LLVMMetadataRef,
-    regions: [Option<LLVMValueRef>; 10],
+    regions: [Option<LLVMValueRef>; 11],
 }
 
 impl Annotations {
@@ -44,7 +44,7 @@ impl Annotations {
                 access_kind: LLVMGetMDKindIDInContext(context, c"tbaa".as_ptr(), 4),
                 weights_kind: LLVMGetMDKindIDInContext(context, c"prof".as_ptr(), 4),
                 regions_root: node(context, &mut [name]),
-                regions: [None; 10],
+                regions: [None; 11],
             }
         }
     }
@@ -60,6 +60,7 @@ impl Annotations {
             Region::Any => return,
             Region::Frame => "frame",
             Region::Header => "header",
+            Region::Shape => "shape",
             Region::Count => "count",
             Region::Items | Region::Atoms | Region::Structures => "items",
             Region::Payload => "payload",

@@ -275,6 +275,9 @@ impl Builder<'_> {
                 if !fits || body.decoded.is_resumable() && start_of(&body.decoded).is_none() {
                     return Ok(false);
                 }
+                if body.decoded.is_coroutine() && self.awaited_at().is_none() {
+                    return Ok(false);
+                }
                 self.known.bet_on_function(callee);
                 self.keep(callee);
                 let number = self.add_code(code, body.decoded, body.knowledge, (body.globals, body.builtins));
@@ -286,8 +289,12 @@ impl Builder<'_> {
         if resumable && (self.typed.is_some() || returns != Returns::Value) {
             return Ok(false);
         }
+        let awaited = self.codes[number].decoded.is_coroutine();
+        if awaited {
+            self.expect_no_origin();
+        }
         let mut args = args.to_vec();
-        if resumable {
+        if resumable && !awaited {
             args = args.into_iter().map(|item| self.shared_argument(item)).collect();
         }
         if args.iter().any(Item::has_iterator) {
@@ -336,6 +343,9 @@ impl Builder<'_> {
         if resumable {
             let function = self.constant_item(callee);
             self.push_generator(number, locals, function, place);
+            if awaited {
+                self.resume_awaited()?;
+            }
             return Ok(true);
         }
         self.frame().index = self.index;
@@ -404,7 +414,9 @@ impl Builder<'_> {
                 self.push(result);
             }
             Returns::Value | Returns::Operator { .. } | Returns::Length => self.push(result),
-            Returns::Next { .. } | Returns::Consume { .. } => unreachable!("a generator's"),
+            Returns::Next { .. } | Returns::Await { .. } | Returns::Consume { .. } => {
+                unreachable!("a generator's")
+            }
         }
         dropped.extend(finished.locals.into_iter().map(|local| local.item));
         dropped.push(finished.function);
@@ -456,7 +468,11 @@ impl Builder<'_> {
                 self.release(item);
                 return Ok(Some(Item::Int(length)));
             }
-            Returns::Instance(_) | Returns::Length | Returns::Next { .. } | Returns::Consume { .. } => {
+            Returns::Instance(_)
+            | Returns::Length
+            | Returns::Next { .. }
+            | Returns::Await { .. }
+            | Returns::Consume { .. } => {
                 return self.refuse_inlining();
             }
         }

@@ -464,10 +464,29 @@ impl Builder<'_> {
         }
         // A finalizer may look at the frames, and change anything.
         let index = self.frames.last().expect("there is a frame").index;
+        if !self.is_inlined() && self.info().knowledge.is_widened(index, Reason::Changed) {
+            if let Err(stop) = self.decref_unknown(value, later) {
+                self.failed = Some(stop);
+            }
+            return;
+        }
         let state = self.state_at(index, Reason::Changed);
         self.f.states[state.0 as usize].release = later;
         self.f
             .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
+    }
+
+    /// Gives a reference up where objects whose end runs Python code often end: that finds the frame as the interpreter has it.
+    fn decref_unknown(&mut self, value: Value, later: Vec<Value>) -> Done {
+        self.make_rows()?;
+        self.bring_all_home()?;
+        self.detach_all();
+        let offset = self.at.offset;
+        self.effect(Op::Locate, &[], Imm::Offset(offset));
+        self.call(&justjit_runtime::numbers::DROP, &[value], None, (Effect::Any, false));
+        self.unsure = true;
+        self.settle_before(later);
+        Ok(())
     }
 
     /// The item with references of its own, so that it does not depend on a slot.

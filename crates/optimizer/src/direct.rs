@@ -66,10 +66,11 @@ impl Builder<'_> {
         let Some(keywords) = keywords else {
             return Way::Any;
         };
-        let named = match keywords.is_null() {
-            true => 0,
-            // SAFETY: a live tuple.
-            false => unsafe { PyTuple_GET_SIZE(keywords) as usize },
+        let named = if keywords.is_null() {
+            0
+        } else {
+            // SAFETY: a live tuple, of the call that was sampled.
+            unsafe { PyTuple_GET_SIZE(keywords) as usize }
         };
         let has_self = items[1] != Item::Null;
         let count = items.len() - 2 + usize::from(has_self);

@@ -12,6 +12,7 @@ mod characters;
 mod classes;
 mod containers;
 mod convert;
+mod coroutines;
 mod dictionaries;
 mod direct;
 mod entry;
@@ -26,6 +27,7 @@ mod locals;
 mod mixed;
 mod names;
 pub mod opcodes;
+mod prologue;
 mod rare;
 mod slices;
 pub mod snapshot;
@@ -127,6 +129,8 @@ pub struct Shapes {
     pub more: bool,
     /// There were objects with dictionaries of their own, in which the attribute may be at this place.
     pub dictionary: Option<usize>,
+    /// Whether there were objects with inline values while samples were taken, where that is known.
+    pub inline: Option<bool>,
 }
 
 /// What building asks of the interpreter, and what it bets on.

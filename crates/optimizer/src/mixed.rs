@@ -1,13 +1,14 @@
 //! Arithmetic on operands that are ints at one time and floats at another.
 //!
-//! Floats are worked on unboxed, on a way of their own. On the other way the runtime does the operator, which runs no Python
-//! code and so needs neither frames nor another look at what was bet on; what it gives is a number of either kind.
+//! Where one of them is a float, so is what arithmetic gives: the other is unboxed as a float, whichever it is, and all is done
+//! on a way of its own. On the other way the runtime does the operator, which runs no Python code and so needs neither frames
+//! nor another look at what was bet on; what it gives is a number of either kind.
 
 use crate::arithmetic::nb;
 use crate::builder::{Builder, Done};
 use crate::item::{Item, Kind, Object, Owner};
 use justjit_builder::{FloatCond, IntCond};
-use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_ir::{Block, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::optimized::{NUMBER_COMPARISON, NUMBER_OPERATOR};
 use pyo3_ffi::*;
 
@@ -31,9 +32,6 @@ impl Builder<'_> {
 
     /// Whether both operands are floats; `None` if that is known not to be, or not worth a look.
     fn both_floats(&mut self, items: [&Item; 2]) -> Option<Value> {
-        if items.iter().any(|item| item.kind() == Kind::Number) {
-            return None;
-        }
         let mut all = None;
         for item in items {
             match item {
@@ -49,6 +47,73 @@ impl Builder<'_> {
             }
         }
         all
+    }
+
+    /// Whether nothing but ints and floats (exactly) was met at an operand, or is known to be there.
+    fn is_int_or_float(&mut self, item: &Item, operand: usize) -> bool {
+        match item.kind() {
+            Kind::Unknown => {
+                let bool = &raw mut PyBool_Type;
+                !self.is_widened(Reason::Type)
+                    && !self.is_widened(Reason::Overflow)
+                    && !self.seen().operands[operand].met.contains(&bool)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether any of the operands is a float; `None` if that is not worth a look.
+    fn any_float(&mut self, items: [&Item; 2]) -> Option<Value> {
+        let mut any = None;
+        for item in items {
+            if let Item::Object(object) = item
+                && matches!(object.kind, Kind::Unknown | Kind::Number)
+            {
+                let test = self.is_of_kind(object.value, Kind::Float);
+                any = Some(match any {
+                    Some(any) => self.op(Op::BoolOr, &[any, test]),
+                    None => test,
+                });
+            }
+        }
+        any
+    }
+
+    /// An int or float as a float: an int becomes the nearest one, as the interpreter has it.
+    fn number_as_float(&mut self, item: &Item) -> Value {
+        let Item::Object(object) = *item else {
+            return self.as_float(item);
+        };
+        if !matches!(object.kind, Kind::Unknown | Kind::Number) {
+            return self.as_float(item);
+        }
+        let is_float = self.is_of_kind(object.value, Kind::Float);
+        let (float, int, join) = (self.f.add_block(), self.f.add_block(), self.f.add_block());
+        self.branch(is_float, float, int);
+        self.block = float;
+        let value = self.op(Op::UnboxFloat, &[object.value]);
+        self.jump_with(join, value);
+        self.block = int;
+        if object.kind == Kind::Unknown {
+            let is_int = self.is_of_kind(object.value, Kind::Int);
+            self.guard(is_int, Reason::Type);
+        }
+        let value = self.checked(Op::UnboxInt, &[object.value], Reason::Overflow);
+        let value = self.op(Op::IntToFloat, &[value]);
+        self.jump_with(join, value);
+        self.block = join;
+        self.terminated = false;
+        self.f.add_param(join, Type::Float)
+    }
+
+    /// An operator of which one operand is a float: pushes the result.
+    fn operator_on_floats(&mut self, op: u32, items: [&Item; 2]) -> Option<Item> {
+        let [a, b] = items.map(|item| self.number_as_float(item));
+        let result = self.float_operator(op, &Item::Float(a), &Item::Float(b));
+        for item in items {
+            self.release_known(item.clone(), Kind::Number);
+        }
+        result
     }
 
     /// Operands as objects, and the references that are to be given up afterwards.
@@ -82,6 +147,63 @@ impl Builder<'_> {
         self.f.append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
     }
 
+    /// Does the operator for floats on a way of its own, where the test holds: both are floats, or one of them is. Gives where the
+    /// result is to come together with that of the other way, which is the present one afterwards.
+    fn floats_apart(
+        &mut self,
+        op: u32,
+        [left, right]: [&Item; 2],
+        test: Value,
+        (mixes, gives_float): (bool, bool),
+    ) -> Done<Option<(Block, Value)>> {
+        let (here, other) = (self.f.add_block(), self.f.add_block());
+        self.branch(test, here, other);
+        let frames = self.frames.clone();
+        self.block = here;
+        self.terminated = false;
+        let result = if mixes {
+            self.operator_on_floats(op, [left, right])
+        } else {
+            let as_float = |item: &Item| match *item {
+                Item::Object(object) => Item::Object(Object {
+                    kind: Kind::Float,
+                    ..object
+                }),
+                _ => item.clone(),
+            };
+            let (a, b) = (as_float(left), as_float(right));
+            for item in [&a, &b] {
+                if let Item::Object(object) = item {
+                    self.learn(object.value, Kind::Float);
+                }
+            }
+            let result = self.float_operator(op, &a, &b);
+            self.release(a);
+            self.release(b);
+            result
+        };
+        let mut join = None;
+        match result {
+            Some(Item::Float(result)) if gives_float => {
+                let block = self.f.add_block();
+                let joined = self.f.add_param(block, Type::Float);
+                self.jump_with(block, result);
+                join = Some((block, joined));
+            }
+            Some(result) => {
+                self.splits += 1;
+                self.push(result);
+                let next = self.index + 1;
+                self.go_to_next(next)?;
+            }
+            None => self.deopt(Reason::Domain),
+        }
+        self.frames = frames;
+        self.block = other;
+        self.terminated = false;
+        Ok(join)
+    }
+
     /// `BINARY_OP`; `false` if nothing has been done.
     pub fn mixed_operator(&mut self, op: u32, left: &Item, right: &Item) -> Done<bool> {
         let known = [
@@ -100,52 +222,28 @@ impl Builder<'_> {
             return Ok(false);
         }
         self.specialized += 1;
+        let known = [(left, 0), (right, 1)];
+        let mixes = known
+            .into_iter()
+            .all(|(item, operand)| self.is_int_or_float(item, operand));
+        if mixes && (left.kind() == Kind::Float || right.kind() == Kind::Float) {
+            match self.operator_on_floats(op, [left, right]) {
+                Some(result) => self.push(result),
+                None => self.deopt(Reason::Domain),
+            }
+            return Ok(true);
+        }
         // Where only floats were given, the ways join again.
         let gives_float = self.predicted_result() == Kind::Float;
         let mut join = None;
-        if (gives_float || self.splits < SPLIT_LIMIT)
-            && let Some(floats) = self.both_floats([left, right])
-        {
-            let (here, other) = (self.f.add_block(), self.f.add_block());
-            self.branch(floats, here, other);
-            let frames = self.frames.clone();
-            self.block = here;
-            self.terminated = false;
-            let as_float = |item: &Item| match *item {
-                Item::Object(object) => Item::Object(Object {
-                    kind: Kind::Float,
-                    ..object
-                }),
-                _ => item.clone(),
+        if gives_float || self.splits < SPLIT_LIMIT {
+            let test = match mixes {
+                true => self.any_float([left, right]),
+                false => self.both_floats([left, right]),
             };
-            let (a, b) = (as_float(left), as_float(right));
-            for item in [&a, &b] {
-                if let Item::Object(object) = item {
-                    self.learn(object.value, Kind::Float);
-                }
+            if let Some(test) = test {
+                join = self.floats_apart(op, [left, right], test, (mixes, gives_float))?;
             }
-            match self.float_operator(op, &a, &b) {
-                Some(Item::Float(result)) if gives_float => {
-                    self.release(a);
-                    self.release(b);
-                    let block = self.f.add_block();
-                    let joined = self.f.add_param(block, Type::Float);
-                    self.jump_with(block, result);
-                    join = Some((block, joined));
-                }
-                Some(result) => {
-                    self.splits += 1;
-                    self.release(a);
-                    self.release(b);
-                    self.push(result);
-                    let next = self.index + 1;
-                    self.go_to_next(next)?;
-                }
-                None => self.deopt(Reason::Domain),
-            }
-            self.frames = frames;
-            self.block = other;
-            self.terminated = false;
         }
         let (values, owned, made) = self.as_number_objects([left, right])?;
         let number = self.int(op.into());

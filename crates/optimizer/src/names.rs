@@ -2,7 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
-use crate::dictionaries::Place;
+use crate::dictionaries::{Entry, Found, Place};
 use crate::item::{Item, Kind, Object};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Block, Effect, Imm, Op, Reason, Type, Value};
@@ -127,8 +127,9 @@ impl Builder<'_> {
 
     // ---- attributes ----------------------------------------------------------------------------------------------
 
-    /// The shape that the site has met for objects of the receiver's likely type, and that type's kind.
-    fn shape(&mut self, receiver: &Item, operand: usize) -> Option<(Shape, Kind)> {
+    /// The shape that the site has met for objects of the receiver's likely type, that type's kind, and where all of them had
+    /// the name in dictionaries of their own.
+    fn shape(&mut self, receiver: &Item, operand: usize, name: usize) -> Option<(Shape, Kind, Option<Place>)> {
         if self.is_widened(Reason::Changed) || self.is_widened(Reason::Unbound) {
             return None;
         }
@@ -138,12 +139,24 @@ impl Builder<'_> {
         let tag = unsafe { justjit_runtime::layout::version_tag(ty) };
         let code = self.info().code;
         let shapes = self.known.shapes(code, self.index);
+        let place = self.place_in_dictionary(&shapes, name);
         // What was seen in a short time is not all that there is.
-        if receiver.kind() == Kind::Unknown && (shapes.all.len() > 1 || shapes.more) || shapes.dictionary.is_some() {
+        if receiver.kind() == Kind::Unknown && (shapes.all.len() > 1 || shapes.more)
+            || place.is_some_and(|place| !place.only)
+        {
             return None;
         }
         let shape = shapes.all.into_iter().find(|shape| shape.version == tag && tag != 0)?;
-        Some((shape, kind))
+        (place.is_some() || !matches!(shape.finds, Finds::Own)).then_some((shape, kind, place))
+    }
+
+    /// Where the objects that the site has met have the name in dictionaries of their own.
+    fn place_in_dictionary(&self, shapes: &crate::Shapes, name: usize) -> Option<Place> {
+        shapes.dictionary.map(|hint| Place {
+            name: self.name(name),
+            hint,
+            only: shapes.inline == Some(false) && !self.is_widened(Reason::Changed),
+        })
     }
 
     /// Leaves unless the class is as it was.
@@ -161,16 +174,21 @@ impl Builder<'_> {
             false,
             ty,
             type_object::TP_VERSION_TAG as i32,
-            ir_region::ANY,
+            ir_region::SHAPE,
         );
         let wanted = self.int(tag.into());
         let same = self.int_compare(IntCond::Eq, version, wanted);
         self.guard(same, Reason::Changed);
     }
 
-    /// Leaves unless the shape holds for the object, which is of its type.
-    fn expect_shape(&mut self, object: Value, kind: Kind, shape: &Shape) {
+    /// Leaves unless the shape holds for the object, which is of its type; what it finds, if that is read where the object has a
+    /// dictionary of its own.
+    fn expect_shape(&mut self, object: Value, kind: Kind, shape: &Shape, place: Option<Place>) -> Found {
         self.expect_class(kind, shape.version);
+        if let Some(place) = place {
+            let is_value = !matches!(shape.finds, Finds::OfClass { .. });
+            return self.find_own(object, place, is_value, None, None);
+        }
         self.expect_fields(object, shape);
         if let Finds::OfClass {
             keys: Some((count, expected)),
@@ -178,23 +196,24 @@ impl Builder<'_> {
         } = shape.finds
         {
             let count = self.pointer(count.cast(), "keys");
-            let count = self.load(Type::Int, count, 0, ir_region::ANY);
+            let count = self.load(Type::Int, count, 0, ir_region::SHAPE);
             let wanted = self.int(expected as i64);
             let same = self.int_compare(IntCond::Eq, count, wanted);
             self.guard(same, Reason::Changed);
         }
+        Found::Inline
     }
 
     /// Leaves unless the object has its attributes where the shape says.
     pub fn expect_fields(&mut self, object: Value, shape: &Shape) {
         if let Some(at) = shape.guard {
-            let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::ANY);
+            let byte = self.load_width(Type::Int, Width::I8, false, object, at as i32, ir_region::SHAPE);
             let zero = self.int(0);
             let fine = self.int_compare(IntCond::Ne, byte, zero);
             self.guard(fine, Reason::Changed);
         }
         if let Some(at) = shape.empty {
-            let word = self.load(Type::Int, object, at as i32, ir_region::ANY);
+            let word = self.load(Type::Int, object, at as i32, ir_region::SHAPE);
             let zero = self.int(0);
             let fine = self.int_compare(IntCond::Eq, word, zero);
             self.guard(fine, Reason::Changed);
@@ -206,19 +225,19 @@ impl Builder<'_> {
     pub fn have_fields(&mut self, object: Value, shape: &Shape, may_add: bool, other: Block) {
         let mut tests = Vec::new();
         if let Some(at) = shape.guard {
-            tests.push((Width::I8, at, IntCond::Ne));
+            tests.push((Width::I8, at, IntCond::Ne, ir_region::SHAPE));
         }
         if let Some(at) = shape.empty {
-            tests.push((Width::I64, at, IntCond::Eq));
+            tests.push((Width::I64, at, IntCond::Eq, ir_region::SHAPE));
         }
         if let Finds::Value { offset, .. } = shape.finds {
             tests.push(match may_add && addable(shape).is_some() {
-                true => (Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq),
-                false => (Width::I64, offset, IntCond::Ne),
+                true => (Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq, ir_region::SHAPE),
+                false => (Width::I64, offset, IntCond::Ne, ir_region::ITEMS),
             });
         }
-        for (width, at, cond) in tests {
-            let found = self.load_width(Type::Int, width, false, object, at as i32, ir_region::ANY);
+        for (width, at, cond, region) in tests {
+            let found = self.load_width(Type::Int, width, false, object, at as i32, region);
             let zero = self.int(0);
             let fine = self.int_compare(cond, found, zero);
             let next = self.f.add_block();
@@ -274,16 +293,16 @@ impl Builder<'_> {
             return Ok(());
         }
         if let Item::Object(object) = receiver
-            && let Some((shape, kind)) = self.shape(&receiver, 0)
+            && let Some((shape, kind, place)) = self.shape(&receiver, 0, arg >> 1)
         {
             match shape.finds {
-                Finds::Value { offset, .. } if arg & 1 == 0 => {
+                Finds::Value { .. } | Finds::Own if arg & 1 == 0 => {
                     self.expect(&object, kind);
-                    self.expect_shape(object.value, kind, &shape);
-                    let value = self.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
-                    let gone = self.op(Op::IsNull, &[value]);
-                    let there = self.op(Op::BoolNot, &[gone]);
-                    self.guard(there, Reason::Unbound);
+                    let value = match (self.expect_shape(object.value, kind, &shape, place), shape.finds) {
+                        (Found::Value(value), _) => value,
+                        (_, Finds::Value { offset, .. }) => self.value_there(object.value, offset as i32),
+                        _ => unreachable!("what is never inline is in a dictionary"),
+                    };
                     let result = self.predicted_result();
                     let numeric = self.info().uses.is_numeric(self.index);
                     let item = self.element(value, result, numeric)?;
@@ -298,7 +317,7 @@ impl Builder<'_> {
                     ..
                 } if is_method == (arg & 1 != 0) => {
                     self.expect(&object, kind);
-                    self.expect_shape(object.value, kind, &shape);
+                    self.expect_shape(object.value, kind, &shape, place);
                     let item = self.constant_item(found);
                     self.specialized += 1;
                     self.push(item);
@@ -313,7 +332,7 @@ impl Builder<'_> {
                 }
                 Finds::Property { field, getter } => {
                     self.expect(&object, kind);
-                    self.expect_shape(object.value, kind, &shape);
+                    self.expect_class(kind, shape.version);
                     let mut known = object;
                     known.kind = kind;
                     if self.inline_getter(field, getter, Item::Object(known), arg & 1 != 0)? {
@@ -333,22 +352,24 @@ impl Builder<'_> {
 
     /// Does the present instruction for each of the shapes that its site has met, told apart by the versions of the object's
     /// class: `each` for the shape of an object that has it. What is left is an object with none of them; `false` if that
-    /// does not occur.
+    /// does not occur. `stored` is the kind of what is to be stored.
     fn by_version(
         &mut self,
         object: Object,
         (met, may_add): (&Met, bool),
-        each: &mut dyn FnMut(&mut Self, &Shape, Option<Value>) -> Done,
+        stored: Option<Kind>,
+        each: &mut dyn FnMut(&mut Self, &Shape, Found) -> Done,
     ) -> Done<bool> {
         let Met {
             shapes,
             others,
+            many,
             dictionary,
         } = met;
-        let others = *others;
+        let (others, many) = (*others, *many);
         let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
         let at = type_object::TP_VERSION_TAG as i32;
-        let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::ANY);
+        let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::SHAPE);
         let frames = self.frames.clone();
         let next = self.index + 1;
         let is_method = matches!(shapes[0].finds, Finds::OfClass { is_method: true, .. });
@@ -374,7 +395,7 @@ impl Builder<'_> {
                     && (dictionary.is_none() || group.len() > 1)
                 {
                     let count = self.pointer(count.cast(), "keys");
-                    let count = self.load(Type::Int, count, 0, ir_region::ANY);
+                    let count = self.load(Type::Int, count, 0, ir_region::SHAPE);
                     let wanted = self.int(expected as i64);
                     let same = self.int_compare(IntCond::Eq, count, wanted);
                     test = self.op(Op::BoolAnd, &[test, same]);
@@ -396,19 +417,21 @@ impl Builder<'_> {
                 rest = Some(other);
             }
             let other = rest.filter(|_| others);
-            if let (Some(place), Some(_)) = (dictionary, group[0].guard) {
+            if let Some(place) = dictionary
+                && (group[0].guard.is_some() || matches!(group[0].finds, Finds::Own))
+            {
                 let mut shape = *group[0];
                 // Those of several classes have been looked at.
                 if let (Finds::OfClass { keys, .. }, true) = (&mut shape.finds, group.len() > 1) {
                     *keys = None;
                 }
-                self.either_way(object.value, (&shape, place), (other, may_add), each)?;
+                self.either_way(object.value, (&shape, *place), (other, may_add), stored, each)?;
             } else {
                 match other {
                     Some(other) => self.have_fields(object.value, group[0], may_add, other),
                     None => self.expect_fields(object.value, group[0]),
                 }
-                each(self, group[0], None)?;
+                each(self, group[0], Found::Inline)?;
             }
             self.frame().index = next;
             self.go_to_next(next)?;
@@ -418,22 +441,27 @@ impl Builder<'_> {
                 self.terminated = false;
             }
         }
+        if !many {
+            // What the runtime does for the few that are left is not what the function does mostly.
+            self.generic_at.insert(self.index);
+        }
         Ok(others)
     }
 
     /// The shapes of the present instruction that code is made for (with a class each, where that is known), and whether the
     /// runtime does it for others: a bet on there being none would be lost.
-    fn met_shapes(&mut self, operand: usize, name: usize, wanted: &dyn Fn(&Shape) -> bool) -> Met {
+    fn met_shapes(&mut self, operand: usize, name: usize, is_value: bool, wanted: &dyn Fn(&Shape) -> bool) -> Met {
         let code = self.info().code;
-        let crate::Shapes {
-            mut all,
-            more,
-            dictionary,
-        } = self.known.shapes(code, self.index);
+        let shapes = self.known.shapes(code, self.index);
+        let dictionary = self.place_in_dictionary(&shapes, name);
+        let crate::Shapes { mut all, more, .. } = shapes;
         let lost = [Reason::Type, Reason::Changed, Reason::Unbound];
         let lost = lost.into_iter().any(|reason| self.is_widened(reason));
         let before = all.len();
-        all.retain(wanted);
+        all.retain(|shape| match shape.finds {
+            Finds::Own => is_value && dictionary.is_some(),
+            _ => wanted(shape),
+        });
         // What a site has of a class is alive as long as the class is what it was.
         let met = self.seen().operands[operand].met.clone();
         // SAFETY: what was met is alive; the GIL is held.
@@ -448,43 +476,39 @@ impl Builder<'_> {
                 self.keep(ty.cast());
                 true
             }
-            None => matches!(shape.finds, Finds::Value { .. }),
+            None => matches!(shape.finds, Finds::Value { .. } | Finds::Own),
         });
         // There is no frame for the runtime in an inlined callee: it is not inlined any more once that has been left.
         let others = lost || ((more || all.len() < before) && !self.is_inlined());
         Met {
             shapes: all,
             others,
-            dictionary: dictionary.map(|hint| Place {
-                name: self.name(name),
-                hint,
-            }),
+            many: more,
+            dictionary,
         }
     }
 
     /// `LOAD_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
     fn load_by_version(&mut self, arg: usize, object: Object) -> Done<bool> {
         let as_method = arg & 1 != 0;
-        let met = self.met_shapes(0, arg >> 1, &|shape| match shape.finds {
+        let met = self.met_shapes(0, arg >> 1, !as_method, &|shape| match shape.finds {
             Finds::Value { .. } => !as_method,
             Finds::OfClass { is_method, .. } => is_method == as_method,
-            Finds::Property { .. } => false,
+            Finds::Property { .. } | Finds::Own => false,
         });
         if met.shapes.is_empty() {
             return Ok(false);
         }
         self.specialized += 1;
-        let rest = self.by_version(object, (&met, false), &mut |this, shape, found| {
+        let rest = self.by_version(object, (&met, false), None, &mut |this, shape, found| {
             let receiver = Item::Object(object);
             match shape.finds {
-                Finds::Value { offset, .. } => {
-                    let value = found.unwrap_or_else(|| {
-                        let value = this.load(Type::Object, object.value, offset as i32, ir_region::ITEMS);
-                        let gone = this.op(Op::IsNull, &[value]);
-                        let there = this.op(Op::BoolNot, &[gone]);
-                        this.guard(there, Reason::Unbound);
-                        value
-                    });
+                Finds::Value { .. } | Finds::Own => {
+                    let value = match (found, shape.finds) {
+                        (Found::Value(value), _) => value,
+                        (_, Finds::Value { offset, .. }) => this.value_there(object.value, offset as i32),
+                        _ => unreachable!("what is never inline is in a dictionary"),
+                    };
                     let result = this.predicted_result();
                     let numeric = this.info().uses.is_numeric(this.index);
                     let item = this.element(value, result, numeric)?;
@@ -556,18 +580,31 @@ impl Builder<'_> {
             return Ok(());
         }
         if let Item::Object(object) = receiver
-            && let Some((shape, kind)) = self.shape(&receiver, 1)
+            && let Some((shape, kind, Some(place))) = self.shape(&receiver, 1, index)
+            && matches!(shape.finds, Finds::Value { .. } | Finds::Own)
+            && !self.may_add()
+        {
+            self.expect(&object, kind);
+            self.expect_class(kind, shape.version);
+            let found = self.find_own(object.value, place, true, Some(value.kind()), None);
+            let target = Target::of(&object, 0, found);
+            return self.store_value(object, target, kind, value);
+        }
+        if let Item::Object(object) = receiver
+            && let Some((shape, kind, None)) = self.shape(&receiver, 1, index)
             && let Finds::Value { offset, index } = shape.finds
             && (self.is_initializer() || !self.may_add())
         {
             self.expect(&object, kind);
-            self.expect_shape(object.value, kind, &shape);
+            self.expect_shape(object.value, kind, &shape, None);
             if let (Some(index), true) = (index, self.is_initializer())
                 && self.is_plain(kind)
             {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            return self.store_value(object, (offset as i32, None), kind, value);
+            let mut target = Target::of(&object, offset as i32, Found::Inline);
+            target.is_slot = index.is_none();
+            return self.store_value(object, target, kind, value);
         }
         if let Item::Object(object) = receiver
             && self.store_by_version(object, index, &value)?
@@ -589,13 +626,15 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one.
-    fn store_value(&mut self, object: Object, (offset, index): (i32, Option<u8>), kind: Kind, value: Item) -> Done {
-        let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
+    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one, and so may that
+    /// of a slot (`__slots__`), where new ones are to be expected.
+    fn store_value(&mut self, object: Object, target: Target, kind: Kind, value: Item) -> Done {
+        let (base, offset) = (target.base, target.offset);
+        let old = self.load(Type::Object, base, offset, ir_region::ITEMS);
         let gone = self.op(Op::IsNull, &[old]);
         let value_kind = value.kind();
-        if let Some(index) = index {
-            let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::ANY);
+        if let Some(index) = target.index {
+            let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::SHAPE);
             let zero = self.int(0);
             let fine = self.int_compare(IntCond::Eq, dictionary, zero);
             self.guard(fine, Reason::Changed);
@@ -618,8 +657,18 @@ impl Builder<'_> {
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
             return Ok(());
         }
-        let there = self.op(Op::BoolNot, &[gone]);
-        self.guard(there, Reason::Unbound);
+        if target.is_slot && self.may_add() {
+            self.specialized += 1;
+            let new = self.owned_object(value)?;
+            self.store(new, base, offset, ir_region::ITEMS);
+            let old = Item::owned(old, Kind::Maybe);
+            self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+            return Ok(());
+        }
+        if target.entry.is_none() {
+            let there = self.op(Op::BoolNot, &[gone]);
+            self.guard(there, Reason::Unbound);
+        }
         let quiet = value_kind.ends_quietly() && value_kind != Kind::Number && !self.is_widened(Reason::Type);
         if quiet {
             let test = self.is_of_kind(old, value_kind);
@@ -631,16 +680,19 @@ impl Builder<'_> {
             Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
             _ => None,
         };
+        if let Some(entry) = &target.entry {
+            self.note_change(entry);
+        }
         if let Some((function, number)) = number {
             let new = self
                 .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
                 .expect("a result");
-            self.store(new, object.value, offset, ir_region::ITEMS);
+            self.store(new, base, offset, ir_region::ITEMS);
             self.release_known(Item::Object(object), kind);
             return Ok(());
         }
         let new = self.owned_object(value)?;
-        self.store(new, object.value, offset, ir_region::ITEMS);
+        self.store(new, base, offset, ir_region::ITEMS);
         let old = Item::owned(old, if quiet { value_kind } else { Kind::Unknown });
         self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
         Ok(())
@@ -648,23 +700,25 @@ impl Builder<'_> {
 
     /// `STORE_ATTR` of an object of one of several classes; `false` if nothing has been done for those that are left.
     fn store_by_version(&mut self, object: Object, name: usize, value: &Item) -> Done<bool> {
-        let met = self.met_shapes(1, name, &|shape| matches!(shape.finds, Finds::Value { .. }));
+        let met = self.met_shapes(1, name, true, &|shape| matches!(shape.finds, Finds::Value { .. }));
         if met.shapes.is_empty() {
             return Ok(false);
         }
         self.specialized += 1;
         // An attribute that is new to some objects is there in others.
         let may_add = self.may_add();
-        let name = self.name(name);
-        let rest = self.by_version(object, (&met, may_add), &mut |this, shape, found| {
-            let Finds::Value { offset, .. } = shape.finds else {
-                unreachable!("others are left out above")
+        let stored = Some(value.kind());
+        let rest = self.by_version(object, (&met, may_add), stored, &mut |this, shape, found| {
+            let (offset, is_slot) = match shape.finds {
+                Finds::Value { offset, index } => (offset, index.is_none()),
+                _ => (0, false),
             };
-            if let Some(old) = found {
-                return this.set_own(object, name, old, value.clone());
+            let mut target = Target::of(&object, offset as i32, found);
+            if target.entry.is_none() {
+                target.index = addable(shape).filter(|_| may_add);
+                target.is_slot = is_slot;
             }
-            let index = addable(shape).filter(|_| may_add);
-            this.store_value(object, (offset as i32, index), object.kind, value.clone())
+            this.store_value(object, target, object.kind, value.clone())
         })?;
         Ok(!rest)
     }
@@ -693,7 +747,7 @@ impl Builder<'_> {
         let old = self.load(Type::Object, object.value, offset, ir_region::ITEMS);
         let fine = self.op(Op::IsNull, &[old]);
         self.guard(fine, Reason::Unbound);
-        let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::ANY);
+        let dictionary = self.load(Type::Int, object.value, MANAGED_DICT_OFFSET as i32, ir_region::SHAPE);
         let zero = self.int(0);
         let fine = self.int_compare(IntCond::Eq, dictionary, zero);
         self.guard(fine, Reason::Changed);
@@ -715,11 +769,42 @@ impl Builder<'_> {
     }
 }
 
+/// Where an attribute is stored.
+struct Target {
+    base: Value,
+    offset: i32,
+    /// It is a dictionary's.
+    entry: Option<Entry>,
+    /// Its index among the inline values, where it may be a new one.
+    index: Option<u8>,
+    /// It is a slot's (`__slots__`).
+    is_slot: bool,
+}
+
+impl Target {
+    /// Where it was found; among inline values at an offset.
+    fn of(object: &Object, offset: i32, found: Found) -> Target {
+        let (base, offset, entry) = match found {
+            Found::Own(entry) => (entry.base, entry.offset, Some(entry)),
+            _ => (object.value, offset, None),
+        };
+        Target {
+            base,
+            offset,
+            entry,
+            index: None,
+            is_slot: false,
+        }
+    }
+}
+
 /// What an attribute instruction has met, and code is made for.
 struct Met {
     shapes: Vec<Shape>,
     /// The runtime does it for others.
     others: bool,
+    /// More of them were seen than code is made for.
+    many: bool,
     /// Where objects have it in dictionaries of their own.
     dictionary: Option<Place>,
 }
@@ -738,6 +823,7 @@ fn is_alike(one: &Shape, other: &Shape) -> bool {
     let same = match (one.finds, other.finds) {
         (Finds::Value { offset: a, index: b }, Finds::Value { offset: c, index: d }) => (a, b) == (c, d),
         (Finds::OfClass { object: a, .. }, Finds::OfClass { object: b, .. }) => a == b,
+        (Finds::Own, Finds::Own) => true,
         _ => false,
     };
     same && one.guard == other.guard && one.empty == other.empty

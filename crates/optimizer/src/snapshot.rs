@@ -10,7 +10,7 @@ use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{Record, Sample, flag};
 use justjit_runtime::site::{CallSite, Callee};
-use justjit_runtime::version::Version;
+use justjit_runtime::version::{Tier, Version};
 use justjit_runtime::{api, bets, hook, optimized as math};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -332,6 +332,14 @@ impl Known for Snapshot {
                     continue;
                 };
                 known.more |= sites[at].has_met_more();
+                // Objects may have begun with inline values: what was sampled last counts, where the runtime serves all.
+                let site = &sites[at];
+                if known.inline.is_none()
+                    && (*version).tier == Tier::Sampling
+                    && (site.has_met_inline() || site.has_met_dictionaries())
+                {
+                    known.inline = Some(site.has_met_inline());
+                }
                 if known.dictionary.is_none_or(|hint| hint == 0) && sites[at].has_met_dictionaries() {
                     known.dictionary = Some(sites[at].hint);
                 }

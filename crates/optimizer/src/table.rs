@@ -125,9 +125,12 @@ impl Builder<'_> {
 
             YieldValue => {
                 if !self.yield_value()? {
-                    self.unsupported()?;
+                    self.suspend_entered()?;
                 }
             }
+            GetAwaitable => self.get_awaitable(arg as i64)?,
+            Send => self.send()?,
+            EndSend => self.end_send()?,
             MakeFunction => self.make_function()?,
             SetFunctionAttribute => self.set_function_attribute(arg as i32)?,
 
@@ -193,7 +196,7 @@ impl Builder<'_> {
     }
 
     /// An instruction that is not in the tier.
-    fn unsupported(&mut self) -> Done {
+    pub fn unsupported(&mut self) -> Done {
         if self.is_inlined() {
             return self.refuse_inlining();
         }

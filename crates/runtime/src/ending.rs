@@ -6,13 +6,14 @@
 //! happens; for the rest the code is left first.
 
 use crate::api::PyMethod_Type;
-use crate::layout::{Generator, ThreadState, frame_state, version_tag};
-use crate::numbers::deallocate;
+use crate::layout::{DictValues, Generator, MANAGED_DICT_OFFSET, ThreadState, frame_state, type_object, version_tag};
+use crate::numbers::{deallocate, drop_reference};
 use crate::runtime_fns;
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Objects looked at for one ending, besides those without parts.
@@ -248,6 +249,82 @@ unsafe fn is_quiet(object: *mut PyObject) -> bool {
     }
 }
 
+/// What is known of classes by their version tags, which are never used again: whether instances are plain, in that they
+/// consist of inline values only.
+static mut CLASSES: [(u32, bool); 256] = [(0, false); 256];
+
+/// Whether ending an instance of the class is to give up its inline values and its memory, where it has no dictionary and
+/// nobody has a weak reference to it.
+#[inline]
+unsafe fn has_plain_instances(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type; the GIL is held.
+    unsafe {
+        let tag = version_tag(ty);
+        let known = (&raw mut CLASSES).cast::<(u32, bool)>().add(tag as usize % 256);
+        if (*known).0 != tag {
+            *known = (tag, looks_plain(ty));
+        }
+        tag != 0 && (*known).1
+    }
+}
+
+unsafe fn looks_plain(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe {
+        let basic: isize = ty.cast::<u8>().add(type_object::TP_BASICSIZE).cast::<isize>().read();
+        let freed = (*ty).tp_free.map_or(0, |function| function as usize);
+        basic as usize == size_of::<PyObject>()
+            && crate::attributes::has_inline_values(ty)
+            && freed == PyObject_GC_Del as *const () as usize
+            && is_plain_class(ty)
+    }
+}
+
+/// Ends an instance whose reference count has become zero, if that is a plain one and nothing else ends with it but numbers,
+/// strings and their like. Else nothing was done.
+///
+/// # Safety
+/// The GIL is held; nobody has the object any more.
+#[inline]
+pub unsafe fn end_instance(object: *mut PyObject) -> bool {
+    // SAFETY: see the contract. A plain instance begins with its inline values; what they refer to is alive.
+    unsafe {
+        let ty = Py_TYPE(object);
+        if !has_plain_instances(ty) || Py_REFCNT(ty.cast()) < 2 || !unobserved(object, ty) {
+            return false;
+        }
+        let values = object.cast::<u8>().add(size_of::<PyObject>()).cast::<DictValues>();
+        let dictionary = object.cast::<u8>().offset(MANAGED_DICT_OFFSET).cast::<*mut PyObject>();
+        if (*values).valid == 0 || !dictionary.read().is_null() {
+            return false;
+        }
+        let count = usize::from((*values).size);
+        let first = (&raw mut (*values).values).cast::<*mut PyObject>();
+        // Indices in the order of insertion, which lies behind the values.
+        let order = first.add((*values).capacity.into()).cast::<u8>();
+        let at = |index: usize| first.add(order.add(index).read().into());
+        let all = || (0..count).map(|index| at(index).read()).filter(|part| !part.is_null());
+        let stays = |part: *mut PyObject| {
+            part.cast::<i32>().read() < 0
+                || is_leaf(Py_TYPE(part))
+                || Py_REFCNT(part) > all().filter(|&other| other == part).count() as Py_ssize_t
+        };
+        if !all().all(stays) {
+            return false;
+        }
+        PyObject_GC_UnTrack(object.cast());
+        for index in 0..usize::from((*values).capacity) {
+            let part = first.add(index).replace(null_mut());
+            if !part.is_null() {
+                drop_reference(part);
+            }
+        }
+        PyObject_GC_Del(object.cast());
+        Py_DECREF(ty.cast());
+        true
+    }
+}
+
 /// Finds the deallocator of classes that are written in Python.
 ///
 /// # Safety
@@ -273,7 +350,13 @@ runtime_fns! {
         object.cast::<isize>().write(1);
         let tstate: *mut ThreadState = (*thread).tstate;
         // Where an object's parts wait for their end, any ending may bring theirs on.
-        if !(*tstate).delete_later.is_null() || !is_quiet(object) {
+        if !(*tstate).delete_later.is_null() {
+            return 0;
+        }
+        if end_instance(object) {
+            return 1;
+        }
+        if !is_quiet(object) {
             return 0;
         }
         object.cast::<isize>().write(0);

@@ -287,6 +287,12 @@ pub struct DictObject {
 /// `DICT_WATCHER_MASK` (`internal/pycore_dict.h`): the bits of `ma_version_tag` that say who watches.
 pub const DICT_WATCHER_MASK: u64 = 0xff;
 
+/// `DICT_VERSION_INCREMENT`: what versions of dictionaries in `ma_version_tag` are multiples of.
+pub const DICT_VERSION_STEP: u64 = 1 << 12;
+
+/// `_gc_next` of `PyGC_Head`, which lies before an object: zero while the garbage collector does not track that.
+pub const GC_HEAD_NEXT: isize = -16;
+
 /// `DICT_KEYS_UNICODE`: all keys are strings, and the values lie beside them.
 pub const DICT_KEYS_UNICODE: u8 = 1;
 /// `DKIX_EMPTY`: a place of the index table that no key was ever at.

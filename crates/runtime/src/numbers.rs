@@ -45,6 +45,8 @@ pub struct Shared {
     ints: FreeList,
     /// Ints of two digits.
     wide_ints: FreeList,
+    /// Ints of three digits.
+    long_ints: FreeList,
     /// Floats, and ints with room for three digits, for when there is no memory.
     reserve_floats: FreeList,
     reserve_ints: FreeList,
@@ -62,6 +64,10 @@ pub static mut SHARED: Shared = Shared {
         count: 0,
     },
     wide_ints: FreeList {
+        head: null_mut(),
+        count: 0,
+    },
+    long_ints: FreeList {
         head: null_mut(),
         count: 0,
     },
@@ -255,6 +261,13 @@ unsafe fn ready_int(value: i64) -> *mut PyObject {
                 return object;
             }
         }
+        if value.unsigned_abs() >> 60 != 0 {
+            let object = pop(&raw mut SHARED.long_ints);
+            if !object.is_null() {
+                write_digits(object, value);
+                return object;
+            }
+        }
         null_mut()
     }
 }
@@ -385,6 +398,48 @@ fn float_op(op: i32, a: f64, b: f64) -> Option<f64> {
     })
 }
 
+/// The fast cases of a binary operator on any objects (borrowed): NULL, with no exception, when it is none of them.
+///
+/// # Safety
+/// The GIL is held; live objects.
+#[inline]
+pub unsafe fn plain_operator(op: i32, a: *mut PyObject, b: *mut PyObject) -> *mut PyObject {
+    // SAFETY: see the contract.
+    unsafe {
+        if is_int(a) && is_int(b) {
+            if let (Some(x), Some(y)) = (short_value(a), short_value(b)) {
+                return small_int_op(op, x, y);
+            }
+        } else if (is_float(a) || is_float(b))
+            && let (Some(x), Some(y)) = (as_float(a), as_float(b))
+            && let Some(result) = float_op(op, x, y)
+        {
+            return new_float(result);
+        }
+        null_mut()
+    }
+}
+
+/// The fast cases of a comparison of any objects, whose result is a truth.
+///
+/// # Safety
+/// Live objects.
+#[inline]
+pub unsafe fn plain_comparison(op: i32, a: *mut PyObject, b: *mut PyObject) -> Option<bool> {
+    // SAFETY: see the contract.
+    unsafe {
+        if is_int(a) && is_int(b) {
+            let (x, y) = (compact_value(a)?, compact_value(b)?);
+            return Some(compare_values(op, &x, &y));
+        }
+        if is_float(a) || is_float(b) {
+            let (x, y) = (as_float(a)?, as_float(b)?);
+            return Some(compare_values(op, &x, &y));
+        }
+        None
+    }
+}
+
 /// A comparison by its number (`Py_LT` and so on).
 #[inline]
 fn compare_values<T: PartialOrd>(op: i32, x: &T, y: &T) -> bool {
@@ -434,6 +489,15 @@ runtime_fns! {
             *value = short;
             return 1;
         }
+        let number = object.cast::<CompactLong>();
+        let tag = (*number).lv_tag;
+        let digits = (&raw const (*number).ob_digit).cast::<u32>();
+        if tag >> 3 == 3 && digits.add(2).read() < 1 << 3 {
+            let [low, middle, high] = [0, 1, 2].map(|at| i64::from(digits.add(at).read()));
+            let magnitude = low | middle << 30 | high << 60;
+            *value = if tag & 3 == 2 { -magnitude } else { magnitude };
+            return 1;
+        }
         let mut overflow = 0;
         *value = PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
         (overflow == 0).into()
@@ -447,10 +511,11 @@ runtime_fns! {
             match (*object.cast::<CompactLong>()).lv_tag >> 3 {
                 0 | 1 => push(&raw mut SHARED.ints, object),
                 2 => push(&raw mut SHARED.wide_ints, object),
+                3 => push(&raw mut SHARED.long_ints, object),
                 _ => false,
             }
         } else {
-            crate::generator::recycle(object)
+            crate::generator::recycle(object) || crate::ending::end_instance(object)
         };
         if !kept {
             crate::api::_Py_Dealloc(object);
@@ -471,35 +536,19 @@ runtime_fns! {
     /// `BINARY_OP` (operands borrowed).
     BINARY = fn binary(op: i32, a: *mut PyObject, b: *mut PyObject, site: *mut u8) -> *mut PyObject {
         feedback::operands(site, a, b);
-        if is_int(a) && is_int(b) {
-            if let (Some(x), Some(y)) = (short_value(a), short_value(b)) {
-                let result = small_int_op(op, x, y);
-                if !result.is_null() {
-                    return result;
-                }
-            }
-        } else if (is_float(a) || is_float(b))
-            && let (Some(x), Some(y)) = (as_float(a), as_float(b))
-            && let Some(result) = float_op(op, x, y)
-        {
-            return new_float(result);
+        let result = plain_operator(op, a, b);
+        if result.is_null() {
+            ops::numbers::binary_op(op, a, b)
+        } else {
+            result
         }
-        ops::numbers::binary_op(op, a, b)
     }
 
     /// `COMPARE_OP` whose result is tested (operands borrowed): 0, 1, or -1 with an exception.
     COMPARE_TEST = fn compare_test(op: i32, a: *mut PyObject, b: *mut PyObject, site: *mut u8) -> i32 {
         feedback::operands(site, a, b);
-        if is_int(a)
-            && is_int(b)
-            && let (Some(x), Some(y)) = (compact_value(a), compact_value(b))
-        {
-            return compare_values(op, &x, &y).into();
-        }
-        if (is_float(a) || is_float(b))
-            && let (Some(x), Some(y)) = (as_float(a), as_float(b))
-        {
-            return compare_values(op, &x, &y).into();
+        if let Some(truth) = plain_comparison(op, a, b) {
+            return truth.into();
         }
         if (op == Py_EQ || op == Py_NE) && PyUnicode_CheckExact(a) != 0 && PyUnicode_CheckExact(b) != 0 {
             let equal = a == b || string_equal(a, b);

@@ -174,6 +174,23 @@ unsafe fn check(namespace: *mut PyObject) -> Result<(), String> {
             Py_DECREF(name);
             ensure(has != lacks, "dictionaries")?;
         }
+        let tracked = |object: *mut PyObject| object.cast::<u8>().offset(GC_HEAD_NEXT).cast::<isize>().read() != 0;
+        let tag = |table: *mut PyObject| (*table.cast::<DictObject>()).ma_version_tag;
+        let (was_tracked, before) = (PyObject_GC_IsTracked(table) != 0, tag(table));
+        ensure(
+            tracked(table) == was_tracked && tracked(get(c"numbers")),
+            "tracked objects",
+        )?;
+        let set = PyDict_SetItemString(table, c"name2".as_ptr(), get(c"numbers")) == 0;
+        ensure(
+            set && tracked(table) && PyObject_GC_IsTracked(table) != 0,
+            "tracked objects",
+        )?;
+        let change = tag(table).wrapping_sub(before);
+        ensure(
+            change != 0 && change % DICT_VERSION_STEP == 0,
+            "versions of dictionaries",
+        )?;
         ensure(
             version_tag(plain) != 0 || api::PyUnstable_Type_AssignVersionTag(plain) == 1,
             "type versions",

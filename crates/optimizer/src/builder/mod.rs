@@ -135,6 +135,12 @@ pub struct Builder<'a> {
     pub typed: Option<Typed>,
     /// The typed body is not worth it.
     pub refused: bool,
+    /// Why building stops, where that could not be said at once.
+    pub failed: Option<Stop>,
+    /// The body is entered at the function's start, and not in a loop.
+    pub begins_at_start: bool,
+    /// Where baseline code goes on with a suspended frame, by byte offsets.
+    pub resume_points: Vec<(u32, *const ())>,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -240,6 +246,9 @@ impl<'a> Builder<'a> {
             pool: Pool::default(),
             typed: None,
             refused: false,
+            failed: None,
+            begins_at_start: false,
+            resume_points: Vec::new(),
         };
         (builder, params)
     }
@@ -515,6 +524,9 @@ impl<'a> Builder<'a> {
             }
             self.frame().index = index + 1;
             self.instruction()?;
+            if let Some(stop) = self.failed.take() {
+                return Err(stop);
+            }
             if !self.terminated && self.frames.len() == depth {
                 self.settle();
             }
@@ -524,6 +536,11 @@ impl<'a> Builder<'a> {
 
     /// After code that we do not know has run: leaves if a bet is off.
     pub fn settle(&mut self) {
+        self.settle_before(Vec::new());
+    }
+
+    /// The same where these references are given up next.
+    pub fn settle_before(&mut self, later: Vec<Value>) {
         if !std::mem::take(&mut self.unsure) {
             return;
         }
@@ -537,12 +554,14 @@ impl<'a> Builder<'a> {
         let valid = self.pointer(valid, "valid");
         let valid = self.load(Type::Bool, valid, 0, ir_region::ANY);
         let state = self.state_at(index, Reason::Changed);
+        self.f.states[state.index()].release.clone_from(&later);
         self.f
             .append(self.block, Op::Guard, vec![valid], Imm::None, Some(state));
         let offset = std::mem::offset_of!(justjit_runtime::layout::Frame, frame_obj) as i32;
         let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
         let alone = self.op(Op::IsNull, &[observer]);
         let state = self.state_at(index, Reason::Observed);
+        self.f.states[state.index()].release = later;
         self.f
             .append(self.block, Op::Guard, vec![alone], Imm::None, Some(state));
     }
@@ -565,6 +584,7 @@ pub mod ir_region {
     pub const ANY: Region = Region::Any;
     pub const FRAME: Region = Region::Frame;
     pub const HEADER: Region = Region::Header;
+    pub const SHAPE: Region = Region::Shape;
     pub const COUNT: Region = Region::Count;
     pub const ITEMS: Region = Region::Items;
     pub const ATOMS: Region = Region::Atoms;

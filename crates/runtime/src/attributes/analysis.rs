@@ -172,7 +172,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
                     class_version: 0,
                     is_lasting: true,
                     is_method: false,
-                    place: None,
+                    place: dictionary_place(tp),
                 };
                 return Some(key_index(keys, name).map_or(elsewhere, |index| inline_kind(tp, index)));
             }
@@ -181,7 +181,7 @@ pub(super) unsafe fn analyze_load(tp: *mut PyTypeObject, name: *mut PyObject) ->
                 class_version: 0,
                 is_lasting: true,
                 is_method: false,
-                place: None,
+                place: dictionary_place(tp),
             });
         }
         let dtype = Py_TYPE(found);

@@ -208,6 +208,25 @@ pub(super) unsafe fn hinted_value(object: *mut PyObject, name: *mut PyObject, hi
     }
 }
 
+/// Which entry of the object's own dictionary has that name (the very string), if it has its values itself and all its keys
+/// are strings; `hint` is looked at first.
+pub(super) unsafe fn own_place(object: *mut PyObject, name: *mut PyObject, hint: usize) -> Option<usize> {
+    // SAFETY: the object is held by the caller, and holds its dictionary.
+    unsafe {
+        let dict = instance_dictionary(object).cast::<DictObject>();
+        if dict.is_null() || !(*dict).ma_values.is_null() || (*(*dict).ma_keys).dk_kind != DICT_KEYS_UNICODE {
+            return None;
+        }
+        let count = (*(*dict).ma_keys).dk_nentries as usize;
+        let entries = unicode_entries((*dict).ma_keys);
+        let has = |&index: &usize| (*entries.add(index)).me_key == name;
+        Some(hint)
+            .filter(|&hint| hint < count)
+            .filter(has)
+            .or_else(|| (0..count).find(has))
+    }
+}
+
 /// Whether a dictionary whose keys are all strings certainly lacks `name` (an exact string that has its hash).
 ///
 /// # Safety
@@ -256,15 +275,11 @@ pub(super) unsafe fn own_attribute(object: *mut PyObject, name: *mut PyObject, h
         if !found.is_null() {
             return Some(Outcome::Value(found));
         }
-        let layout = dict.cast::<DictObject>();
         let mut value = null_mut();
         Py_INCREF(dict);
         let status = api::PyDict_GetItemRef(dict, name, &mut value);
-        let keys = (*layout).ma_keys;
-        if status > 0 && (*layout).ma_values.is_null() && (*keys).dk_kind == DICT_KEYS_UNICODE {
-            let entries = unicode_entries(keys);
-            let found = (0..(*keys).dk_nentries as usize).find(|&index| (*entries.add(index)).me_key == name);
-            *hint = found.unwrap_or(*hint);
+        if status > 0 {
+            *hint = own_place(object, name, *hint).unwrap_or(*hint);
         }
         Py_DECREF(dict);
         match status {
@@ -284,7 +299,10 @@ pub(super) unsafe fn plain_method(site: *mut AttributeSite, object: *mut PyObjec
         for entry in &(*site).entries {
             if entry.version == tag {
                 return match &entry.kind {
-                    Kind::Method { function, shadow } if unshadowed(object, shadow) => *function,
+                    Kind::Method { function, shadow } if unshadowed(object, shadow) => {
+                        (*site).met_inline = true;
+                        *function
+                    }
                     Kind::Method { function, shadow }
                         if object.cast::<u8>().offset(shadow.guard as isize).read() == 0 =>
                     {
@@ -316,7 +334,10 @@ pub(super) unsafe fn plain_value(site: *mut AttributeSite, object: *mut PyObject
                 continue;
             }
             let offset = match &entry.kind {
-                Kind::Inline { offset, guard, .. } if base.offset(*guard as isize).read() != 0 => *offset,
+                Kind::Inline { offset, guard, .. } if base.offset(*guard as isize).read() != 0 => {
+                    (*site).met_inline = true;
+                    *offset
+                }
                 Kind::Slot { offset } => *offset,
                 Kind::Inline { .. } | Kind::Dictionary { .. } => {
                     let value = hinted_value(object, (*site).name, (*site).hint);

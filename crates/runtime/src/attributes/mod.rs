@@ -23,7 +23,7 @@ use analysis::*;
 pub use analysis::{ClassAttribute, has_inline_values, inline_index, of_class, of_instance, of_super};
 pub use apply::certainly_lacks;
 use apply::*;
-pub use own::{LACKS_OWN, OWN_VALUE, SET_OWN};
+pub use own::{DICTIONARY_VERSION, LACKS_OWN};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -130,6 +130,8 @@ pub struct AttributeSite {
     pub misses: u64,
     entries: Vec<Entry>,
     overflow: u32,
+    /// There were objects whose values were inline.
+    met_inline: bool,
     feedback: *mut u8,
     /// The instruction's index.
     pub index: usize,
@@ -151,6 +153,9 @@ pub struct Shape {
 pub enum Finds {
     /// A value at this offset; its index among inline values, for stores.
     Value { offset: i64, index: Option<u8> },
+    /// What objects have in dictionaries of their own, and never among inline values; the class has nothing of that name.
+    /// The dictionaries are where the interpreter manages them.
+    Own,
     /// Something of the class, while there are so many shared keys.
     OfClass {
         object: *mut PyObject,
@@ -208,6 +213,7 @@ impl AttributeSite {
             misses: 0,
             entries: Vec::new(),
             overflow: 0,
+            met_inline: false,
             feedback,
             index: 0,
         }
@@ -225,6 +231,11 @@ impl AttributeSite {
     pub fn has_met_dictionaries(&self) -> bool {
         // SAFETY: the feedback is the version's, as the site is.
         unsafe { *self.feedback & seen::HINT != 0 }
+    }
+
+    /// Whether there were objects with inline values, as far as the runtime has served them.
+    pub fn has_met_inline(&self) -> bool {
+        self.met_inline
     }
 
     /// Whether there were more shapes than the site keeps.
@@ -285,6 +296,16 @@ impl AttributeSite {
                     shadow,
                     ..
                 } => of_class(value, false, shadow),
+                Kind::Dictionary { class_value, place, .. }
+                    if class_value.is_null() && place == Some(MANAGED_DICT_OFFSET as i64) =>
+                {
+                    Shape {
+                        version,
+                        guard: None,
+                        empty: None,
+                        finds: Finds::Own,
+                    }
+                }
                 // Most instances never get a dictionary, though they may.
                 Kind::Dictionary {
                     class_value,
@@ -534,7 +555,7 @@ runtime_fns! {
         for entry in &(*site).entries {
             if entry.version == tag {
                 let kind = entry.kind;
-                if store_cached(&kind, object, (*site).name, value) {
+                if store_cached(&kind, site, object, value) {
                     return 0;
                 }
             }
@@ -574,19 +595,33 @@ unsafe fn store_in_dictionary(dict: *mut PyObject, name: *mut PyObject, value: *
     }
 }
 
-unsafe fn store_cached(kind: &Kind, object: *mut PyObject, name: *mut PyObject, value: *mut PyObject) -> bool {
+/// Notes where the object's own dictionary has what is about to be replaced there.
+unsafe fn note_place(site: *mut AttributeSite, object: *mut PyObject) {
+    // SAFETY: a live site; the object's type is one whose dictionary's place is known.
+    unsafe {
+        if let Some(at) = own_place(object, (*site).name, (*site).hint) {
+            (*site).hint = at;
+            feedback::note((*site).feedback, seen::HINT);
+        }
+    }
+}
+
+unsafe fn store_cached(kind: &Kind, site: *mut AttributeSite, object: *mut PyObject, value: *mut PyObject) -> bool {
     // SAFETY: the object's type has the entry's version.
     unsafe {
+        let name = (*site).name;
         let base = object.cast::<u8>();
         match *kind {
             Kind::Inline { offset, guard, index } => {
                 let dict = base.offset(MANAGED_DICT_OFFSET).cast::<*mut PyObject>().read();
                 if !dict.is_null() {
+                    note_place(site, object);
                     return store_in_dictionary(dict, name, value);
                 }
                 if base.offset(guard as isize).read() == 0 {
                     return false;
                 }
+                (*site).met_inline = true;
                 let slot = base.offset(offset as isize).cast::<*mut PyObject>();
                 let old = slot.read();
                 Py_INCREF(value);
@@ -617,6 +652,7 @@ unsafe fn store_cached(kind: &Kind, object: *mut PyObject, name: *mut PyObject, 
             }
             Kind::Dictionary { .. } => {
                 let dict = instance_dictionary(object);
+                note_place(site, object);
                 !dict.is_null() && store_in_dictionary(dict, name, value)
             }
             _ => false,
@@ -649,7 +685,7 @@ unsafe fn remember_store(site: *mut AttributeSite, tp: *mut PyTypeObject) {
                 class_version: 0,
                 is_lasting: true,
                 is_method: false,
-                place: None,
+                place: dictionary_place(tp),
             };
             index
                 .map(|index| inline_kind(tp, index))

@@ -1,7 +1,6 @@
 //! Attributes that instances have in dictionaries of their own, for optimized code: of objects whose values are not inline
 //! any more, of classes whose instances begin with such. None of these runs Python code or raises.
 
-use super::analysis::unicode_entries;
 use super::apply::certainly_lacks;
 use crate::layout::*;
 use crate::runtime_fns;
@@ -37,32 +36,14 @@ unsafe fn plain_dictionary(object: *mut PyObject) -> *mut DictObject {
     }
 }
 
-runtime_fns! {
-    /// What the object's own dictionary has of a name, borrowed, or NULL; `hint` is where it may be.
-    OWN_VALUE = fn own_value(object: *mut PyObject, name: *mut PyObject, hint: i64) -> *mut PyObject {
-        let dict = plain_dictionary(object);
-        if dict.is_null() {
-            return null_mut();
-        }
-        let keys = (*dict).ma_keys;
-        if hint < (*keys).dk_nentries as i64 {
-            let entry = unicode_entries(keys).add(hint as usize);
-            if (*entry).me_key == name {
-                return (*entry).me_value;
-            }
-        }
-        PyDict_GetItemWithError(dict.cast(), name)
-    }
+/// The version that a dictionary got last when compiled code replaced one of its values: none that the interpreter gives, whose
+/// versions count from zero.
+pub static mut DICTIONARY_VERSION: u64 = 1 << 62;
 
+runtime_fns! {
     /// Whether the object has its attributes in a dictionary that certainly lacks the name.
     LACKS_OWN = fn lacks_own(object: *mut PyObject, name: *mut PyObject) -> i64 {
         let dict = plain_dictionary(object);
         i64::from(!dict.is_null() && certainly_lacks(dict.cast(), name))
-    }
-
-    /// Writes over what [`OWN_VALUE`] has just found, which somebody has another reference to.
-    SET_OWN = fn set_own(object: *mut PyObject, name: *mut PyObject, value: *mut PyObject) {
-        // The name is there: nothing has to grow.
-        PyDict_SetItem(dictionary(object), name, value);
     }
 }

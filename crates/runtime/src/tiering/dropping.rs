@@ -12,9 +12,8 @@ use pyo3_ffi::PyObject;
 /// Times that one point, or all points together, of a version are left before it is invalidated.
 const POINT_DEOPTS: u64 = 10;
 const ALL_DEOPTS: u64 = 100;
-
-/// Calls for one of which a version may be left: it is worth having all the same.
-const RARELY: u64 = 128;
+/// What is left more seldom than once in so many calls costs less than another version would, and less than going without.
+const CALLS_TO_LEAVE: u64 = 256;
 /// Versions that were dropped without anything learned, before no more are made.
 const LESSONS: u32 = 2;
 
@@ -59,14 +58,11 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
                 .map(|one| one.count)
                 .sum::<u64>()
         };
+        let tolerated = (*owner).calls / CALLS_TO_LEAVE;
+        let most = ALL_DEOPTS.max(tolerated);
         // Adding them all up is not for each deopt.
-        let often = (*owner).deopts > ALL_DEOPTS && (*owner).deopts.is_multiple_of(8) && all() > ALL_DEOPTS;
-        if (*point).count <= POINT_DEOPTS && !often {
-            return;
-        }
-        // Leaving now and then costs less than going without the code.
-        let count = if often { all() } else { (*point).count };
-        if count.saturating_mul(RARELY) <= (*owner).calls {
+        let often = (*owner).deopts > most && (*owner).deopts.is_multiple_of(8) && all() > most;
+        if (*point).count <= POINT_DEOPTS.max(tolerated) && !often {
             return;
         }
         let state = state_of((*owner).code.cast());

@@ -4,7 +4,7 @@ use super::stage::{Stage, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
 };
-use super::{add_version, baseline_version, reinstate, supersede};
+use super::{add_version, baseline_version, is_resumable, offer, reinstate, supersede};
 use crate::api;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
@@ -131,7 +131,9 @@ unsafe fn look_from_baseline(
 unsafe fn set_entry(function: *mut PyObject, version: *mut Version, optimized: *mut Version) {
     // SAFETY: live objects.
     unsafe {
-        if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
+        if is_resumable((*version).code) {
+            offer(version, optimized);
+        } else if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
             api::PyFunction_SetVectorcall(function, (*optimized).vectorcall);
         }
     }
@@ -145,6 +147,15 @@ unsafe fn start_sampling(
 ) -> *mut Version {
     // SAFETY: see `look`.
     unsafe {
+        if (*t).bursts > 0 {
+            // Samples are added to those that it has.
+            let (sampling, sample) = ((*t).sampling, effective(state).sample());
+            (*sampling).check_calls = (*sampling).calls + sample.calls;
+            (*sampling).check_edges = (*sampling).back_edges + sample.edges;
+            supersede(function, version, sampling);
+            (*t).stage = Stage::Sampling;
+            return sampling;
+        }
         if (*t).requests >= VERSION_LIMIT {
             (*t).rest(format!("{VERSION_LIMIT} optimized versions were made already"));
             return null_mut();
@@ -192,17 +203,18 @@ unsafe fn start_was_seen(state: *const CodeState) -> bool {
     let mut versions = unsafe { (*state).versions.iter().map(|&version| &*version) };
     versions.any(|version| {
         // SAFETY: a version's code is live. Calls of generator functions do not run their first instruction.
-        let resumable = unsafe { (*version.code).co_flags } & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
+        let resumable = unsafe { is_resumable(version.code) };
         resumable || version.records.first().is_some_and(|record| record.count > 0)
     })
 }
 
 /// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
-/// is done with the results would not be known.
+/// is done with the results would not be known. Nor is anything known yet where generators were made, and none has run.
 fn is_on_its_way_down(sampling: &Version) -> bool {
     let waiting = |record: &Record| record.callees.is_some() && record.result.is_none();
     let short = sampling.calls < LONGEST_CALLS && sampling.back_edges < LONGEST_EDGES;
-    short && sampling.records.iter().any(waiting)
+    let made_only = sampling.generator.is_some() && sampling.records.iter().all(|record| record.count == 0);
+    short && (made_only || sampling.records.iter().any(waiting))
 }
 
 /// Whether a sampling version goes on: its calls, or its loops, have come to instructions since the last look at which they
@@ -286,13 +298,18 @@ unsafe fn end_sampling(
                     why
                 };
                 // A loop that goes on for long is entered in the middle.
+                let effective = effective(state);
                 let in_loop = entry != 0
                     && !(*t).has_declined(entry)
-                    && (*t).loops_long(state, &effective(state))
+                    && (*t).loops_long(state, &effective)
                     && optimized(state, t, entry).is_null();
                 let (frame, entry) = if in_loop { (frame, entry) } else { (null_mut(), 0) };
-                if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
-                    ask(function, state, t, frame, entry, &why);
+                (*t).bursts += 1;
+                if in_loop || (*t).bursts >= (*t).part(state, &effective) {
+                    (*t).bursts = 0;
+                    if entry != 0 || (*t).wants_start(state) && start_was_seen(state) {
+                        ask(function, state, t, frame, entry, &why);
+                    }
                 }
             }
         } else {

@@ -37,6 +37,8 @@ pub struct Tiering {
     pub(super) vain: u32,
     /// Sampling versions that were made, but for the first where a function begins with one.
     pub(super) samplings: u32,
+    /// Times that the last sampling version has been run already, since it was made for the next optimized version.
+    pub(super) bursts: u64,
     /// Instructions that the sampling version had reached when it was last looked at.
     pub(super) reached: usize,
     /// Times that a loop was entered in optimized code.
@@ -46,6 +48,10 @@ pub struct Tiering {
     /// Calls and back edges at which counting began.
     from: Limits,
 }
+
+/// Samples are taken as often, with as much time in between: a program does not do everything all the time, and what comes in
+/// a row is much alike.
+pub(super) const BURSTS: u64 = 4;
 
 /// Optimized code that loops for longer than this part of what it takes to be optimized is entered in the loop.
 const LONG_LOOP: u64 = 8;
@@ -66,6 +72,7 @@ impl Tiering {
                 requests: 0,
                 vain: 0,
                 samplings: 0,
+                bursts: 0,
                 reached: 0,
                 loop_entries: 0,
                 declines: Vec::new(),
@@ -136,7 +143,9 @@ impl Tiering {
     pub(super) unsafe fn left(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
         // SAFETY: see the contract.
         let (needed, totals) = unsafe { (self.needed(state, effective), self.totals(state)) };
-        let left = |needed: u64, total: u64, from: u64| needed.saturating_sub(total - from).max(1);
+        // SAFETY: as above.
+        let part = unsafe { self.part(state, effective) };
+        let left = |needed: u64, total: u64, from: u64| (needed / part).saturating_sub(total - from).max(1);
         Limits {
             calls: left(needed.calls, totals.calls, self.from.calls),
             edges: left(needed.edges, totals.edges, self.from.edges),
@@ -150,13 +159,25 @@ impl Tiering {
     pub(super) unsafe fn is_due(&self, state: *const CodeState, effective: &Effective<'_>) -> Option<String> {
         // SAFETY: see the contract.
         let (needed, totals) = unsafe { (self.needed(state, effective), self.totals(state)) };
+        // SAFETY: as above.
+        let part = unsafe { self.part(state, effective) };
         let (calls, edges) = (totals.calls - self.from.calls, totals.edges - self.from.edges);
-        if calls >= needed.calls {
-            Some(format!("{calls} calls"))
-        } else if edges >= needed.edges {
-            Some(format!("{edges} rounds of its loops"))
+        if calls >= needed.calls / part {
+            Some(format!("{} calls", calls * part))
+        } else if edges >= needed.edges / part {
+            Some(format!("{} rounds of its loops", edges * part))
         } else {
             None
+        }
+    }
+
+    /// Into how many parts the time until it is optimized is parted, each of which ends with samples.
+    pub(super) unsafe fn part(&self, state: *const CodeState, effective: &Effective<'_>) -> u64 {
+        // SAFETY: a live state.
+        let (needed, loops) = unsafe { (self.needed(state, effective), self.loops_long(state, effective)) };
+        match loops || needed.calls / BURSTS < effective.sample().calls {
+            true => 1,
+            false => BURSTS,
         }
     }
 
