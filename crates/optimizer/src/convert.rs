@@ -440,6 +440,10 @@ impl Builder<'_> {
 
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
+        let index = self.frames.last().expect("there is a frame").index;
+        if !kind.ends_quietly() && self.info().knowledge.is_widened(index, Reason::Ending) {
+            return self.end_for_all_to_see(value, later);
+        }
         if kind == Kind::Maybe {
             let gone = self.op(Op::IsNull, &[value]);
             let there = self.f.add_block();
@@ -463,11 +467,21 @@ impl Builder<'_> {
             return;
         }
         // A finalizer may look at the frames, and change anything.
-        let index = self.frames.last().expect("there is a frame").index;
-        let state = self.state_at(index, Reason::Changed);
+        let state = self.state_at(index, Reason::Ending);
         self.f.states[state.0 as usize].release = later;
         self.f
             .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
+    }
+
+    /// Gives a reference up (or NULL) that is likely to be the last one of an object whose end may run any code: with a frame for that to
+    /// look at, and a look at what was bet on afterwards.
+    fn end_for_all_to_see(&mut self, value: Value, later: Vec<Value>) {
+        if let Err(stop) = self.begin_unknown() {
+            self.stop = Some(stop);
+            return;
+        }
+        self.call(&optimized::DROP_IF_ANY, &[value], None, (Effect::Any, false));
+        self.expect_bets(later);
     }
 
     /// The item with references of its own, so that it does not depend on a slot.

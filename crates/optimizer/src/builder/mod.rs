@@ -32,7 +32,9 @@ const OCCASIONS: u32 = 4;
 const VERSION_LIMIT: usize = 5;
 /// Versions of a loop header that are made as long as anything differs.
 const HEADER_VERSIONS: usize = 3;
-/// The same in a function of so many instructions of IR.
+/// Versions of one place, beyond which another is not made for locals that are not used any more.
+const UNUSED_VERSIONS: usize = 2;
+/// The same as the first in a function of so many instructions of IR.
 const LARGE_VERSION_LIMIT: usize = 2;
 const VERSION_ROOM: usize = 5_000;
 /// Instructions of IR, beyond which the function is too large.
@@ -133,6 +135,10 @@ pub struct Builder<'a> {
     pub typed: Option<Typed>,
     /// The typed body is not worth it.
     pub refused: bool,
+    /// Which of the function's locals are used from an instruction on.
+    live: FxHashMap<usize, Vec<bool>>,
+    /// Building is to stop behind the present instruction.
+    pub stop: Option<Stop>,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -237,6 +243,8 @@ impl<'a> Builder<'a> {
             pool: Pool::default(),
             typed: None,
             refused: false,
+            live: FxHashMap::default(),
+            stop: None,
         };
         (builder, params)
     }
@@ -473,7 +481,7 @@ impl<'a> Builder<'a> {
             self.frames = task.frames;
             self.run_block(task.begun)?;
         }
-        Ok(())
+        self.stop.take().map_or(Ok(()), Err)
     }
 
     fn run_block(&mut self, begun: bool) -> Done {
@@ -512,6 +520,9 @@ impl<'a> Builder<'a> {
             }
             self.frame().index = index + 1;
             self.instruction()?;
+            if let Some(stop) = self.stop.take() {
+                return Err(stop);
+            }
             if !self.terminated && self.frames.len() == depth {
                 self.settle();
             }
@@ -529,19 +540,23 @@ impl<'a> Builder<'a> {
             self.refused = true;
             return;
         }
+        self.expect_bets(Vec::new());
+    }
+
+    /// Leaves if a bet is off, giving up some references.
+    pub fn expect_bets(&mut self, release: Vec<Value>) {
         let index = self.frames.last().expect("there is a frame").index;
         let valid = self.known.valid();
         let valid = self.pointer(valid, "valid");
         let valid = self.load(Type::Bool, valid, 0, ir_region::ANY);
-        let state = self.state_at(index, Reason::Changed);
-        self.f
-            .append(self.block, Op::Guard, vec![valid], Imm::None, Some(state));
         let offset = std::mem::offset_of!(justjit_runtime::layout::Frame, frame_obj) as i32;
         let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
         let alone = self.op(Op::IsNull, &[observer]);
-        let state = self.state_at(index, Reason::Observed);
-        self.f
-            .append(self.block, Op::Guard, vec![alone], Imm::None, Some(state));
+        for (fine, reason) in [(valid, Reason::Changed), (alone, Reason::Observed)] {
+            let state = self.state_at(index, reason);
+            self.f.states[state.index()].release.clone_from(&release);
+            self.f.append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
+        }
     }
 
     /// What is learned of an object's type holds wherever it is.
