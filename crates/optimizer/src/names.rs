@@ -231,10 +231,13 @@ impl Builder<'_> {
             tests.push((Width::I64, at, IntCond::Eq, ir_region::SHAPE));
         }
         if let Finds::Value { offset, .. } = shape.finds {
-            tests.push(match may_add && addable(shape).is_some() {
-                true => (Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq, ir_region::SHAPE),
-                false => (Width::I64, offset, IntCond::Ne, ir_region::ITEMS),
-            });
+            match may_add {
+                true if addable(shape).is_some() => {
+                    tests.push((Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq, ir_region::SHAPE));
+                }
+                true if is_slot(shape) => {}
+                _ => tests.push((Width::I64, offset, IntCond::Ne, ir_region::ITEMS)),
+            }
         }
         for (width, at, cond, region) in tests {
             let found = self.load_width(Type::Int, width, false, object, at as i32, region);
@@ -596,7 +599,8 @@ impl Builder<'_> {
             {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
-            let target = Target::of(&object, offset as i32, Found::Inline);
+            let mut target = Target::of(&object, offset as i32, Found::Inline);
+            target.may_be_empty = self.may_add() && is_slot(&shape);
             return self.store_value(object, target, kind, value);
         }
         if let Item::Object(object) = receiver
@@ -645,6 +649,14 @@ impl Builder<'_> {
             self.terminated = false;
             self.specialized += 1;
             self.store(new, object.value, offset, ir_region::ITEMS);
+            let old = Item::owned(old, Kind::Maybe);
+            self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
+            return Ok(());
+        }
+        if target.may_be_empty {
+            self.specialized += 1;
+            let new = self.owned_object(value)?;
+            self.store(new, base, offset, ir_region::ITEMS);
             let old = Item::owned(old, Kind::Maybe);
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
             return Ok(());
@@ -700,6 +712,7 @@ impl Builder<'_> {
             let mut target = Target::of(&object, offset as i32, found);
             if target.entry.is_none() {
                 target.index = addable(shape).filter(|_| may_add);
+                target.may_be_empty = may_add && is_slot(shape);
             }
             this.store_value(object, target, object.kind, value.clone())
         })?;
@@ -760,6 +773,8 @@ struct Target {
     entry: Option<Entry>,
     /// Its index among the inline values, where it may be a new one.
     index: Option<u8>,
+    /// It is a slot without a value, maybe.
+    may_be_empty: bool,
 }
 
 impl Target {
@@ -774,6 +789,7 @@ impl Target {
             offset,
             entry,
             index: None,
+            may_be_empty: false,
         }
     }
 }
@@ -785,6 +801,11 @@ struct Met {
     others: bool,
     /// Where objects have it in dictionaries of their own.
     dictionary: Option<Place>,
+}
+
+/// Whether it is a slot of a class with `__slots__`.
+fn is_slot(shape: &Shape) -> bool {
+    matches!(shape.finds, Finds::Value { index: None, .. })
 }
 
 /// The index of an attribute that can be set for the first time: one of an instance that begins with its values.
