@@ -24,6 +24,8 @@ class BenchmarkResult:
     justjit: Timing
     interpreter_first: float
     justjit_first: float
+    steady_seconds: float
+    """How long justjit's side had run before a turn came within a tenth of its best."""
 
     @property
     def ratio(self) -> float:
@@ -38,6 +40,8 @@ class ProgramResult:
     benchmarks: list[BenchmarkResult] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     import_seconds: float = 0.0
+    more_bytes: int = 0
+    """Peak memory of justjit's process over that of the interpreter's."""
     failure: str = ""
 
     @property
@@ -68,6 +72,7 @@ def run_program(name: str, settings: Settings) -> ProgramResult:
         ends = [message["done"] for message in messages]
         result.counters = Counters.of(ends[1]["after"]) - Counters.of(ends[1]["before"])
         result.import_seconds = ends[1]["import_seconds"]
+        result.more_bytes = ends[1]["peak_bytes"] - ends[0]["peak_bytes"]
         if ends[0]["values"] != ends[1]["values"]:
             result.failure = "the two sides computed different results"
     except WorkerError as failure:
@@ -80,25 +85,50 @@ def run_program(name: str, settings: Settings) -> ProgramResult:
 
 def _time(name: str, plain: Worker, compiled: Worker, settings: Settings) -> BenchmarkResult:
     # Both take the same turns throughout: some programs keep state from loop to loop.
-    plain_first, compiled_first = _turn(plain, 1), _turn(compiled, 1)
+    turns: list[tuple[int, float]] = []
+
+    def take_compiled_turn(loops: int) -> float:
+        taken = _turn(compiled, loops)
+        turns.append((loops, taken))
+        return taken
+
+    plain_first, compiled_first = _turn(plain, 1), take_compiled_turn(1)
     loops = 1
     while (taken := _turn(plain, loops)) < settings.min_time / 4:
-        _turn(compiled, loops)
+        take_compiled_turn(loops)
         loops *= 4
-    _turn(compiled, loops)
+    take_compiled_turn(loops)
     loops = max(1, round(loops * settings.min_time / taken))
     for _ in range(_WARMUP_TURNS if taken < _LONG_TURN else 0):
         _turn(plain, loops)
-        _turn(compiled, loops)
+        take_compiled_turn(loops)
     samples: dict[Worker, list[float]] = {plain: [], compiled: []}
     for turn in range(settings.repeat):
         for worker in (plain, compiled) if turn % 2 == 0 else (compiled, plain):
-            samples[worker].append(_turn(worker, loops) / loops)
+            taken = _turn(plain, loops) if worker is plain else take_compiled_turn(loops)
+            samples[worker].append(taken / loops)
     for worker in (plain, compiled):
         worker.tell(next=True)
     return BenchmarkResult(
-        name, loops, Timing(tuple(samples[plain])), Timing(tuple(samples[compiled])), plain_first, compiled_first
+        name,
+        loops,
+        Timing(tuple(samples[plain])),
+        Timing(tuple(samples[compiled])),
+        plain_first,
+        compiled_first,
+        _steady_after(turns),
     )
+
+
+def _steady_after(turns: list[tuple[int, float]]) -> float:
+    """Seconds that were run before the first turn that came within a tenth of the best."""
+    best = min(taken / loops for loops, taken in turns)
+    before = 0.0
+    for loops, taken in turns:
+        if taken / loops <= best * 1.1:
+            break
+        before += taken
+    return before
 
 
 def _turn(worker: Worker, loops: int) -> float:

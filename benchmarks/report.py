@@ -23,7 +23,7 @@ except ImportError:
     Console = None  # type: ignore[assignment, misc]
 
 # Wide enough for every table where there is no terminal to ask (a log file, a pipe).
-_PIPE_WIDTH = 150
+_PIPE_WIDTH = 170
 
 
 def _console(stderr: bool = False) -> Any:

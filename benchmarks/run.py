@@ -66,6 +66,8 @@ def show(results: list[ProgramResult], settings: Settings, detail: bool) -> None
             "median",
             "first call",
             "interp. first",
+            "steady after",
+            "memory",
             "compile time",
             "compiled",
             "declined",
@@ -90,7 +92,7 @@ def show(results: list[ProgramResult], settings: Settings, detail: bool) -> None
 def rows(result: ProgramResult, detail: bool) -> list[list[str]]:
     """A program's row, and where asked for one for each of its benchmarks."""
     if result.failure:
-        return [[result.name, "failed", *[""] * 9]]
+        return [[result.name, "failed", *[""] * 11]]
     counters = result.counters
     lines = [
         [
@@ -101,6 +103,8 @@ def rows(result: ProgramResult, detail: bool) -> list[list[str]]:
             report.ratio(result.median_ratio),
             report.duration(sum(b.justjit_first for b in result.benchmarks)),
             report.duration(sum(b.interpreter_first for b in result.benchmarks)),
+            report.duration(sum(b.steady_seconds for b in result.benchmarks)),
+            f"{result.more_bytes / 2**20:+.0f} MiB",
             report.duration(counters.compile_ns / 1e9),
             f"{counters.functions_compiled:,}",
             f"{counters.functions_declined:,}",
@@ -118,6 +122,7 @@ def rows(result: ProgramResult, detail: bool) -> list[list[str]]:
                     report.ratio(bench.interpreter.median / bench.justjit.median),
                     report.duration(bench.justjit_first),
                     report.duration(bench.interpreter_first),
+                    report.duration(bench.steady_seconds),
                     *[""] * 4,
                 ]
             )

@@ -24,6 +24,15 @@ from benchmarks.channel import Channel
 from benchmarks.checks import digest, program_digest
 
 
+def peak_bytes() -> int:
+    """The most memory that this process has had at once; 0 where nobody says."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def main() -> None:
     side, name, path, *arguments = sys.argv[1:]
     channel = Channel()
@@ -66,6 +75,7 @@ def main() -> None:
         done["before"] = started
         done["after"] = stats().as_dict()
         done["import_seconds"] = imported
+    done["peak_bytes"] = peak_bytes()
     values.append(program_digest(name, module.__dict__))
     channel.tell(done=done)
 

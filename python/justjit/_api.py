@@ -44,6 +44,7 @@ def jit(
     optimize_calls: int | None = None,
     optimize_loops: int | None = None,
     opt_level: int | None = None,
+    fastmath: bool | None = None,
     background: bool | None = None,
     backend: Backend | None = None,
 ) -> T: ...
@@ -57,6 +58,7 @@ def jit(
     optimize_calls: int | None = None,
     optimize_loops: int | None = None,
     opt_level: int | None = None,
+    fastmath: bool | None = None,
     background: bool | None = None,
     backend: Backend | None = None,
 ) -> Callable[[T], T]: ...
@@ -71,6 +73,7 @@ def jit(
     optimize_calls: int | None = None,
     optimize_loops: int | None = None,
     opt_level: int | None = None,
+    fastmath: bool | None = None,
     background: bool | None = None,
     backend: Backend | None = None,
     **unknown: Any,
@@ -82,7 +85,10 @@ def jit(
     is not given, the process-wide setting holds. ``baseline_calls`` says after how many calls the function is compiled
     (0: before the first one), ``optimize_calls`` and ``optimize_loops`` after how many calls and loop rounds it is
     optimized, ``tier`` who may run it, and ``opt_level``, ``background`` and ``backend`` how the optimizing tier
-    compiles it. A function that is not compiled goes on in the interpreter: ``explain`` says why.
+    compiles it. ``fastmath`` is an option of functions only: LLVM may then reorder and fuse float operations, multiply
+    by a reciprocal in place of dividing, and lose the sign of a zero, so that results differ in their last bits from
+    Python's (NaN and infinity are kept); it holds for what is inlined too. A function that is not compiled goes on in
+    the interpreter: ``explain`` says why.
     """
     given = {
         "tier": tier,
@@ -90,6 +96,7 @@ def jit(
         "optimize_calls": optimize_calls,
         "optimize_loops": optimize_loops,
         "opt_level": opt_level,
+        "fastmath": fastmath,
         "background": background,
         "backend": backend,
     }

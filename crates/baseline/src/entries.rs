@@ -92,6 +92,14 @@ pub fn entered_when_returned(function: &Function) -> Vec<u32> {
     sends.map(|send| end_of(function, send)).collect()
 }
 
+/// The number of the entry at which a generator's body begins, in code that has entries at loop headers.
+pub fn start_entry(function: &Function) -> Option<i64> {
+    let is_start =
+        |entry: &Entry| matches!(*entry, Entry::Block(block) if function.blocks[block as usize].is_resume_point);
+    let first = entries(function, false, &[]).iter().position(is_start)?;
+    Some(1 + first as i64)
+}
+
 /// Where a suspended frame goes on in code that is compiled this way.
 ///
 /// # Safety
@@ -116,6 +124,7 @@ pub unsafe fn resume_points(
         valid_at: address(&function.instructions[block.start]),
         code,
         entry: number(Entry::Block(index as u32)),
+        better: std::ptr::null_mut(),
         delegation: delegating_send(function, block).map(|send| Delegation {
             instr_ptr: address(&function.instructions[send]),
             suspends: address(&function.instructions[send + 1]),

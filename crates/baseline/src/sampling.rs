@@ -103,9 +103,14 @@ impl<B: Builder> Emitter<'_, B> {
         }
     }
 
-    /// The function begins: its first parameters are what the instruction works on; the fourth is its result.
+    /// The function (or a coroutine's body) begins: its first parameters are what the instruction works on; the fourth is its
+    /// result.
     fn note_parameters(&mut self, record: B::Value) {
-        if self.index != 0 {
+        let begins = match self.function.is_coroutine() {
+            true => self.at.arg & 3 == 0,
+            false => self.index == 0,
+        };
+        if !begins {
             return;
         }
         // SAFETY: a version's code is alive.

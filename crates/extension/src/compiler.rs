@@ -12,7 +12,7 @@ use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::Record;
-use justjit_runtime::version::{Tier, Version, code_bytes, register};
+use justjit_runtime::version::{Tier, Version, add_code, code_bytes, register};
 use justjit_runtime::{api, probe, tiering};
 use pyo3_ffi::*;
 use std::cell::RefCell;
@@ -445,6 +445,27 @@ pub unsafe fn give_entry(version: &mut Version, parts: MachineParts, registers: 
         }
         Ok(())
     }
+}
+
+/// Has an optimized version run other code than it has, which stays for those who are in it.
+///
+/// # Safety
+/// As for [`give_entry`].
+pub unsafe fn give_better_body(version: &mut Version, parts: MachineParts) -> Result<(), String> {
+    let config = config::get();
+    if (code_bytes() + parts.bytes) as u64 > config.code_memory_limit {
+        return Err(LIMIT_REACHED.into());
+    }
+    // SAFETY: see the contract.
+    unsafe {
+        if config.perf_map {
+            let name = text((*version.code).co_qualname);
+            write_perf_map(&parts, version.tier, &name, (*version.code).co_filename);
+        }
+    }
+    version.body = parts.body;
+    add_code(version, parts.code, parts.bytes);
+    Ok(())
 }
 
 unsafe fn write_perf_map(code: &MachineParts, tier: Tier, name: &str, file: *mut PyObject) {

@@ -110,6 +110,7 @@ pub fn set_option(options: &mut Options, name: &str, value: &Bound<'_, PyAny>) -
         "optimize_calls" => options.optimize_calls = Some(value.extract()?),
         "optimize_loops" => options.optimize_loops = Some(value.extract()?),
         "opt_level" => options.opt_level = Some(value.extract()?),
+        "fastmath" => options.fast_math = Some(value.extract()?),
         "background" => options.background = Some(value.extract()?),
         "backend" => options.backend = Some(backend(value)?),
         _ => return Err(PyKeyError::new_err(format!("no such option: {name:?}"))),

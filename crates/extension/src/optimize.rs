@@ -3,7 +3,7 @@
 
 use crate::compiler::{decode_code, text};
 use crate::config;
-use crate::tiering::{baseline, finish};
+use crate::tiering::{baseline, finish, refine};
 use justjit_optimizer::snapshot::Snapshot;
 use justjit_optimizer::unit::{self, Options, Texts};
 use justjit_optimizer::{Entry, Input, build};
@@ -15,9 +15,15 @@ use justjit_runtime::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
-/// Of this many instructions at most one may be the runtime's: it costs more here than in baseline code, which calls the
-/// same functions with less around them.
-const GENERIC_SHARE: u64 = 12;
+/// Of this many instructions that a function runs at most one may be the runtime's: it costs more here than in baseline code,
+/// which calls the same functions with less around them.
+const GENERIC_SHARE: u64 = 7;
+/// The same where there is much code, in instructions of IR: that takes long to compile, and fills caches.
+const GENERIC_SHARE_OF_LARGE: u64 = 10;
+const LARGE: usize = 4_000;
+
+/// Instructions of IR, before the passes, that Cranelift and they are done with in a few milliseconds.
+const QUICK_INSTRUCTIONS: usize = 2_500;
 
 /// Whether LLVM is built in.
 pub const HAS_LLVM: bool = cfg!(feature = "llvm");
@@ -28,17 +34,39 @@ pub fn initialize() {
         baseline,
         snapshot,
         finish,
+        refine,
     }));
 }
 
 struct Job {
     unit: unit::Unit,
     options: Options,
+    /// Let Cranelift make code first, and LLVM afterwards, which takes about ten times as long: what has become hot runs
+    /// optimized soon, and better later.
+    cranelift_first: bool,
 }
 
 impl Unit for Job {
-    fn compile(self: Box<Self>) -> Result<Compiled, Decline> {
-        let made = self.unit.compile(&self.options).map_err(|decline| Decline(decline.0))?;
+    fn is_quick(&self) -> bool {
+        self.cranelift_first && self.unit.instructions() <= QUICK_INSTRUCTIONS
+    }
+
+    fn compile(mut self: Box<Self>) -> Result<Compiled, Decline> {
+        let failed = |decline: justjit_optimizer::Decline| Decline(decline.0);
+        let made = if self.cranelift_first {
+            let options = Options {
+                llvm: false,
+                ..self.options.clone()
+            };
+            self.unit.compile(&options)
+        } else {
+            self.unit.compile(&self.options)
+        };
+        let made = made.map_err(failed)?;
+        let refinement = self.cranelift_first.then(|| {
+            self.cranelift_first = false;
+            self as Box<dyn Unit>
+        });
         Ok(Compiled {
             code: made.code,
             body: made.body,
@@ -47,6 +75,8 @@ impl Unit for Job {
             keep: Vec::new(),
             cells: Vec::new(),
             timings: made.timings,
+            publish: made.publish,
+            refinement,
         })
     }
 }
@@ -54,6 +84,26 @@ impl Unit for Job {
 /// The instruction at the loop header that is entered by this number.
 unsafe fn header(decoded: &justjit_bytecode::Function, entry: i64) -> Option<usize> {
     justjit_baseline::loop_header(decoded, entry)
+}
+
+/// Where baseline code goes on with the function's suspended frames, by the byte offsets of the instructions.
+unsafe fn resume_points(request: &Request<'_>) -> Vec<(u32, *const ())> {
+    // SAFETY: the version lives as long as the code object.
+    unsafe {
+        let Some(baseline) = request.baseline.as_ref() else {
+            return Vec::new();
+        };
+        let first = Code::instructions(request.code);
+        let points = baseline.resume_points.iter();
+        points
+            .map(|point| {
+                (
+                    2 * point.instr_ptr.offset_from(first) as u32,
+                    (&raw const *point).cast(),
+                )
+            })
+            .collect()
+    }
 }
 
 /// Builds the IR of a function for a version, which gets everything that its code refers to.
@@ -73,6 +123,10 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
                 frame: request.frame,
             }
         };
+        let start = match decoded.is_coroutine() {
+            true => justjit_baseline::start_entry(&decoded).ok_or("a coroutine that is not entered at its start")?,
+            false => 0,
+        };
         let name = text((*request.code).co_qualname);
         let input = Input {
             name: &name,
@@ -82,6 +136,8 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
             globals: (*function).func_globals,
             builtins: (*function).func_builtins,
             entries: vec![entry],
+            start,
+            resume_points: resume_points(request),
             version: version.cast_const().cast(),
         };
         let built = build(&input, &mut snapshot);
@@ -103,7 +159,9 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         }
         version.keeps.extend(&built.kept);
         let stressed = request.settings.stress != Stress::Off;
-        if !stressed && built.generic_weight * GENERIC_SHARE > built.weight {
+        let large = built.function.insts.len() > LARGE;
+        let least = if large { GENERIC_SHARE_OF_LARGE } else { GENERIC_SHARE };
+        if !stressed && built.generic_weight * least > built.weight {
             let share = 100 * built.generic_weight / built.weight.max(1);
             return Err(Decline(format!(
                 "{share} % of what it runs would be done by the runtime, no faster than in the baseline tier"
@@ -122,6 +180,7 @@ fn options(settings: &Settings) -> Result<Options, Decline> {
     };
     Ok(Options {
         level: settings.opt_level,
+        fast_math: settings.fast_math,
         llvm,
         passes_off: settings.passes_off.iter().cloned().collect(),
         verify: settings.verify,
@@ -135,7 +194,12 @@ unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<d
     let options = options(request.settings)?;
     // SAFETY: see `build_for`.
     let unit = unsafe { build_for(request, version) }?;
-    Ok(Box::new(Job { unit, options }))
+    let cranelift_first = options.llvm && request.in_background && request.settings.backend == Backend::Auto;
+    Ok(Box::new(Job {
+        unit,
+        options,
+        cranelift_first,
+    }))
 }
 
 /// The texts of an optimized version of a function, entered at its start, which is made for them only.
@@ -155,11 +219,12 @@ pub unsafe fn texts(function: *mut PyObject, settings: &Settings) -> Result<Text
             function,
             code,
             sampling: null_mut(),
-            baseline: null_mut(),
+            baseline: hook::matching_version(function, state),
             frame: null_mut(),
             entry: 0,
             settings,
             widened: &(*state).widened,
+            in_background: false,
         };
         let made = options(settings).and_then(|options| {
             let mut unit = build_for(&request, version)?;

@@ -2,7 +2,7 @@
 //! left at certain instructions.
 
 use crate::compiler::{self, Purpose};
-use crate::tiering::{baseline, finish};
+use crate::tiering::{baseline, finish, refine};
 use justjit_cranelift::Code;
 use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
@@ -63,6 +63,8 @@ impl Unit for Made {
             keep: Vec::new(),
             cells: Vec::new(),
             timings: vec![("waiting", started.elapsed()), ("nothing", Duration::ZERO)],
+            publish: Box::new(|| ()),
+            refinement: None,
         })
     }
 }
@@ -122,6 +124,7 @@ pub fn use_stand_in(
             baseline,
             snapshot,
             finish,
+            refine,
         }));
     } else if !use_it && present.is_some() {
         set_makers(replaced.take());

@@ -39,25 +39,59 @@ pub unsafe fn finish(version: &mut Version, compiled: Compiled) -> Result<(), St
         keep,
         cells,
         timings: _,
+        publish,
+        refinement: _,
     } = compiled;
     version.keeps.extend(keep);
     version.cells.extend(cells);
-    let owner: *mut Version = &raw mut *version;
-    let exits = exits.into_iter().map(|mut exit: Box<DeoptPoint>| {
-        exit.owner = owner;
-        exit
-    });
+    let parts = MachineParts {
+        code,
+        body,
+        bytes: code_bytes,
+    };
     // SAFETY: see the contract.
     unsafe {
-        version.add_deopt_points(exits.collect());
-        let parts = MachineParts {
-            code,
-            body,
-            bytes: code_bytes,
-        };
+        add_exits(version, exits);
+        publish();
         justjit_runtime::keeping::watch();
         compiler::give_entry(version, parts, true)
     }
+}
+
+/// Gives an optimized version code that does the same as what it has, whose exits the version has too from now on.
+///
+/// # Safety
+/// As for [`finish`].
+pub unsafe fn refine(version: &mut Version, compiled: Compiled) -> Result<(), String> {
+    let Compiled {
+        code,
+        body,
+        code_bytes,
+        exits,
+        publish,
+        ..
+    } = compiled;
+    let parts = MachineParts {
+        code,
+        body,
+        bytes: code_bytes,
+    };
+    // SAFETY: see the contract.
+    unsafe {
+        compiler::give_better_body(version, parts)?;
+        add_exits(version, exits);
+        publish();
+    }
+    Ok(())
+}
+
+#[allow(clippy::vec_box, reason = "code has their addresses")]
+unsafe fn add_exits(version: &mut Version, mut exits: Vec<Box<DeoptPoint>>) {
+    for exit in &mut exits {
+        exit.owner = &raw mut *version;
+    }
+    // SAFETY: see `finish`.
+    unsafe { version.add_deopt_points(exits) };
 }
 
 /// The program ends: no more is compiled, and what is under way is waited for, for a while.

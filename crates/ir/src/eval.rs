@@ -330,6 +330,8 @@ impl Machine<'_> {
                 return Ok(Next::On);
             }
             Op::Safepoint | Op::CallCheck | Op::TakeOver | Op::HandOver => return Ok(Next::On),
+            // There is always room.
+            Op::StackPointer => Some(Datum::Int(i64::MAX)),
             Op::Deopt => None,
             Op::Jump => return Ok(Next::To(data.targets[0].clone())),
             Op::Branch => {

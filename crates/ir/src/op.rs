@@ -238,6 +238,7 @@ ops! {
     Guard "guard" These(&[Bool]) => Nothing, None, Guard [exits]: "Leaves when the operand is 0.";
     Safepoint "safepoint" These(&[]) => Nothing, None, Safepoint [exits]: "Leaves when signals, other threads, the garbage collector or instrumentation want attention.";
     CallCheck "call_check" These(&[Int]) => Nothing, None, Safepoint [exits]: "Leaves when a call must not be made here: the operand, the number of calls that may be nested in this one, is not positive; the machine stack is nearly used up; or somebody wants attention, as for `safepoint`.";
+    StackPointer "stack_pointer" These(&[]) => This(Int), None, Pure: "The machine's stack pointer, for stack checks.";
     Locate "locate" These(&[]) => Nothing, Offset, Locate: "The frame's instruction pointer is that of the instruction at this offset.";
     Arrive "arrive" One => Nothing, None, Any: "Keeps the operand as it is: for tests of passes, which must not drop it.";
 

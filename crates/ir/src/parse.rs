@@ -408,15 +408,22 @@ impl Parser {
                         _ => Returns::Comparison { op, left, right },
                     };
                 }
-                "next" => {
-                    let exhausted = line.number()?;
-                    match &self.recoveries(line)?[..] {
-                        [one] => {
-                            let generator = one.clone();
-                            frame.returns = Returns::Next { generator, exhausted };
-                        }
-                        _ => return Err("a loop resumes one generator".into()),
-                    }
+                which @ ("next" | "await") => {
+                    let goes_on = line.number()?;
+                    let [one] = &self.recoveries(line)?[..] else {
+                        return Err(format!("`{which}` resumes one generator"));
+                    };
+                    let one = one.clone();
+                    frame.returns = match which {
+                        "next" => Returns::Next {
+                            generator: one,
+                            exhausted: goes_on,
+                        },
+                        _ => Returns::Await {
+                            coroutine: one,
+                            ends: goes_on,
+                        },
+                    };
                 }
                 "consume" => {
                     let consumer = line.number()?;

@@ -468,6 +468,7 @@ fn print_frame(function: &Function, frame: &FrameRecovery, f: &mut dyn Write) ->
         Returns::Operator { op, .. } => write!(f, " operator {op}({needs})")?,
         Returns::Comparison { op, .. } => write!(f, " comparison {op}({needs})")?,
         Returns::Next { exhausted, .. } => write!(f, " next {exhausted}({needs})")?,
+        Returns::Await { ends, .. } => write!(f, " await {ends}({needs})")?,
         Returns::Consume { consumer, .. } => write!(f, " consume {consumer}({needs})")?,
     }
     f.write_char(']')

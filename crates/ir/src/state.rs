@@ -217,6 +217,9 @@ pub enum Returns {
     /// The callee is this generator, which `FOR_ITER` has resumed; when it returns, the instruction that starts at
     /// `exhausted` comes next.
     Next { generator: Recovery, exhausted: u32 },
+    /// The callee is this coroutine, which `SEND` has resumed; when it returns, the instruction that starts at `ends` comes
+    /// next.
+    Await { coroutine: Recovery, ends: u32 },
     /// The callee is this generator, which a builtin goes through (a number of the runtime's) that has come `so_far`.
     Consume {
         consumer: i32,
@@ -231,7 +234,7 @@ impl Returns {
         match self {
             Returns::Instance(instance) => vec![instance],
             Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => vec![left, right],
-            Returns::Next { generator, .. } => vec![generator],
+            Returns::Next { generator: one, .. } | Returns::Await { coroutine: one, .. } => vec![one],
             Returns::Consume { generator, so_far, .. } => vec![generator, so_far],
             Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => Vec::new(),
         }
@@ -242,7 +245,7 @@ impl Returns {
         match self {
             Returns::Instance(instance) => vec![instance],
             Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => vec![left, right],
-            Returns::Next { generator, .. } => vec![generator],
+            Returns::Next { generator: one, .. } | Returns::Await { coroutine: one, .. } => vec![one],
             Returns::Consume { generator, so_far, .. } => vec![generator, so_far],
             Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => Vec::new(),
         }

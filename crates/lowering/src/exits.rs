@@ -265,10 +265,9 @@ impl<'a> Translation<'a> {
                 function: self.recovery(&frame.function)?,
                 place: self.resolver.place(code, frame.offset),
                 going: match (innermost, self.state.going) {
-                    (false, _) => Going::Waits(self.returns(&frame.returns)?),
+                    (false, _) | (true, ir::Going::Wait) => Going::Waits(self.returns(&frame.returns)?),
                     (true, ir::Going::Resume) => Going::Resume,
                     (true, ir::Going::Raise) => Going::Raise,
-                    (true, ir::Going::Wait) => Going::Waits(Returns::Value),
                 },
                 locals: self.recoveries(&frame.locals)?,
                 stack: self.recoveries(&frame.stack)?,
@@ -410,6 +409,10 @@ impl<'a> Translation<'a> {
             ir::Returns::Next { generator, exhausted } => Returns::Next {
                 generator: self.recovery(generator)?,
                 exhausted: *exhausted,
+            },
+            ir::Returns::Await { coroutine, ends } => Returns::Await {
+                coroutine: self.recovery(coroutine)?,
+                ends: *ends,
             },
             ir::Returns::Consume {
                 consumer,

@@ -9,6 +9,7 @@
 
 mod calls;
 mod exits;
+mod leaving;
 mod lower;
 mod memory;
 mod numbers;

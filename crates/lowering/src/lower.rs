@@ -83,19 +83,19 @@ pub(crate) struct Lowering<'a, B: Builder> {
     pub thread: B::Value,
     pub frame: B::Value,
     /// The machine type of the body's result.
-    result: Width,
+    pub result: Width,
     /// Where there are safepoints.
     tstate: Option<B::Value>,
     /// Memory for the values that are passed where the code is left.
-    words: Option<B::Value>,
+    pub words: Option<B::Value>,
     /// Memory for an int that the runtime takes out of an object.
     pub int_word: Option<B::Value>,
     values: Vec<Option<B::Value>>,
     blocks: Vec<Option<B::Block>>,
     /// The blocks that leave the code.
-    leaving: HashMap<Which, B::Block>,
+    pub leaving: HashMap<Which, B::Block>,
     /// Exits whose blocks have no code yet.
-    pending: Vec<Which>,
+    pub pending: Vec<Which>,
     /// Where an object is ended, and where it goes on: written at the end of the block.
     pub deaths: Vec<Death<B::Value, B::Block>>,
     position: Option<u32>,
@@ -287,8 +287,7 @@ impl<B: Builder> Lowering<'_, B> {
 
             Op::Call => self.call_inst(inst),
             Op::Guard => {
-                let condition = arg(0);
-                self.leave_unless(condition, inst);
+                self.guard(inst.args[0], inst);
                 None
             }
             Op::Safepoint => {
@@ -307,6 +306,7 @@ impl<B: Builder> Lowering<'_, B> {
                 self.safepoint(inst);
                 None
             }
+            Op::StackPointer => Some(self.b.stack_pointer()),
             Op::Locate => {
                 let Imm::Offset(offset) = inst.imm else { wrong(inst) };
                 let address = self.b.object(self.exits.instruction(offset));
@@ -355,6 +355,36 @@ impl<B: Builder> Lowering<'_, B> {
 
     // ---- exits -----------------------------------------------------------------------------------------------
 
+    /// Leaves the code as the instruction says unless the condition holds. Of several of which one is enough, the first is
+    /// what holds nearly always: the code for the others is not to be in the way.
+    fn guard(&mut self, condition: Value, inst: &InstData) {
+        let enough = self.function.def(condition).filter(|data| data.op == Op::BoolOr);
+        let Some(&[first, other]) = enough.map(|data| &data.args[..]) else {
+            let condition = self.value(condition);
+            self.leave_unless(condition, inst);
+            return;
+        };
+        let (fine, seldom) = (self.b.create_block(), self.cold_block());
+        let mut alternatives = vec![other];
+        let mut first = first;
+        while let Some(data) = self.function.def(first).filter(|data| data.op == Op::BoolOr) {
+            alternatives.push(data.args[1]);
+            first = data.args[0];
+        }
+        let first = self.value(first);
+        self.b.branch(first, (fine, &[]), (seldom, &[]));
+        self.b.switch_to(seldom);
+        while let Some(other) = alternatives.pop() {
+            let other = self.value(other);
+            match alternatives.is_empty() {
+                true => self.leave_unless(other, inst),
+                false => self.b.branch_if(other, fine, &[]),
+            }
+        }
+        self.b.jump(fine, &[]);
+        self.b.switch_to(fine);
+    }
+
     /// Leaves the code as the instruction says when the condition is 0.
     pub fn leave_unless(&mut self, condition: B::Value, inst: &InstData) {
         let exit = self.leaving_block(inst);
@@ -378,46 +408,6 @@ impl<B: Builder> Lowering<'_, B> {
         self.leaving.insert(which, block);
         self.pending.push(which);
         block
-    }
-
-    /// Writes the blocks that leave the code. What they have in common comes once: the point is a parameter.
-    fn finish_exits(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let common = self.cold_block();
-        let point = self.b.block_param(common, Width::I64);
-        for which in std::mem::take(&mut self.pending) {
-            self.b.switch_to(self.leaving[&which]);
-            let exit = self.exits.get(which);
-            for (index, &word) in exit.words.iter().enumerate() {
-                let word = self.word(word);
-                let slot = self.words.expect("there are values to pass");
-                self.b.store_volatile(Region::Any, word, slot, index as i32 * 8);
-            }
-            let point = self.b.object((&raw const *exit.point).cast());
-            self.b.jump(common, &[point]);
-        }
-        self.b.switch_to(common);
-        let words = match self.words {
-            Some(slot) => slot,
-            None => self.int(0),
-        };
-        let args = [self.thread, self.frame, point, words];
-        let mut result = self.b.call_value(self.exits.deoptimize(), &args);
-        match self.result {
-            Width::I64 => {}
-            Width::F64 => result = self.b.float(0.0),
-            other => result = self.b.int(other, 0),
-        }
-        self.b.ret(result);
-    }
-
-    fn word(&mut self, value: Value) -> B::Value {
-        match self.function.type_of(value) {
-            Type::Bool => self.b.zero_extend(Width::I64, self.value(value)),
-            _ => self.value(value),
-        }
     }
 }
 

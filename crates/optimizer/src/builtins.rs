@@ -453,6 +453,21 @@ impl Builder<'_> {
 
     /// A method of a builtin type that is known, as a constant.
     pub fn builtin_method(&mut self, receiver: &Item, name: usize) -> Option<Item> {
+        if let Some(constant) = self.symbol_address(receiver) {
+            // SAFETY: constants are alive.
+            let ty = unsafe { Py_TYPE(constant) };
+            // What has no dictionary has just its type's attributes.
+            // SAFETY: a live type.
+            let plain = unsafe {
+                let generic: getattrofunc = PyObject_GenericGetAttr;
+                let own = (*ty).tp_getattro.is_some_and(|get| std::ptr::fn_addr_eq(get, generic));
+                (*ty).tp_dictoffset == 0 && PyType_HasFeature(ty, Py_TPFLAGS_MANAGED_DICT) == 0 && own
+            };
+            let method = self.known.method_of_type(ty, self.name(name)).filter(|_| plain)?;
+            // SAFETY: as above.
+            let is_method = unsafe { Py_TYPE(method) == &raw mut PyMethodDescr_Type };
+            return is_method.then(|| self.constant_item(method));
+        }
         let kind = match self.likely_kind(receiver, 0) {
             kind @ Kind::List => kind,
             _ => return None,

@@ -2,12 +2,12 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
+use crate::direct::Way;
 use crate::generators::start_of;
 use crate::item::{Frame, Item, Kind, Local, Returns};
 use justjit_builder::IntCond;
-use justjit_ir::{Op, Reason, Type, Value};
+use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::binding::{Plan, Source};
-use justjit_runtime::call::{CALL, CALL_KW};
 use justjit_runtime::layout::Function;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -97,7 +97,10 @@ impl Builder<'_> {
         if !keywords.is_null() {
             return Ok(false);
         }
-        if self.initialize_nothing(callee, args) {
+        if self.initialize_nothing(callee, args) || self.type_of(callee, args) {
+            return Ok(true);
+        }
+        if self.is_instance(callee, args)? {
             return Ok(true);
         }
         Ok(self.call_builtin(callee, args)? || self.terminated)
@@ -164,37 +167,33 @@ impl Builder<'_> {
         if self.is_unseen() {
             return Ok(());
         }
-        let direct = match keywords {
-            None => self.direct_callee(&items),
-            Some(_) => None,
+        // Keywords are known by a constant tuple of names.
+        let names = match keywords {
+            None => Some(null_mut()),
+            Some(_) => self.symbol_address(items.last().expect("names")),
         };
+        let operands = if keywords.is_some() {
+            items.len() - 1
+        } else {
+            items.len()
+        };
+        let way = self.way(&items[..operands], names);
         // The locals first: an argument that is a local's number is the local's object.
-        self.begin_unknown()?;
+        match way {
+            Way::Any => self.begin_unknown()?,
+            _ => self.begin_call()?,
+        }
         let mut values = Vec::with_capacity(items.len());
-        for item in items {
-            values.push(self.owned_argument(item)?);
+        for (index, item) in items.iter().enumerate() {
+            values.push(match item {
+                Item::Constant(constant) if way.borrows(index) => {
+                    self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol))
+                }
+                _ => self.owned_argument(item.clone())?,
+            });
         }
         let names = keywords.is_some().then(|| values.pop().expect("names"));
-        let count = values.len() as i64 - 2;
-        if let Some(callee) = direct {
-            let result = self.call_directly(callee, &values);
-            return self.finish_call(result);
-        }
-        let first = self.codes[0].decoded.nlocals_plus as usize + self.frames[0].stack.len();
-        for (index, &value) in values.iter().enumerate() {
-            let at = slot_offset(first + index);
-            self.store(value, self.frame_pointer, at, crate::builder::ir_region::FRAME);
-        }
-        let bytes = self.int(slot_offset(first).into());
-        let array = self.op(Op::AddOffset, &[self.frame_pointer, bytes]);
-        let site = self.known.call_site(self.index);
-        let site = self.pointer(site.cast(), "call");
-        let count = self.int(count);
-        let thread = self.thread;
-        let result = match names {
-            Some(names) => self.unknown_call(&CALL_KW, &[thread, site, array, count, names], Type::Object, Vec::new()),
-            None => self.unknown_call(&CALL, &[thread, site, array, count], Type::Object, Vec::new()),
-        };
+        let result = self.make_call(&way, &items[..operands], &values, names);
         self.finish_call(result)
     }
 
@@ -209,7 +208,7 @@ impl Builder<'_> {
                 slot_offset(slot),
                 crate::builder::ir_region::FRAME,
             );
-            self.effect(Op::Incref, &[value], justjit_ir::Imm::None);
+            self.effect(Op::Incref, &[value], Imm::None);
             return Ok(value);
         }
         self.owned_object(item)
@@ -222,13 +221,8 @@ impl Builder<'_> {
         let next = self.frames.last().expect("a frame").index;
         self.push(Item::owned(result, Kind::Unknown));
         let state = self.state_at(next, Reason::Safepoint);
-        self.f.append(
-            self.block,
-            Op::Safepoint,
-            Vec::new(),
-            justjit_ir::Imm::None,
-            Some(state),
-        );
+        self.f
+            .append(self.block, Op::Safepoint, Vec::new(), Imm::None, Some(state));
         Ok(())
     }
 
@@ -281,6 +275,9 @@ impl Builder<'_> {
                 if !fits || body.decoded.is_resumable() && start_of(&body.decoded).is_none() {
                     return Ok(false);
                 }
+                if body.decoded.is_coroutine() && self.awaited_at().is_none() {
+                    return Ok(false);
+                }
                 self.known.bet_on_function(callee);
                 self.keep(callee);
                 let number = self.add_code(code, body.decoded, body.knowledge, (body.globals, body.builtins));
@@ -292,8 +289,12 @@ impl Builder<'_> {
         if resumable && (self.typed.is_some() || returns != Returns::Value) {
             return Ok(false);
         }
+        let awaited = self.codes[number].decoded.is_coroutine();
+        if awaited {
+            self.expect_no_origin();
+        }
         let mut args = args.to_vec();
-        if resumable {
+        if resumable && !awaited {
             args = args.into_iter().map(|item| self.shared_argument(item)).collect();
         }
         if args.iter().any(Item::has_iterator) {
@@ -342,6 +343,9 @@ impl Builder<'_> {
         if resumable {
             let function = self.constant_item(callee);
             self.push_generator(number, locals, function, place);
+            if awaited {
+                self.resume_awaited()?;
+            }
             return Ok(true);
         }
         self.frame().index = self.index;
@@ -410,7 +414,9 @@ impl Builder<'_> {
                 self.push(result);
             }
             Returns::Value | Returns::Operator { .. } | Returns::Length => self.push(result),
-            Returns::Next { .. } | Returns::Consume { .. } => unreachable!("a generator's"),
+            Returns::Next { .. } | Returns::Await { .. } | Returns::Consume { .. } => {
+                unreachable!("a generator's")
+            }
         }
         dropped.extend(finished.locals.into_iter().map(|local| local.item));
         dropped.push(finished.function);
@@ -462,7 +468,11 @@ impl Builder<'_> {
                 self.release(item);
                 return Ok(Some(Item::Int(length)));
             }
-            Returns::Instance(_) | Returns::Length | Returns::Next { .. } | Returns::Consume { .. } => {
+            Returns::Instance(_)
+            | Returns::Length
+            | Returns::Next { .. }
+            | Returns::Await { .. }
+            | Returns::Consume { .. } => {
                 return self.refuse_inlining();
             }
         }

@@ -5,6 +5,7 @@ use crate::convert::slot_offset;
 use crate::item::{Item, Kind, Object, Owner};
 use justjit_ir::{Imm, Op, Reason, Symbol, Type};
 use justjit_runtime::attributes::{ClassAttribute, of_class, of_super};
+use justjit_runtime::builtins::IS_INSTANCE;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::functions::LOAD_SUPER_ATTR;
 use pyo3_ffi::*;
@@ -194,5 +195,44 @@ impl Builder<'_> {
             self.release(receiver.clone());
         }
         own
+    }
+
+    /// `type` of one object; `false` if it is not that, and nothing has been done.
+    pub fn type_of(&mut self, callee: *mut PyObject, args: &[Item]) -> bool {
+        let [item @ (Item::Object(_) | Item::Constant(_))] = args else {
+            return false;
+        };
+        let object = match item {
+            Item::Object(object) => object.value,
+            Item::Constant(constant) => self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
+            _ => return false,
+        };
+        if callee != (&raw mut PyType_Type).cast() || item.kind() == Kind::Maybe {
+            return false;
+        }
+        let class = self.load(Type::Object, object, offset::OB_TYPE, ir_region::ANY);
+        self.effect(Op::Incref, &[class], Imm::None);
+        self.specialized += 1;
+        self.push(Item::owned(class, Kind::Unknown));
+        self.release(item.clone());
+        true
+    }
+
+    /// `isinstance`; `false` if it is not that, and nothing has been done.
+    pub fn is_instance(&mut self, callee: *mut PyObject, args: &[Item]) -> Done<bool> {
+        // SAFETY: constants are alive.
+        let genuine = unsafe {
+            PyCFunction_CheckExact(callee) != 0
+                && (*callee.cast::<PyCFunctionObject>()).m_ml == justjit_runtime::builtins::known().isinstance
+        };
+        if !genuine || args.len() != 2 || self.is_unseen() {
+            return Ok(genuine && args.len() == 2);
+        }
+        let (values, operands) = self.as_objects(args.to_vec())?;
+        self.begin_unknown()?;
+        let status = self.unknown_call(&IS_INSTANCE, &values, Type::Int, operands);
+        self.raise_if_negative(status);
+        self.push_status(status);
+        Ok(true)
     }
 }

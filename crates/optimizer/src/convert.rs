@@ -473,15 +473,16 @@ impl Builder<'_> {
             .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
     }
 
-    /// Gives a reference up (or NULL) that is likely to be the last one of an object whose end may run any code: with a frame for that to
-    /// look at, and a look at what was bet on afterwards.
+    /// Gives a reference up (or NULL) that is likely to be the last one of an object whose end may run any code: with a frame
+    /// for that to look at, and a look at what was bet on afterwards.
     fn end_for_all_to_see(&mut self, value: Value, later: Vec<Value>) {
         if let Err(stop) = self.begin_unknown() {
-            self.stop = Some(stop);
+            self.failed = Some(stop);
             return;
         }
         self.call(&optimized::DROP_IF_ANY, &[value], None, (Effect::Any, false));
-        self.expect_bets(later);
+        self.unsure = true;
+        self.settle_before(later);
     }
 
     /// The item with references of its own, so that it does not depend on a slot.

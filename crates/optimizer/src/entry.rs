@@ -8,11 +8,12 @@ use crate::typed::{self, Key};
 use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::{Function as Decoded, Opcode};
-use justjit_ir::{BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value};
+use justjit_ir::{
+    Block, BlockCall, Effect, FrameRecovery, FrameState, Going, Imm, Op, Reason, Recovery, State, Type, Value,
+};
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
-use justjit_runtime::optimized::{ENTER_FRAME, ENTRY_STOPPED};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
@@ -37,6 +38,10 @@ pub struct Input<'a> {
     pub globals: *mut PyObject,
     pub builtins: *mut PyObject,
     pub entries: Vec<Entry>,
+    /// The number of the entry at the function's start: 0, or that of the place at which a coroutine's body begins.
+    pub start: i64,
+    /// Where baseline code goes on with a suspended frame: resume points, by the byte offsets of their instructions.
+    pub resume_points: Vec<(u32, *const ())>,
     /// The version that is being made.
     pub version: *const (),
 }
@@ -133,6 +138,7 @@ impl Builder<'_> {
             input.knowledge.clone(),
             (input.globals, input.builtins),
         );
+        self.resume_points.clone_from(&input.resume_points);
         let entry = self.f.blocks[0].params[2];
         // Entries are tried in turn; what is not known is baseline code's.
         let valid = self.known.valid();
@@ -145,7 +151,7 @@ impl Builder<'_> {
         for wanted in &input.entries {
             self.block = at;
             let number = match wanted {
-                Entry::Start => 0,
+                Entry::Start => input.start,
                 Entry::Loop { number, .. } => *number,
             };
             let constant = self.int(number);
@@ -154,7 +160,9 @@ impl Builder<'_> {
             let next = self.f.add_block();
             self.branch(same, here, next);
             self.block = here;
+            self.begins_at_start = matches!(wanted, Entry::Start);
             match wanted {
+                Entry::Start if input.decoded.is_coroutine() => self.start_coroutine(input, baseline)?,
                 Entry::Start => self.start(input)?,
                 Entry::Loop { index, frame, .. } => {
                     // SAFETY: the frame waits at the loop header, complete.
@@ -201,26 +209,7 @@ impl Builder<'_> {
         if input.knowledge.is_unreached(first) {
             return decline("the function's start has not been seen");
         }
-        let version = self.pointer(input.version, "version");
-        let args = [self.thread, self.frame_pointer, version];
-        // 0 goes on; otherwise the call is over, with what it gives.
-        let over = self
-            .call(&ENTER_FRAME, &args, Some(Type::Int), (Effect::Any, false))
-            .expect("a result");
-        let zero = self.int(0);
-        let fine = self.int_compare(IntCond::Eq, over, zero);
-        let go_on = self.f.add_block();
-        let stop = self.f.add_block();
-        self.branch(fine, go_on, stop);
-        self.block = stop;
-        self.f.blocks[stop.index()].cold = true;
-        let args = [self.thread, self.frame_pointer, over, version];
-        let result = self
-            .call(&ENTRY_STOPPED, &args, Some(Type::Object), (Effect::Any, true))
-            .expect("a result");
-        self.f.end(stop, Op::Return, vec![result], None, Vec::new());
-        self.block = go_on;
-        self.terminated = false;
+        self.enter_frame(input);
         // SAFETY: a live code object.
         let (parameters, free) = unsafe { ((*input.code).parameters(), (*input.code).co_nfreevars as usize) };
         let first_free = input.decoded.nlocals_plus as usize - free;
@@ -239,22 +228,72 @@ impl Builder<'_> {
         }];
         self.index = first;
         self.make_cells(cells.iter().copied());
-        let locals = (0..input.decoded.nlocals_plus as usize)
-            .map(|slot| {
-                let item = if slot < parameters || slot >= first_free || cells.contains(&slot) {
-                    let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
-                    Item::Object(Object {
-                        value,
-                        kind: Kind::Unknown,
-                        owner: Owner::Slot(slot as u32),
-                    })
-                } else {
-                    Item::Null
-                };
-                Local { item, home: true }
-            })
-            .collect();
-        self.frames[0].locals = locals;
+        let is_there = |slot: usize| slot < parameters || slot >= first_free || cells.contains(&slot);
+        self.frames[0].locals = self.locals_in_frame(input.decoded.nlocals_plus as usize, &is_there);
+        self.run()
+    }
+
+    /// The locals that a frame begins with: those that are there lie in their slots.
+    fn locals_in_frame(&mut self, count: usize, is_there: &dyn Fn(usize) -> bool) -> Vec<Local> {
+        let mut locals = Vec::with_capacity(count);
+        for slot in 0..count {
+            let item = if is_there(slot) {
+                let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
+                Item::Object(Object {
+                    value,
+                    kind: Kind::Unknown,
+                    owner: Owner::Slot(slot as u32),
+                })
+            } else {
+                Item::Null
+            };
+            locals.push(Local { item, home: true });
+        }
+        locals
+    }
+
+    /// A coroutine's start: its frame is linked, with the arguments and cells in their slots, and None was sent.
+    fn start_coroutine(&mut self, input: &Input<'_>, baseline: Block) -> Done {
+        let instructions = &input.decoded.instructions;
+        let before = instructions
+            .iter()
+            .take_while(|one| one.opcode != Opcode::ReturnGenerator);
+        let first = before.clone().count() + 1;
+        let cells = before.filter(|one| one.opcode == Opcode::MakeCell);
+        let cells: Vec<usize> = cells.map(|one| one.arg as usize).collect();
+        if !matches!(instructions.get(first + 1), Some(next) if next.opcode == Opcode::Resume) {
+            return decline("a coroutine that does not begin as the compiler makes it");
+        }
+        if input.knowledge.is_unreached(first + 1) {
+            return decline("the coroutine's start has not been seen");
+        }
+        // Somebody may look at the locals at any time.
+        let offset = std::mem::offset_of!(layout::Frame, frame_obj) as i32;
+        let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        let alone = self.op(Op::IsNull, &[observer]);
+        let go_on = self.f.add_block();
+        self.branch(alone, go_on, baseline);
+        self.block = go_on;
+        self.terminated = false;
+        // SAFETY: a live code object.
+        let (parameters, free) = unsafe { ((*input.code).parameters(), (*input.code).co_nfreevars as usize) };
+        let first_free = input.decoded.nlocals_plus as usize - free;
+        let is_there = |slot: usize| slot < parameters || slot >= first_free || cells.contains(&slot);
+        let locals = self.locals_in_frame(input.decoded.nlocals_plus as usize, &is_there);
+        // SAFETY: an immortal object.
+        let none = self.constant_item(unsafe { Py_None() });
+        self.frames = vec![Frame {
+            code: 0,
+            index: first,
+            function: Item::Null,
+            locals,
+            stack: vec![none],
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
+        }];
+        let state = self.state_at(first, Reason::Safepoint);
+        self.f
+            .append(self.block, Op::Safepoint, Vec::new(), Imm::None, Some(state));
         self.run()
     }
 

@@ -28,16 +28,20 @@ const SLOT_LIMIT: u32 = 200;
 /// Frames in one another, at most, where a generator is resumed.
 const RESUME_DEPTH: usize = 8;
 
-/// The instruction that a generator of this function begins at, if it is one that can be inlined.
+/// The instruction that a generator or coroutine of this function begins at, if it is one that can be inlined.
 pub fn start_of(decoded: &Decoded) -> Option<usize> {
     let slots = decoded.nlocals_plus + decoded.stack_size;
-    if !decoded.is_generator() || decoded.is_coroutine() || slots >= SLOT_LIMIT {
+    if !decoded.is_generator() && !decoded.is_coroutine() || slots >= SLOT_LIMIT {
         return None;
     }
     let instructions = &decoded.instructions;
     let first = usize::from(instructions[0].opcode == Opcode::CopyFreeVars);
     if instructions.get(first)?.opcode != Opcode::ReturnGenerator {
         return None;
+    }
+    if decoded.is_coroutine() {
+        // It is awaited where it is called, and not suspended.
+        return Some(first + 1);
     }
     let mut yields = instructions.iter().enumerate();
     let quiet = yields.all(|(at, one)| match one.opcode {
@@ -72,12 +76,21 @@ impl Builder<'_> {
             progress: Progress::Created,
             place,
         };
-        let Kind::Other(class) = self.kind_of_type(&raw mut PyGen_Type) else {
-            unreachable!("no type with a kind of its own")
-        };
+        let class = self.generator_class(code);
         let generator = self.new_object_with(class, values, Form::Generator(suspended));
         self.push(generator);
         self.specialized += 1;
+    }
+
+    pub fn generator_class(&mut self, code: usize) -> u32 {
+        let ty = match self.codes[code].decoded.is_coroutine() {
+            true => &raw mut PyCoro_Type,
+            false => &raw mut PyGen_Type,
+        };
+        match self.kind_of_type(ty) {
+            Kind::Other(class) => class,
+            _ => unreachable!("no type with a kind of its own"),
+        }
     }
 
     fn instance(&mut self, id: u32) -> &mut Instance {
@@ -96,7 +109,7 @@ impl Builder<'_> {
     /// Where the innermost generator that runs was called, if the innermost frame is a generator's.
     pub fn generator_place(&self) -> Option<(usize, usize)> {
         let item = match &self.frames.last().expect("there is a frame").returns {
-            Returns::Next { generator, .. } => generator,
+            Returns::Next { generator: one, .. } | Returns::Await { coroutine: one, .. } => one,
             Returns::Consume { items, .. } => &items[0],
             _ => return None,
         };
@@ -127,7 +140,7 @@ impl Builder<'_> {
     // ---- resuming --------------------------------------------------------------------------------------------
 
     /// Goes on in a suspended generator.
-    fn resume_generator(&mut self, id: u32, suspended: Suspended, returns: Returns) -> Done {
+    pub fn resume_generator(&mut self, id: u32, suspended: Suspended, returns: Returns) -> Done {
         let (code, index) = suspended.place;
         let running = self.frames.iter().any(|frame| frame.code == suspended.code);
         if suspended.progress == Progress::Running || running || self.frames.len() > RESUME_DEPTH {
@@ -215,7 +228,7 @@ impl Builder<'_> {
 
     /// A generator's frame, which has been taken off, is at its end, with what it returns: gives its references up. The
     /// innermost frame is that of its caller, at the instruction that comes next.
-    fn end_generator(&mut self, generator: &Item, frame: Frame, rest: Vec<Item>) {
+    pub fn end_generator(&mut self, generator: &Item, frame: Frame, rest: Vec<Item>) {
         let Some((id, Form::Generator(suspended))) = self.form_of(generator) else {
             unreachable!("the frame is a generator's")
         };
@@ -246,6 +259,7 @@ impl Builder<'_> {
     pub fn return_from_generator(&mut self, item: &Item) -> Done<bool> {
         let returns = self.frame().returns.clone();
         let (generator, next, result) = match returns {
+            Returns::Await { coroutine, ends } => return self.return_from_coroutine(coroutine, ends, item.clone()),
             Returns::Next { generator, exhausted } => (generator, exhausted, None),
             Returns::Consume { consumer, items } => {
                 let [generator, one, other] = *items;
@@ -270,7 +284,7 @@ impl Builder<'_> {
     }
 
     /// What comes is done by the instruction that the innermost frame waits in.
-    fn position_at_caller(&mut self) {
+    pub fn position_at_caller(&mut self) {
         let frame = self.frames.last().expect("a frame");
         let offset = self.codes[frame.code].decoded.instructions[frame.index].offset;
         self.f.position = justjit_ir::Position {

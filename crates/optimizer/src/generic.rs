@@ -19,12 +19,21 @@ impl Builder<'_> {
         unseen
     }
 
-    /// Before code runs that we do not know. What it needs: the frame as the interpreter has it.
+    /// Before an instruction that the runtime does, and that may run code that we do not know.
     pub fn begin_unknown(&mut self) -> Done {
+        self.begin_call()?;
+        self.generic += 1;
+        if self.generic_at.insert(self.index) {
+            self.generic_weight += u64::from(self.codes[0].knowledge.count(self.index));
+        }
+        Ok(())
+    }
+
+    /// Before code runs that we do not know. What it needs: the frame as the interpreter has it.
+    pub fn begin_call(&mut self) -> Done {
         if self.is_inlined() {
             return self.refuse_inlining();
         }
-        self.generic += 1;
         self.make_rows()?;
         self.bring_all_home()?;
         self.detach_all();
@@ -45,7 +54,18 @@ impl Builder<'_> {
             .call(function, args, Some(result), (Effect::Any, result == Type::Object))
             .expect("a result");
         self.unsure = true;
-        self.drop_after_call(operands);
+        // Right behind unknown code, with the frame as it should be, any object may end.
+        for mut item in operands {
+            let mut owned = Vec::new();
+            item.objects_mut(&mut |object| {
+                if object.owner == crate::item::Owner::Item {
+                    owned.push(object.value);
+                }
+            });
+            for value in owned {
+                self.effect(Op::DecrefNumber, &[value], Imm::None);
+            }
+        }
         result
     }
 
@@ -151,7 +171,7 @@ impl Builder<'_> {
     }
 
     /// A status that is 0 or 1.
-    fn push_status(&mut self, status: Value) {
+    pub fn push_status(&mut self, status: Value) {
         let zero = self.int(0);
         let flag = self.int_compare(justjit_builder::IntCond::Ne, status, zero);
         self.push(Item::Bool(flag));

@@ -141,6 +141,13 @@ impl Builder<'_> {
                     exhausted,
                 }
             }
+            Returns::Await { coroutine, ends } => {
+                let ends = self.codes[caller].decoded.instructions[*ends].start;
+                ir::Returns::Await {
+                    coroutine: self.recovery(coroutine, virtuals),
+                    ends,
+                }
+            }
             Returns::Consume { consumer, items } => {
                 let [generator, one, other] = &**items;
                 let so_far = match other {

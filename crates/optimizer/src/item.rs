@@ -231,6 +231,9 @@ pub enum Returns {
     /// The frame is this generator's, which `FOR_ITER` has resumed: that pushes what it yields. At its end the instruction
     /// with this index comes next.
     Next { generator: Item, exhausted: usize },
+    /// The frame is this coroutine's, which `SEND` has resumed. At its end the coroutine goes, what it returns is pushed, and
+    /// the instruction behind that with this index (`END_SEND`) comes next.
+    Await { coroutine: Item, ends: usize },
     /// The frame is a generator's, which a builtin goes through (a number of the runtime's): the generator, and what the
     /// builtin has so far (two items).
     Consume { consumer: i32, items: Box<[Item; 3]> },
@@ -241,7 +244,7 @@ impl Returns {
         match self {
             Returns::Instance(item) => std::slice::from_mut(item),
             Returns::Comparison { operands, .. } => &mut operands[..],
-            Returns::Next { generator, .. } => std::slice::from_mut(generator),
+            Returns::Next { generator: one, .. } | Returns::Await { coroutine: one, .. } => std::slice::from_mut(one),
             Returns::Consume { items, .. } => &mut items[..],
             _ => &mut [],
         }
@@ -251,7 +254,7 @@ impl Returns {
         match self {
             Returns::Instance(item) => std::slice::from_ref(item),
             Returns::Comparison { operands, .. } => &operands[..],
-            Returns::Next { generator, .. } => std::slice::from_ref(generator),
+            Returns::Next { generator: one, .. } | Returns::Await { coroutine: one, .. } => std::slice::from_ref(one),
             Returns::Consume { items, .. } => &items[..],
             _ => &[],
         }

@@ -12,6 +12,7 @@ mod characters;
 mod classes;
 mod containers;
 mod convert;
+mod coroutines;
 mod dictionaries;
 mod direct;
 mod entry;
@@ -26,6 +27,7 @@ mod locals;
 mod mixed;
 mod names;
 pub mod opcodes;
+mod prologue;
 mod rare;
 mod slices;
 pub mod snapshot;
@@ -49,7 +51,7 @@ use justjit_ir as ir;
 use justjit_runtime::attributes::{AttributeSite, Shape};
 use justjit_runtime::globals::GlobalCell;
 use justjit_runtime::layout::Code;
-use justjit_runtime::site::CallSite;
+use justjit_runtime::site::{CallSite, Callee};
 use knowledge::Knowledge;
 use pyo3_ffi::*;
 
@@ -164,9 +166,10 @@ pub trait Known {
     /// The shapes that the attribute instruction has met.
     fn shapes(&mut self, code: *mut Code, index: usize) -> Shapes;
     fn attribute_site(&mut self, name: *mut PyObject, index: usize) -> *const AttributeSite;
-    fn call_site(&mut self, index: usize) -> *const CallSite;
-    /// The same for a call that enters Python functions of so many arguments by itself.
-    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite;
+    /// A cache for a call that makes calls of that kind by itself.
+    fn call_site(&mut self, index: usize, by_itself: Option<Callee>) -> *const CallSite;
+    /// What the call instruction has met last, in any tier.
+    fn callee_met(&mut self, code: *mut Code, index: usize) -> Option<Callee>;
     /// The body of a Python function that may be inlined.
     fn callee(&mut self, function: *mut PyObject) -> Option<Body>;
     /// The same of a code object whose functions have not been made.

@@ -366,9 +366,10 @@ impl Builder<'_> {
         let Met {
             shapes,
             others,
+            many,
             dictionary,
         } = met;
-        let others = *others;
+        let (others, many) = (*others, *many);
         let ty = self.load(Type::Pointer, object.value, offset::OB_TYPE, ir_region::HEADER);
         let at = type_object::TP_VERSION_TAG as i32;
         let version = self.load_width(Type::Int, Width::I32, false, ty, at, ir_region::SHAPE);
@@ -443,6 +444,10 @@ impl Builder<'_> {
                 self.terminated = false;
             }
         }
+        if !many {
+            // What the runtime does for the few that are left is not what the function does mostly.
+            self.generic_at.insert(self.index);
+        }
         Ok(others)
     }
 
@@ -481,6 +486,7 @@ impl Builder<'_> {
         Met {
             shapes: all,
             others,
+            many: more,
             dictionary,
         }
     }
@@ -600,7 +606,7 @@ impl Builder<'_> {
                 return self.add_attribute(object, index, (offset as i32, kind), value);
             }
             let mut target = Target::of(&object, offset as i32, Found::Inline);
-            target.may_be_empty = self.may_add() && is_slot(&shape);
+            target.is_slot = index.is_none();
             return self.store_value(object, target, kind, value);
         }
         if let Item::Object(object) = receiver
@@ -623,7 +629,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one.
+    /// Writes over an attribute that is there; one that has an index among the inline values may be a new one, and so may that
+    /// of a slot (`__slots__`), where new ones are to be expected.
     fn store_value(&mut self, object: Object, target: Target, kind: Kind, value: Item) -> Done {
         let (base, offset) = (target.base, target.offset);
         let old = self.load(Type::Object, base, offset, ir_region::ITEMS);
@@ -653,7 +660,7 @@ impl Builder<'_> {
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
             return Ok(());
         }
-        if target.may_be_empty {
+        if target.is_slot && self.may_add() {
             self.specialized += 1;
             let new = self.owned_object(value)?;
             self.store(new, base, offset, ir_region::ITEMS);
@@ -705,14 +712,14 @@ impl Builder<'_> {
         let may_add = self.may_add();
         let stored = Some(value.kind());
         let rest = self.by_version(object, (&met, may_add), stored, &mut |this, shape, found| {
-            let offset = match shape.finds {
-                Finds::Value { offset, .. } => offset,
-                _ => 0,
+            let (offset, is_slot) = match shape.finds {
+                Finds::Value { offset, index } => (offset, index.is_none()),
+                _ => (0, false),
             };
             let mut target = Target::of(&object, offset as i32, found);
             if target.entry.is_none() {
                 target.index = addable(shape).filter(|_| may_add);
-                target.may_be_empty = may_add && is_slot(shape);
+                target.is_slot = is_slot;
             }
             this.store_value(object, target, object.kind, value.clone())
         })?;
@@ -773,8 +780,8 @@ struct Target {
     entry: Option<Entry>,
     /// Its index among the inline values, where it may be a new one.
     index: Option<u8>,
-    /// It is a slot without a value, maybe.
-    may_be_empty: bool,
+    /// It is a slot's (`__slots__`).
+    is_slot: bool,
 }
 
 impl Target {
@@ -789,7 +796,7 @@ impl Target {
             offset,
             entry,
             index: None,
-            may_be_empty: false,
+            is_slot: false,
         }
     }
 }
@@ -799,6 +806,8 @@ struct Met {
     shapes: Vec<Shape>,
     /// The runtime does it for others.
     others: bool,
+    /// More of them were seen than code is made for.
+    many: bool,
     /// Where objects have it in dictionaries of their own.
     dictionary: Option<Place>,
 }

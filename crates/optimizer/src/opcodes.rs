@@ -84,14 +84,14 @@ table! {
     DictUpdate: Runtime, "";
     EndAsyncFor: Left, "";
     EndFor: Inline, "";
-    EndSend: Declined, "";
+    EndSend: Inline, "of coroutines; elsewhere declined";
     ExitInitCheck: Declined, "";
     ForIter: Bets, "ranges, lists, tuples, arrays, `enumerate` and `zip` of these: no iterator is made, and no tuple that is unpacked; bodies of known generator functions are inlined";
     FormatSimple: Runtime, "";
     FormatWithSpec: Runtime, "";
     GetAiter: Declined, "";
     GetAnext: Declined, "";
-    GetAwaitable: Declined, "";
+    GetAwaitable: Runtime, "of coroutines; a call of a known coroutine function that is awaited at once makes no coroutine: its body is inlined, or called with numbers in registers";
     GetIter: Bets, "see `FOR_ITER`";
     GetLen: Declined, "";
     GetYieldFromIter: Declined, "";
@@ -139,9 +139,9 @@ table! {
     Reraise: Left, "";
     Resume: Inline, "";
     ReturnConst: Inline, "";
-    ReturnGenerator: Inline, "where the generator is inlined; a generator function is declined";
+    ReturnGenerator: Inline, "where the generator or coroutine is inlined; coroutines are entered behind it; a generator function is declined";
     ReturnValue: Inline, "";
-    Send: Declined, "";
+    Send: Runtime, "see `GET_AWAITABLE`";
     SetAdd: Runtime, "";
     SetFunctionAttribute: Runtime, "";
     SetUpdate: Runtime, "";
@@ -163,5 +163,5 @@ table! {
     UnpackEx: Runtime, "";
     UnpackSequence: Bets, "lists and tuples of that length; a tuple that was just built is never made";
     WithExceptStart: Left, "";
-    YieldValue: Inline, "of a generator whose body is inlined into the loop or the builtin that goes through it; elsewhere declined";
+    YieldValue: Inline, "of a generator whose body is inlined into the loop or the builtin that goes through it; a coroutine is suspended, and goes on in baseline code; elsewhere declined";
 }

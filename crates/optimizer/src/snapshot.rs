@@ -5,7 +5,6 @@ use crate::{Body, Builtin, Global, Known, MathFn, Shapes};
 use justjit_bytecode::Function as Decoded;
 use justjit_ir::Reason;
 use justjit_runtime::attributes::AttributeSite;
-use justjit_runtime::binding::Plan;
 use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
@@ -368,22 +367,34 @@ impl Known for Snapshot {
         address
     }
 
-    fn call_site(&mut self, index: usize) -> *const CallSite {
+    fn call_site(&mut self, index: usize, by_itself: Option<Callee>) -> *const CallSite {
         let mut site = Box::new(CallSite::new());
         site.feedback = self.scratch.as_mut_ptr();
         site.owner = self.version;
         site.index = index;
+        site.inlined = by_itself;
         let address: *const CallSite = &raw const *site;
         self.calls.push(site);
         address
     }
 
-    fn direct_site(&mut self, index: usize, count: usize) -> *const CallSite {
-        let address = self.call_site(index);
-        if let Some(site) = self.calls.last_mut() {
-            site.inlined = Some(Callee::Function(Plan::plain(count)));
+    fn callee_met(&mut self, code: *mut Code, index: usize) -> Option<Callee> {
+        // SAFETY: versions live as long as their code.
+        unsafe {
+            let state = hook::state_of(code.cast());
+            if state.is_null() {
+                return None;
+            }
+            // Optimized code has the sites of its callees among its own.
+            let versions = (*state).versions.iter().rev();
+            let mut versions =
+                versions.filter(|&&version| (*version).tier != justjit_runtime::version::Tier::Optimizing);
+            versions.find_map(|&version| {
+                let sites = &(*version).call_sites;
+                let at = sites.binary_search_by_key(&index, |site| site.index).ok()?;
+                sites[at].lesson().cloned()
+            })
         }
-        address
     }
 
     fn callee(&mut self, function: *mut PyObject) -> Option<Body> {

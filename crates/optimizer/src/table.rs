@@ -3,8 +3,7 @@
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
 use justjit_bytecode::Opcode;
-use justjit_ir::{Effect, Going, Imm, Op, Reason};
-use justjit_runtime::frame::LEAVE;
+use justjit_ir::{Going, Imm, Op, Reason};
 use justjit_runtime::ops::containers as ops;
 use pyo3_ffi::*;
 
@@ -126,9 +125,12 @@ impl Builder<'_> {
 
             YieldValue => {
                 if !self.yield_value()? {
-                    self.unsupported()?;
+                    self.suspend_entered()?;
                 }
             }
+            GetAwaitable => self.get_awaitable(arg as i64)?,
+            Send => self.send()?,
+            EndSend => self.end_send()?,
             MakeFunction => self.make_function()?,
             SetFunctionAttribute => self.set_function_attribute(arg as i32)?,
 
@@ -194,7 +196,7 @@ impl Builder<'_> {
     }
 
     /// An instruction that is not in the tier.
-    fn unsupported(&mut self) -> Done {
+    pub fn unsupported(&mut self) -> Done {
         if self.is_inlined() {
             return self.refuse_inlining();
         }
@@ -436,10 +438,7 @@ impl Builder<'_> {
         // What the stack still has is given up by the interpreter's compiler before a return.
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));
-        let (thread, frame) = (self.thread, self.frame_pointer);
-        self.call(&LEAVE, &[thread, frame], None, (Effect::Any, false));
-        self.f.end(self.block, Op::Return, vec![value], None, Vec::new());
-        self.terminated = true;
+        self.leave_frame(value);
         Ok(())
     }
 

@@ -8,6 +8,8 @@
 //! In the builder a typed body's frame lies on a frame that is nobody's, as an inlined callee's does on its caller's.
 
 use crate::builder::{Builder, CodeInfo, Done, decline, ir_region};
+use crate::coroutines::{AwaitedAt, first_resume};
+use crate::generators::start_of;
 use crate::item::{Frame, Item, Kind, Local, Object, Owner, Returns};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{self as ir, Call, Effect, Going, Imm, Op, Reason, SymbolData, SymbolKind, Type, Value};
@@ -147,10 +149,19 @@ fn suits(decoded: &Decoded, params: &[Param]) -> bool {
             _ => true,
         }
     });
-    plain
-        && decoded.instructions.len() <= SIZE
-        && !decoded.is_resumable()
-        && decoded.instructions[0].opcode == Opcode::Resume
+    let begins = match decoded.is_resumable() {
+        true => decoded.is_coroutine() && start_of(decoded).is_some(),
+        false => decoded.instructions[0].opcode == Opcode::Resume,
+    };
+    plain && decoded.instructions.len() <= SIZE && begins
+}
+
+/// The instruction that a typed body begins at.
+fn beginning(decoded: &Decoded) -> usize {
+    match decoded.is_coroutine() {
+        true => start_of(decoded).expect("it suits"),
+        false => 0,
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -177,10 +188,12 @@ impl<'a> Builder<'a> {
         let Some(body) = self.known.callee(function) else {
             return decline("a callee of which nothing is known");
         };
-        if !suits(&body.decoded, params) || body.knowledge.is_unreached(0) {
+        if !suits(&body.decoded, params) || body.knowledge.is_unreached(beginning(&body.decoded)) {
             return decline("a callee that has no typed body");
         }
         let slots = body.decoded.nlocals_plus as usize;
+        let start = beginning(&body.decoded);
+        let is_coroutine = body.decoded.is_coroutine();
         self.keep(code.cast());
         self.add_code(code, body.decoded, body.knowledge, (body.globals, body.builtins));
         let mut locals: Vec<Local> = Vec::with_capacity(slots);
@@ -212,12 +225,18 @@ impl<'a> Builder<'a> {
             instances: Vec::new(),
         };
         let function = self.constant_item(function);
+        let mut stack = Vec::new();
+        if is_coroutine {
+            // What is sent first.
+            // SAFETY: an immortal object.
+            stack.push(self.constant_item(unsafe { Py_None() }));
+        }
         let own = Frame {
             code: 0,
-            index: 0,
+            index: start,
             function,
             locals,
-            stack: Vec::new(),
+            stack,
             returns: Returns::Value,
             instances: Vec::new(),
         };
@@ -354,8 +373,16 @@ impl<'a> Builder<'a> {
             }
             return Ok(false);
         };
+        if !suits(&body.decoded, &[]) {
+            return Ok(false);
+        }
+        let awaited = match (body.decoded.is_coroutine(), self.awaited_at()) {
+            (true, None) => return Ok(false),
+            (true, awaited) => awaited,
+            (false, _) => None,
+        };
         // A sampling version notes the first parameters.
-        let start = body.knowledge.at(0);
+        let start = body.knowledge.at(first_resume(&body.decoded));
         let mut params = Vec::with_capacity(all.len());
         for (index, item) in all.iter().enumerate() {
             let nothing = crate::knowledge::Types::default();
@@ -369,7 +396,11 @@ impl<'a> Builder<'a> {
         if !suits(&body.decoded, &params) {
             return Ok(false);
         }
+        // Of a coroutine that is what `END_SEND` pushes.
+        let index = self.index;
+        self.index = awaited.map_or(index, |awaited| awaited.end);
         let gives = self.gives(&body, &params);
+        self.index = index;
         let Some(number) = self.pool.want(callee, &params, gives) else {
             return Ok(false);
         };
@@ -380,12 +411,22 @@ impl<'a> Builder<'a> {
                 self.keep(ty.cast());
             }
         }
-        self.emit_typed_call(number, &params, all)?;
+        let awaiting = awaited.map(|awaited| {
+            self.expect_no_origin();
+            self.running_coroutine(callee, body, awaited)
+        });
+        self.emit_typed_call(number, &params, all, awaiting)?;
         self.specialized += 1;
         Ok(true)
     }
 
-    fn emit_typed_call(&mut self, number: usize, params: &[Param], all: &[Item]) -> Done {
+    fn emit_typed_call(
+        &mut self,
+        number: usize,
+        params: &[Param],
+        all: &[Item],
+        awaiting: Option<(Item, AwaitedAt)>,
+    ) -> Done {
         let remaining = self.remaining();
         let mut args = Vec::with_capacity(params.len());
         for (param, item) in params.iter().zip(all) {
@@ -444,7 +485,7 @@ impl<'a> Builder<'a> {
         let leaving = self.load(Type::Int, thread, offset_of!(Thread, leaving) as i32, ir_region::ANY);
         let zero = self.int(0);
         let fine = self.int_compare(justjit_builder::IntCond::Eq, leaving, zero);
-        let state = self.state_waiting(&given_up);
+        let state = self.state_waiting(&given_up, awaiting.as_ref());
         self.f.append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
         let item = match gives {
             Gives::Int => Item::Int(result),
@@ -455,6 +496,9 @@ impl<'a> Builder<'a> {
             Gives::Object => Item::owned(result, Kind::Unknown),
         };
         self.push(item);
+        if let Some((_, awaited)) = awaiting {
+            self.frame().index = awaited.end + 1;
+        }
         for item in given_up {
             self.release(item);
         }
@@ -462,11 +506,25 @@ impl<'a> Builder<'a> {
     }
 
     /// The state in which the present instruction, whose operands are gone but for those that the code still has references
-    /// to, waits for its callee.
-    fn state_waiting(&mut self, arguments: &[Item]) -> ir::State {
+    /// to, waits for its callee. The callee may be a coroutine, which `SEND` waits for.
+    fn state_waiting(&mut self, arguments: &[Item], awaiting: Option<&(Item, AwaitedAt)>) -> ir::State {
         let mut frames = self.frames.clone();
-        frames.last_mut().expect("there is a frame").index = self.index;
+        let frame = frames.last_mut().expect("there is a frame");
+        frame.index = self.index;
+        if let Some((coroutine, awaited)) = awaiting {
+            frame.index = awaited.send;
+            frame.stack.push(coroutine.clone());
+        }
         let state = self.state_of(&frames, Going::Wait, Reason::Callee);
+        if let Some((_, awaited)) = awaiting {
+            let ends = self.info().decoded.instructions[awaited.end].start;
+            let frame = self.f.states[state.index()]
+                .frames
+                .last_mut()
+                .expect("there is a frame");
+            let coroutine = frame.stack.last().expect("the coroutine").clone();
+            frame.returns = ir::Returns::Await { coroutine, ends };
+        }
         let mut owned = Vec::new();
         for item in arguments {
             item.clone().objects_mut(&mut |object| {

@@ -13,6 +13,7 @@ use justjit_runtime::version::Version;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// From 0 to 3.
     pub level: u8,
+    /// LLVM may compute floats otherwise than Python does (see [`justjit_llvm::Options::fast_math`]).
+    pub fast_math: bool,
     /// By LLVM, where it is built in.
     pub llvm: bool,
     /// Names of passes that are left out.
@@ -47,27 +50,33 @@ pub struct Compiled {
     pub exits: Vec<Box<DeoptPoint>>,
     pub timings: Vec<(&'static str, Duration)>,
     pub texts: Texts,
+    /// Has the code of the unit, whichever is running, call this code's typed bodies: to be done when the version gets it.
+    pub publish: Box<dyn FnOnce() + Send>,
 }
 
 // SAFETY: the pointers are addresses until the GIL is held again.
 unsafe impl Send for Compiled {}
 
-/// A function that has been built.
+/// Where the addresses of typed bodies go, in their order; all code of a unit reads them.
+#[allow(clippy::vec_box, reason = "code has their addresses")]
+type Words = Arc<Vec<Box<AtomicPtr<()>>>>;
+
+/// A function that has been built. It may be compiled more than once.
 pub struct Unit {
     /// The version's body, then the typed bodies that these call.
     parts: Vec<Part>,
-    /// Where the addresses of the typed bodies go, in their order.
-    #[allow(clippy::vec_box, reason = "code has their addresses")]
-    words: Vec<Box<AtomicPtr<()>>>,
+    words: Words,
     version: *mut Version,
     /// First code unit of the outermost code object's bytecode.
-    instructions: *const u16,
+    bytecode: *const u16,
 }
 
 /// A function of machine code.
 struct Part {
     name: String,
     function: Function,
+    /// The passes have run.
+    is_optimized: bool,
     codes: Vec<(*mut Code, Decoded)>,
     is_typed: bool,
     /// Names and files of the code objects, where [`Unit::name_codes`] was called.
@@ -120,7 +129,8 @@ impl Resolver for Places<'_> {
 thread_local! {
     static CRANELIFT: RefCell<Option<cranelift::Backend>> = const { RefCell::new(None) };
     #[cfg(feature = "llvm")]
-    static LLVM: RefCell<Option<justjit_llvm::Backend>> = const { RefCell::new(None) };
+    /// One for each set of options that was asked for.
+    static LLVM: RefCell<Vec<justjit_llvm::Backend>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What compiling a unit's parts adds up to.
@@ -138,6 +148,7 @@ impl Unit {
         let mut parts = vec![Part {
             name,
             function: built.function,
+            is_optimized: false,
             codes: built.codes,
             is_typed: false,
             names: Vec::new(),
@@ -148,6 +159,7 @@ impl Unit {
             parts.push(Part {
                 name: function.name.clone(),
                 function,
+                is_optimized: false,
                 codes: typed.codes,
                 is_typed: true,
                 names: Vec::new(),
@@ -156,11 +168,16 @@ impl Unit {
         }
         Unit {
             parts,
-            words,
+            words: Arc::new(words),
             // SAFETY: a live code object, of which only an address is taken.
-            instructions: unsafe { Code::instructions(code) },
+            bytecode: unsafe { Code::instructions(code) },
             version,
         }
+    }
+
+    /// Instructions of IR.
+    pub fn instructions(&self) -> usize {
+        self.parts.iter().map(|part| part.function.insts.len()).sum()
     }
 
     /// Has texts name the code objects that were inlined.
@@ -180,24 +197,33 @@ impl Unit {
     ///
     /// # Errors
     /// Why there is no code.
-    pub fn compile(self, options: &Options) -> Result<Compiled, Decline> {
+    pub fn compile(&mut self, options: &Options) -> Result<Compiled, Decline> {
         let mut made = Made::default();
         let mut codes = Vec::new();
         let mut addresses = Vec::new();
         let mut code_bytes = 0;
-        for part in self.parts {
-            let (code, address, bytes) = part.compile(self.version, self.instructions, options, &mut made)?;
+        for part in &mut self.parts {
+            let (code, address, bytes) = part.compile(self.version, self.bytecode, options, &mut made)?;
             codes.push(code);
             addresses.push(address);
             code_bytes += bytes;
         }
-        for (word, address) in self.words.iter().zip(&addresses[1..]) {
-            word.store(address.cast_mut().cast(), Ordering::Release);
-        }
+        let body = addresses[0];
+        let typed: Vec<_> = addresses[1..]
+            .iter()
+            .map(|address| AtomicPtr::new(address.cast_mut()))
+            .collect();
+        let words = self.words.clone();
+        let publish = move || {
+            for (word, address) in words.iter().zip(typed) {
+                word.store(address.into_inner(), Ordering::Release);
+            }
+        };
         Ok(Compiled {
             // The words are read by the code.
-            code: Box::new((codes, self.words)),
-            body: addresses[0],
+            code: Box::new((codes, self.words.clone())),
+            body,
+            publish: Box::new(publish),
             code_bytes,
             exits: made.exits,
             timings: made.timings,
@@ -245,7 +271,7 @@ impl Part {
     }
 
     fn compile(
-        mut self,
+        &mut self,
         version: *mut Version,
         instructions: *const u16,
         options: &Options,
@@ -254,11 +280,42 @@ impl Part {
         if options.verify || cfg!(debug_assertions) {
             ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
         }
+        let mut function = std::mem::take(&mut self.function);
+        if !self.is_optimized {
+            self.optimize(&mut function, options, made)?;
+            self.is_optimized = true;
+        }
+        let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
+        let started = Instant::now();
+        let places = Places {
+            codes: &self.codes,
+            instructions,
+        };
+        let leave = if self.is_typed { &LEAVE_TYPED } else { &DEOPTIMIZE };
+        let exits =
+            Exits::new(&function, version, &places, leave).map_err(|error| Decline(format!("lowering: {error}")))?;
+        made.timings.push(("exits", started.elapsed()));
+        let started = Instant::now();
+        let mut texts = Texts::new();
+        let (code, body, code_bytes) = self.generate(&function, &exits, options, &mut texts)?;
+        let phase = if options.llvm { "LLVM" } else { "Cranelift" };
+        made.timings.push((phase, started.elapsed()));
+        let texts = texts.into_iter().map(|(name, text)| (self.label(&name), text));
+        made.texts.extend(texts);
+        made.exits.extend(exits.into_points());
+        self.function = function;
+        let code = match failures {
+            Some(failures) => Box::new((code, failures)),
+            None => code,
+        };
+        Ok((code, body, code_bytes))
+    }
+
+    fn optimize(&self, function: &mut Function, options: &Options, made: &mut Made) -> Result<(), Decline> {
         let texts = &mut made.texts;
         if options.texts {
-            texts.push((self.label("ir:build"), self.text(&self.function)));
+            texts.push((self.label("ir:build"), self.text(function)));
         }
-        let mut function = std::mem::take(&mut self.function);
         let mut dump = |dump: justjit_passes::Dump<'_>| {
             if dump.when == When::After {
                 let name = self.label(&format!("ir:{}", dump.pass));
@@ -277,34 +334,13 @@ impl Part {
         if options.texts {
             pipeline.dump = Some(&mut dump);
         }
-        let passed = pipeline.run(&mut function);
+        let passed = pipeline.run(function);
         made.timings.append(&mut pipeline.times);
         passed.map_err(|error| Decline(format!("the optimizer failed: {error}")))?;
         if options.texts {
-            texts.push((self.label("ir"), self.text(&function)));
+            texts.push((self.label("ir"), self.text(function)));
         }
-        let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
-        let started = Instant::now();
-        let places = Places {
-            codes: &self.codes,
-            instructions,
-        };
-        let leave = if self.is_typed { &LEAVE_TYPED } else { &DEOPTIMIZE };
-        let exits =
-            Exits::new(&function, version, &places, leave).map_err(|error| Decline(format!("lowering: {error}")))?;
-        made.timings.push(("exits", started.elapsed()));
-        let started = Instant::now();
-        let mut texts = Texts::new();
-        let (code, body, code_bytes) = self.generate(&function, &exits, options, &mut texts)?;
-        made.timings.push(("code generation", started.elapsed()));
-        let texts = texts.into_iter().map(|(name, text)| (self.label(&name), text));
-        made.texts.extend(texts);
-        made.exits.extend(exits.into_points());
-        let code = match failures {
-            Some(failures) => Box::new((code, failures)),
-            None => code,
-        };
-        Ok((code, body, code_bytes))
+        Ok(())
     }
 
     #[allow(clippy::type_complexity, reason = "three parts of one thing")]
@@ -321,17 +357,22 @@ impl Part {
         };
         #[cfg(feature = "llvm")]
         if options.llvm {
-            return LLVM.with_borrow_mut(|backend| {
+            return LLVM.with_borrow_mut(|backends| {
                 let wanted = justjit_llvm::Options {
                     level: options.level,
-                    fast_math: false,
+                    fast_math: options.fast_math,
                     verify: options.verify,
                 };
                 let failed = |error: justjit_llvm::Error| Decline(format!("LLVM: {error}"));
-                if backend.as_ref().is_none_or(|known| known.options() != wanted) {
-                    *backend = Some(justjit_llvm::Backend::new(wanted).map_err(failed)?);
-                }
-                let backend = backend.as_mut().expect("made above");
+                let known = backends.iter().position(|known| known.options() == wanted);
+                let at = match known {
+                    Some(at) => at,
+                    None => {
+                        backends.push(justjit_llvm::Backend::new(wanted).map_err(failed)?);
+                        backends.len() - 1
+                    }
+                };
+                let backend = &mut backends[at];
                 let code = backend
                     .compile(&self.name, &signature, options.texts, &mut |b| match self.is_typed {
                         true => lower_typed(b, function, exits),

@@ -27,6 +27,7 @@ fn merge(function: &mut Function, block: Block) -> bool {
         match data.effect(function) {
             Effect::Pure | Effect::Load | Effect::Locate => {}
             Effect::Guard => {
+                let same_state = last.is_some_and(|(earlier, _)| function.inst(earlier).state == data.state);
                 let tested = (data.op == Op::Guard).then(|| finite(function, data.args[0])).flatten();
                 if let (Some((earlier, spoiling)), Some(value)) = (last, tested)
                     && spoils(function, spoiling, value)
@@ -35,7 +36,11 @@ fn merge(function: &mut Function, block: Block) -> bool {
                     function.insts[inst.index()].state = state;
                     removed.push(earlier);
                 }
-                last = tested.map(|value| (inst, value));
+                // Another test that leaves with the same state does the same again.
+
+                if tested.is_some() || !same_state {
+                    last = tested.map(|value| (inst, value));
+                }
             }
             _ => last = None,
         }

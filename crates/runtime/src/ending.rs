@@ -11,9 +11,10 @@ use crate::numbers::{deallocate, drop_reference};
 use crate::runtime_fns;
 use crate::thread::Thread;
 use pyo3_ffi::*;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Objects looked at for one ending, besides those without parts.
 const LIMIT: usize = 32;
@@ -48,13 +49,57 @@ unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
         || unsafe { (*ty).tp_flags & Py_TPFLAGS_HAVE_GC == 0 && is_library_type(ty) }
 }
 
-/// Whether it is one of the standard library's types in C whose instances refer to no other objects, but for their type.
+/// Types of the standard library in C whose instances refer to no other objects, but for their type: the version tags (which
+/// are never used again) of those that have been met.
+static LIBRARY_TYPES: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+
+/// Whether it is such a type.
 unsafe fn is_library_type(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    let tag = unsafe { version_tag(ty) };
+    let known = |one: &AtomicU32| one.load(Ordering::Relaxed) == tag;
+    if tag != 0 && LIBRARY_TYPES.iter().any(known) {
+        return true;
+    }
     // SAFETY: a live type has a name.
     unsafe {
-        (*ty).tp_flags & Py_TPFLAGS_IMMUTABLETYPE != 0
+        let found = (*ty).tp_flags & Py_TPFLAGS_IMMUTABLETYPE != 0
+            && (*ty).tp_name.read() == b'd' as c_char
             && (*ty).tp_finalize.is_none()
-            && [c"decimal.Decimal", c"datetime.date", c"datetime.timedelta"].contains(&CStr::from_ptr((*ty).tp_name))
+            && [c"decimal.Decimal", c"datetime.date", c"datetime.timedelta"].contains(&CStr::from_ptr((*ty).tp_name));
+        if found && let Some(free) = LIBRARY_TYPES.iter().find(|one| one.load(Ordering::Relaxed) == 0) {
+            free.store(tag, Ordering::Relaxed);
+        }
+        found
+    }
+}
+
+/// Whether it is a list, tuple or set with which nothing ends but numbers and text: of all else that it has, there are more
+/// references than it could have. The usual case of what [`is_quiet`] finds out.
+unsafe fn ends_with_leaves(object: *mut PyObject, ty: *mut PyTypeObject) -> bool {
+    // SAFETY: the type is looked at before the fields; items are live objects or NULL.
+    unsafe {
+        let stays = |item: *mut PyObject, most: Py_ssize_t| {
+            if item.is_null() || (*item.cast::<i32>()) < 0 || Py_REFCNT(item) > most {
+                return true;
+            }
+            let ty = Py_TYPE(item);
+            ty == &raw mut PyLong_Type || ty == &raw mut PyUnicode_Type || ty == &raw mut PyFloat_Type
+        };
+        if ty == &raw mut PySet_Type || ty == &raw mut PyFrozenSet_Type {
+            let set = object.cast::<PySetObject>();
+            let table = std::slice::from_raw_parts((*set).table, (*set).mask as usize + 1);
+            return (*set).weakreflist.is_null() && table.iter().all(|entry| stays(entry.key, (*set).used));
+        }
+        let items = if ty == &raw mut PyTuple_Type {
+            (&raw const (*object.cast::<PyTupleObject>()).ob_item).cast::<*mut PyObject>()
+        } else if ty == &raw mut PyList_Type {
+            (*object.cast::<PyListObject>()).ob_item.cast_const()
+        } else {
+            return false;
+        };
+        let size = Py_SIZE(object);
+        (0..size as usize).all(|index| stays(items.add(index).read(), size))
     }
 }
 
@@ -173,7 +218,8 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
 unsafe fn is_quiet(object: *mut PyObject) -> bool {
     // SAFETY: a live object; `tp_traverse` of these types calls back and does nothing else.
     unsafe {
-        if is_leaf(Py_TYPE(object)) || crate::arrays::ends_quietly(object) {
+        let ty = Py_TYPE(object);
+        if is_leaf(ty) || ends_with_leaves(object, ty) || crate::arrays::ends_quietly(object) {
             return true;
         }
         let mut parts = Parts {

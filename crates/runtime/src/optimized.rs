@@ -1,7 +1,7 @@
 //! What optimized code has the runtime do: entering frames, making what it has only imagined, and arithmetic that is no
 //! machine instruction.
 
-use crate::layout::{Code, Frame};
+use crate::layout::Frame;
 use crate::numbers::{self, SMALL_INT_MAX, SMALL_INT_MIN};
 use crate::ops::reference::Owned;
 use crate::runtime_fns;
@@ -161,51 +161,15 @@ mod libc_math {
 }
 
 runtime_fns! {
-    /// The start of an optimized body with the arguments in the frame's first slots: fills in the frame record, links the
-    /// frame, and looks at everything that an entry looks at. 0 to go on, else for [`ENTRY_STOPPED`].
-    ENTER_FRAME = fn enter_frame(thread: *mut Thread, frame: *mut Frame, version: *mut Version) -> i32 {
-        let tstate = (*thread).tstate;
-        let code = (*version).code;
-        (*frame).f_executable = code.cast();
-        (*frame).previous = (*tstate).current_frame;
-        (*frame).f_globals = (*version).globals;
-        (*frame).f_builtins = (*version).builtins;
-        (*frame).f_locals = null_mut();
-        (*frame).frame_obj = null_mut();
-        (*frame).instr_ptr = Code::instructions(code).add((*code).co_firsttraceable as usize);
-        (*frame).stacktop = (*code).co_nlocalsplus;
-        (*frame).return_offset = 0;
-        (*frame).owner = crate::layout::FRAME_OWNED_BY_THREAD;
-        for slot in (*code).parameters()..(*code).co_nlocalsplus as usize {
-            Frame::slot(frame, slot).write(null_mut());
-        }
-        let free = (*code).co_nfreevars as usize;
-        if free > 0 {
-            let closure = PyFunction_GetClosure((*frame).f_funcobj);
-            let first = (*code).co_nlocalsplus as usize - free;
-            for index in 0..free {
-                let cell = PyTuple_GET_ITEM(closure, index as Py_ssize_t);
-                Frame::slot(frame, first + index).write(Py_NewRef(cell));
-            }
-        }
-        (*tstate).current_frame = frame;
-        (*tstate).datastack_top = frame.cast::<*mut PyObject>().add((*code).co_framesize as usize);
-        (*tstate).py_recursion_remaining -= 1;
-        (*version).calls += 1;
+    /// The entry of an optimized body, whose frame is linked, found the breaker set, the recursion limit reached, the stack
+    /// nearly used up, or its code monitored. 0 to go on, else for [`ENTRY_STOPPED`].
+    LOOK_AT_ENTRY = fn look_at_entry(thread: *mut Thread, frame: *mut Frame, version: *mut Version) -> i32 {
         let here = 0u8;
-        let stack_pointer = &raw const here as usize;
-        let remaining = (*tstate).py_recursion_remaining;
-        let quiet = (*tstate).eval_breaker == (*thread).expected_breaker
-            && remaining >= 0
-            && stack_pointer >= (*thread).stack_limit
-            && (*code).co_monitoring.is_null();
-        if quiet {
-            return verdict::GO_ON;
-        }
-        safepoint::entry_check(thread, frame, remaining, stack_pointer, version)
+        let remaining = (*(*thread).tstate).py_recursion_remaining;
+        safepoint::entry_check(thread, frame, remaining, &raw const here as usize, version)
     }
 
-    /// What a body gives whose entry does not go on: after [`ENTER_FRAME`].
+    /// What a body gives whose entry does not go on: after [`LOOK_AT_ENTRY`].
     ENTRY_STOPPED = fn entry_stopped(thread: *mut Thread, frame: *mut Frame, stopped: i32, version: *mut Version) -> *mut PyObject {
         match stopped {
             verdict::LEAVE => null_mut(),

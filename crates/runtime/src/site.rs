@@ -207,6 +207,17 @@ impl CallSite {
         }
     }
 
+    /// The version has got other code.
+    ///
+    /// # Safety
+    /// The GIL is held; a live version.
+    pub(crate) unsafe fn note_body(&mut self, version: *mut Version) {
+        if self.version == version {
+            // SAFETY: see the contract.
+            self.body = unsafe { (*version).body };
+        }
+    }
+
     /// Caches a class, whose cache has just been filled, for the machine code if that can call it.
     ///
     /// # Safety

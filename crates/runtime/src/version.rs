@@ -80,6 +80,8 @@ pub struct ResumePoint {
     pub code: *mut Code,
     /// The number by which the version's body is entered here.
     pub entry: i64,
+    /// An optimized version that is entered here instead, by the same number; or NULL.
+    pub better: *mut Version,
     /// For a frame that waits for another, in `yield from` or `await`.
     pub delegation: Option<Delegation>,
 }
@@ -377,6 +379,13 @@ pub fn register(version: &Version) {
     let registry = registry();
     registry.live.insert(&raw const *version);
     registry.code_bytes += version.code_bytes;
+}
+
+/// Makes more machine code of a registered version count.
+pub fn add_code(version: &mut Version, code: Box<dyn std::any::Any>, bytes: usize) {
+    version.machine_code.push(code);
+    version.code_bytes += bytes;
+    registry().code_bytes += bytes;
 }
 
 /// Does something with each version that is live; `action` frees none.

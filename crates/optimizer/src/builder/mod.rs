@@ -119,6 +119,8 @@ pub struct Builder<'a> {
     pub specialized: usize,
     /// How often the former ran, while somebody looked.
     pub generic_weight: u64,
+    /// Their indices, in the outermost code.
+    pub generic_at: FxHashSet<usize>,
     constants: FxHashMap<(usize, bool), Symbol>,
     /// Objects whose kinds have been told apart, with how many frames there were: where ways come together again, it is
     /// forgotten.
@@ -137,8 +139,12 @@ pub struct Builder<'a> {
     pub refused: bool,
     /// Which of the function's locals are used from an instruction on.
     live: FxHashMap<usize, Vec<bool>>,
-    /// Building is to stop behind the present instruction.
-    pub stop: Option<Stop>,
+    /// Why building stops, where that could not be said at once.
+    pub failed: Option<Stop>,
+    /// The body is entered at the function's start, and not in a loop.
+    pub begins_at_start: bool,
+    /// Where baseline code goes on with a suspended frame, by byte offsets.
+    pub resume_points: Vec<(u32, *const ())>,
 }
 
 /// Where control comes together: blocks with several ways in, loop headers.
@@ -235,6 +241,7 @@ impl<'a> Builder<'a> {
             generic: 0,
             specialized: 0,
             generic_weight: 0,
+            generic_at: FxHashSet::default(),
             constants: FxHashMap::default(),
             told_apart: Vec::new(),
             splits: 0,
@@ -244,7 +251,9 @@ impl<'a> Builder<'a> {
             typed: None,
             refused: false,
             live: FxHashMap::default(),
-            stop: None,
+            failed: None,
+            begins_at_start: false,
+            resume_points: Vec::new(),
         };
         (builder, params)
     }
@@ -481,7 +490,7 @@ impl<'a> Builder<'a> {
             self.frames = task.frames;
             self.run_block(task.begun)?;
         }
-        self.stop.take().map_or(Ok(()), Err)
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     fn run_block(&mut self, begun: bool) -> Done {
@@ -520,7 +529,7 @@ impl<'a> Builder<'a> {
             }
             self.frame().index = index + 1;
             self.instruction()?;
-            if let Some(stop) = self.stop.take() {
+            if let Some(stop) = self.failed.take() {
                 return Err(stop);
             }
             if !self.terminated && self.frames.len() == depth {
@@ -532,6 +541,11 @@ impl<'a> Builder<'a> {
 
     /// After code that we do not know has run: leaves if a bet is off.
     pub fn settle(&mut self) {
+        self.settle_before(Vec::new());
+    }
+
+    /// The same where these references are given up next.
+    pub fn settle_before(&mut self, later: Vec<Value>) {
         if !std::mem::take(&mut self.unsure) {
             return;
         }
@@ -540,23 +554,21 @@ impl<'a> Builder<'a> {
             self.refused = true;
             return;
         }
-        self.expect_bets(Vec::new());
-    }
-
-    /// Leaves if a bet is off, giving up some references.
-    pub fn expect_bets(&mut self, release: Vec<Value>) {
         let index = self.frames.last().expect("there is a frame").index;
         let valid = self.known.valid();
         let valid = self.pointer(valid, "valid");
         let valid = self.load(Type::Bool, valid, 0, ir_region::ANY);
+        let state = self.state_at(index, Reason::Changed);
+        self.f.states[state.index()].release.clone_from(&later);
+        self.f
+            .append(self.block, Op::Guard, vec![valid], Imm::None, Some(state));
         let offset = std::mem::offset_of!(justjit_runtime::layout::Frame, frame_obj) as i32;
         let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
         let alone = self.op(Op::IsNull, &[observer]);
-        for (fine, reason) in [(valid, Reason::Changed), (alone, Reason::Observed)] {
-            let state = self.state_at(index, reason);
-            self.f.states[state.index()].release.clone_from(&release);
-            self.f.append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
-        }
+        let state = self.state_at(index, Reason::Observed);
+        self.f.states[state.index()].release = later;
+        self.f
+            .append(self.block, Op::Guard, vec![alone], Imm::None, Some(state));
     }
 
     /// What is learned of an object's type holds wherever it is.

@@ -51,8 +51,8 @@ unsafe fn offsets(owner: *mut Version, code: *mut Code) -> Vec<u32> {
                 Going::Raise | Going::Reraise => {}
                 Going::Waits(returns) => {
                     found.push(frame.place.next);
-                    if let Returns::Next { exhausted, .. } = returns {
-                        found.push(exhausted);
+                    if let Returns::Next { exhausted: end, .. } | Returns::Await { ends: end, .. } = returns {
+                        found.push(end);
                     }
                 }
             }

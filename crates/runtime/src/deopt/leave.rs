@@ -54,7 +54,7 @@ impl Live {
     /// The generator whose frame comes next (borrowed).
     fn resumed(&self) -> Option<*mut PyObject> {
         match self.going {
-            Going::Waits(Returns::Next { .. } | Returns::Consume { .. }) => Some(self.kept[0]),
+            Going::Waits(Returns::Next { .. } | Returns::Await { .. } | Returns::Consume { .. }) => Some(self.kept[0]),
             _ => None,
         }
     }
@@ -159,7 +159,8 @@ unsafe fn make_frames(
             let (frame, chunk) = if frames.is_empty() {
                 (outermost, None)
             } else if let Some(generator) = frames.last().and_then(Live::resumed) {
-                if Py_TYPE(generator) != &raw mut PyGen_Type {
+                let ty = Py_TYPE(generator);
+                if ty != &raw mut PyGen_Type && ty != &raw mut PyCoro_Type {
                     // There was no memory for it.
                     old.extend(content.into_references());
                     old.extend(contents.flat_map(Contents::into_references));
@@ -240,7 +241,7 @@ unsafe fn received(returns: Returns, kept: [*mut PyObject; 2], result: *mut PyOb
     unsafe {
         match returns {
             Returns::Value | Returns::ValueAndNull | Returns::Nothing => result,
-            Returns::Next { .. } => {
+            Returns::Next { .. } | Returns::Await { .. } => {
                 Py_DECREF(kept[0]);
                 result
             }
@@ -287,6 +288,10 @@ unsafe fn go_on_behind(thread: *mut Thread, live: &Live, returns: Returns, resul
             Returns::Next { exhausted, .. } if !result.is_null() && !has_yielded(live.kept[0]) => Some(exhausted),
             _ => None,
         };
+        let next = match returns {
+            Returns::Await { ends, .. } if !result.is_null() && !has_yielded(live.kept[0]) => ends,
+            _ => live.place.next,
+        };
         let result = received(returns, live.kept, result);
         if result.is_null() {
             return raise(thread, live, live.depth, true);
@@ -318,7 +323,7 @@ unsafe fn go_on_behind(thread: *mut Thread, live: &Live, returns: Returns, resul
         {
             return raise(thread, live, depth, true);
         }
-        go_on(thread, live.owner, frame, live.place.next, depth)
+        go_on(thread, live.owner, frame, next, depth)
     }
 }
 

@@ -170,6 +170,9 @@ pub enum Returns {
     /// The instruction is `FOR_ITER`, and the callee the frame of this generator, which is on top of the operand stack too:
     /// pushes what that yields. When it returns, it is popped, and the instruction whose start is at `exhausted` comes next.
     Next { generator: Recovery, exhausted: u32 },
+    /// The instruction is `SEND`, and the callee the frame of this coroutine, which is on top of the operand stack too: pushes
+    /// what that yields. When it returns, that is pushed, and the instruction whose start is at `ends` comes next.
+    Await { coroutine: Recovery, ends: u32 },
     /// The instruction calls a builtin that goes through this generator (see [`crate::consume`]), whose frame is the callee:
     /// pushes what the builtin gives.
     Consume {
@@ -186,7 +189,7 @@ impl Returns {
             Returns::Value | Returns::ValueAndNull | Returns::Nothing | Returns::Length => [Recovery::Null; 2],
             Returns::Instance(one) => [one, Recovery::Null],
             Returns::Operator { left, right, .. } | Returns::Comparison { left, right, .. } => [left, right],
-            Returns::Next { generator, .. } => [generator, Recovery::Null],
+            Returns::Next { generator: one, .. } | Returns::Await { coroutine: one, .. } => [one, Recovery::Null],
             Returns::Consume { generator, so_far, .. } => [generator, so_far],
         }
     }

@@ -23,7 +23,12 @@ runtime_fns! {
         let function = (*frame).f_funcobj;
         (*version).calls += 1;
         if (*version).calls >= (*version).check_calls {
+            // Code of the program may run there (the first optimized version imports `gc`), but not where the arguments are.
+            let tstate = (*thread).tstate;
+            let top = (*tstate).datastack_top;
+            (*tstate).datastack_top = Frame::slot(frame, (*(*version).code).parameters());
             hook::upgrade(function, version, std::ptr::null_mut(), 0);
+            (*tstate).datastack_top = top;
         }
         let version = super::newest(version);
         let generator = if too_deep(thread) { null_mut() } else { allocate((*version).code) };

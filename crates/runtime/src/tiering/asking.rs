@@ -2,14 +2,14 @@
 
 use super::request::{Compiled, Decline, Request};
 use super::stage::{Stage, Tiering};
-use super::{VERSION_LIMIT, add_version, background, effective, globals, newest_of, tiering_of};
+use super::{VERSION_LIMIT, add_version, background, effective, globals, is_resumable, newest_of, tiering_of};
 use crate::api;
 use crate::deopt;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
-use crate::version::{Tier, Version, retire};
+use crate::version::{Tier, Version, keep, retire};
 use pyo3_ffi::*;
-use std::time::Duration;
+use std::ptr::null_mut;
 
 /// A version that is being compiled, with references to function and code.
 pub(super) struct Pending {
@@ -17,6 +17,8 @@ pub(super) struct Pending {
     function: *mut PyObject,
     code: *mut PyObject,
     version: *mut Version,
+    /// The version has code; this is about better code for it.
+    refines: bool,
 }
 
 /// Asks for an optimized version of the function, entered at `entry`.
@@ -58,6 +60,7 @@ pub(super) unsafe fn ask(
             frame,
             entry,
             settings: &settings,
+            in_background: effective.in_background(),
             widened: &(*state).widened,
         };
         let unit = match (makers.snapshot)(&request, version) {
@@ -75,8 +78,11 @@ pub(super) unsafe fn ask(
             function,
             code: (*version).code.cast(),
             version,
+            refines: false,
         };
-        let unit = if effective.in_background() {
+        // The loop is waiting.
+        let in_place = entry != 0 && unit.is_quick();
+        let unit = if effective.in_background() && !in_place {
             match background::submit(unit) {
                 Ok(job) => {
                     pending.job = job;
@@ -89,8 +95,12 @@ pub(super) unsafe fn ask(
         } else {
             unit
         };
-        let outcome = background::compile(unit);
-        install(pending, outcome);
+        let mut outcome = background::compile(unit);
+        let refinement = outcome.as_mut().ok().and_then(|compiled| compiled.refinement.take());
+        if let Some(job) = refinement.and_then(background::submit_refinement) {
+            globals().pending.push(pending.refinement(job));
+        }
+        settle(pending, outcome);
     }
 }
 
@@ -124,28 +134,87 @@ pub unsafe fn take_over() {
         let lost: Vec<Pending> = lost;
         for lost in lost {
             let outcome = Err("this process was forked while it was compiled".into());
-            install(lost, outcome);
+            settle(lost, outcome);
         }
-        for (job, outcome) in background::take() {
+        for done in background::take() {
             let pending = &mut globals().pending;
-            if let Some(at) = pending.iter().position(|one| one.job == job) {
+            if let Some(at) = pending.iter().position(|one| one.job == done.job) {
                 let one = pending.swap_remove(at);
-                install(one, outcome);
+                if let Some(job) = done.refinement {
+                    pending.push(one.refinement(job));
+                }
+                settle(one, done.outcome);
+            }
+        }
+    }
+}
+
+impl Pending {
+    /// The same, for better code for the version.
+    unsafe fn refinement(&self, job: u64) -> Pending {
+        // SAFETY: live objects, and a live version.
+        unsafe {
+            Py_INCREF(self.function);
+            Py_INCREF(self.code);
+            let mut version = null_mut();
+            keep(&mut version, null_mut(), self.version);
+            Pending {
+                job,
+                function: self.function,
+                code: self.code,
+                version,
+                refines: true,
             }
         }
     }
 }
 
 /// Takes an outcome over; the references of `pending` are given up.
-unsafe fn install(pending: Pending, outcome: background::Outcome) {
+unsafe fn settle(mut pending: Pending, outcome: background::Outcome) {
     // SAFETY: function, code and version are kept by `pending`.
+    unsafe {
+        if pending.refines {
+            refine(&pending, outcome);
+            keep(&mut pending.version, null_mut(), null_mut());
+        } else {
+            install(&pending, outcome);
+        }
+        deopt::give_up_later(&mut vec![pending.function, pending.code]);
+    }
+}
+
+/// Has a version run better code than it has, where that could be made.
+unsafe fn refine(pending: &Pending, outcome: background::Outcome) {
+    let version = pending.version;
+    // SAFETY: see `settle`.
+    unsafe {
+        let state = state_of(pending.code);
+        let wanted = !state.is_null() && !(*version).dead && passing_reason(state, version, pending.job).is_none();
+        if let (true, Ok(compiled), Some(makers)) = (wanted, outcome, globals().makers) {
+            count_phases(version, &compiled);
+            // It goes on as it is if there is no room.
+            if (makers.refine)(&mut *version, compiled).is_ok() {
+                crate::version::for_each_live(|one| {
+                    for site in &mut (*one).call_sites {
+                        site.note_body(version);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Gives a version its code, if that could be made, and has it be entered.
+unsafe fn install(pending: &Pending, outcome: background::Outcome) {
+    // SAFETY: see `settle`.
     unsafe {
         let Pending {
             job,
             function,
             code,
             version,
-        } = pending;
+            ..
+        } = *pending;
         let state = state_of(code);
         if !state.is_null() {
             let t = tiering_of(state, version);
@@ -174,7 +243,6 @@ unsafe fn install(pending: Pending, outcome: background::Outcome) {
                 }
             }
         }
-        deopt::give_up_later(&mut vec![function, code]);
     }
 }
 
@@ -199,20 +267,24 @@ unsafe fn finish(version: *mut Version, compiled: Compiled) -> Result<(), Declin
     // SAFETY: see `install`.
     unsafe {
         let makers = globals().makers.ok_or("there is no optimizing tier")?;
-        let mut total = Duration::ZERO;
-        for &(phase, time) in &compiled.timings {
-            total += time;
-            let nanoseconds = time.as_nanos() as u64;
-            (*version).phases.push((phase, nanoseconds));
-            let phases = &mut globals().counts.phases;
+        count_phases(version, &compiled);
+        (makers.finish)(&mut *version, compiled)?;
+        Ok(())
+    }
+}
+
+unsafe fn count_phases(version: *mut Version, compiled: &Compiled) {
+    // SAFETY: a live version.
+    let version = unsafe { &mut *version };
+    for &(phase, time) in &compiled.timings {
+        let nanoseconds = time.as_nanos() as u64;
+        version.compile_ns += nanoseconds;
+        for phases in [&mut version.phases, &mut globals().counts.phases] {
             match phases.iter_mut().find(|(name, _)| *name == phase) {
                 Some((_, sum)) => *sum += nanoseconds,
                 None => phases.push((phase, nanoseconds)),
             }
         }
-        (*version).compile_ns = total.as_nanos() as u64;
-        (makers.finish)(&mut *version, compiled)?;
-        Ok(())
     }
 }
 
@@ -224,7 +296,8 @@ unsafe fn enter(function: *mut PyObject, state: *mut CodeState, t: *mut Tiering,
         if entry == 0 {
             // Not if the function was un-hooked, or got other code.
             let current = hook::version_of(function);
-            if (*function.cast::<Function>()).func_code == (*version).code.cast() && !current.is_null() {
+            let is_its_code = (*function.cast::<Function>()).func_code == (*version).code.cast();
+            if is_its_code && !current.is_null() && !is_resumable((*version).code) {
                 api::PyFunction_SetVectorcall(function, (*version).vectorcall);
             }
             if !baseline.is_null() {

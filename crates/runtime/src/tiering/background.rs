@@ -7,7 +7,9 @@
 //! likewise.
 
 use super::request::{Compiled, Decline, Unit};
+use pyo3_ffi::Py_AddPendingCall;
 use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -25,10 +27,20 @@ const EXIT_WAIT: Duration = Duration::from_secs(5);
 /// The outcome of compiling one unit.
 pub type Outcome = Result<Compiled, Decline>;
 
+/// A job that is done.
+pub struct Done {
+    pub job: u64,
+    pub outcome: Outcome,
+    /// The job that makes better code for the same version.
+    pub refinement: Option<u64>,
+}
+
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<(u64, Box<dyn Unit>)>,
-    done: Vec<(u64, Outcome)>,
+    /// Those that make better code for what has some, for when there are no others.
+    refinements: Vec<(u64, Box<dyn Unit>)>,
+    done: Vec<Done>,
     /// There is a thread, which has not seen that there is nothing more to do.
     running: bool,
     /// That thread, or the one before.
@@ -42,6 +54,19 @@ struct Shared {
     queue: Mutex<Queue>,
     /// The thread ends.
     idle: Condvar,
+}
+
+impl Queue {
+    /// The job that is next, and whether it is a refinement.
+    fn next(&mut self) -> Option<(u64, Box<dyn Unit>, bool)> {
+        let first = self.jobs.pop_front().map(|(job, unit)| (job, unit, false));
+        // The newest: callees become hot before those that have inlined them.
+        first.or_else(|| self.refinements.pop().map(|(job, unit)| (job, unit, true)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.refinements.is_empty()
+    }
 }
 
 impl Shared {
@@ -115,15 +140,43 @@ pub fn compile(unit: Box<dyn Unit>) -> Outcome {
 fn serve(shared: &Shared) {
     let mut queue = shared.lock();
     while !queue.pausing
-        && let Some((job, unit)) = queue.jobs.pop_front()
+        && let Some((job, unit, refines)) = queue.next()
     {
         drop(queue);
-        let outcome = compile(unit);
+        let mut outcome = compile(unit);
+        let again = outcome.as_mut().ok().and_then(|compiled| compiled.refinement.take());
         queue = shared.lock();
-        queue.done.push((job, outcome));
+        let refinement = again.map(|unit| {
+            let job = NEXT.fetch_add(1, Ordering::Relaxed);
+            queue.refinements.push((job, unit));
+            job
+        });
+        queue.done.push(Done {
+            job,
+            outcome,
+            refinement,
+        });
+        if refines {
+            drop(queue);
+            call_for_attention();
+            queue = shared.lock();
+        }
     }
     queue.running = false;
     shared.idle.notify_all();
+}
+
+/// Has the main thread take over what is done at its next safepoint: a loop that runs in optimized code looks here at no
+/// other time, and goes on in the better code once it has been left.
+fn call_for_attention() {
+    extern "C" fn look(_: *mut c_void) -> c_int {
+        // SAFETY: pending calls are made with the GIL held.
+        unsafe { super::take_over() };
+        0
+    }
+    // SAFETY: this may be called on any thread, without the GIL. If there are too many calls already, the code is taken
+    // over later.
+    unsafe { Py_AddPendingCall(Some(look), null_mut()) };
 }
 
 /// Starts the thread, which gets no signals: they are the program's.
@@ -173,7 +226,7 @@ fn prepare() -> &'static Shared {
 
 /// Has the queue be worked on, if there is something in it.
 fn run(shared: &'static Shared, queue: &mut Queue) -> std::io::Result<()> {
-    if !queue.jobs.is_empty() && !queue.running {
+    if !queue.is_empty() && !queue.running {
         queue.thread = Some(start(shared)?);
         queue.running = true;
     }
@@ -197,8 +250,22 @@ pub fn submit(unit: Box<dyn Unit>) -> Result<u64, Box<dyn Unit>> {
     }
 }
 
-/// The outcomes that have come since the last time.
-pub fn take() -> Vec<(u64, Outcome)> {
+/// Has better code made for what has some, once nothing else waits; the number of the job, as for [`submit`]. There is none
+/// if there is no thread to be had.
+pub fn submit_refinement(unit: Box<dyn Unit>) -> Option<u64> {
+    let shared = prepare();
+    let job = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut queue = shared.lock();
+    queue.refinements.push((job, unit));
+    if run(shared, &mut queue).is_err() {
+        queue.refinements.pop();
+        return None;
+    }
+    Some(job)
+}
+
+/// What has been done since the last time, in the order in which it was.
+pub fn take() -> Vec<Done> {
     let Some(shared) = shared() else {
         return Vec::new();
     };
@@ -212,7 +279,9 @@ pub fn take() -> Vec<(u64, Outcome)> {
 pub fn stop() {
     STOPPED.store(true, Ordering::Relaxed);
     if let Some(shared) = shared() {
-        let jobs = std::mem::take(&mut shared.lock().jobs);
+        let mut queue = shared.lock();
+        let jobs = (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.refinements));
+        drop(queue);
         drop(jobs);
         drop(shared.lock_idle(EXIT_WAIT));
     }

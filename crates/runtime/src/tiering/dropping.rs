@@ -12,8 +12,10 @@ use pyo3_ffi::PyObject;
 /// Times that one point, or all points together, of a version are left before it is invalidated.
 const POINT_DEOPTS: u64 = 10;
 const ALL_DEOPTS: u64 = 100;
-/// What is left more seldom than once in so many calls costs less than another version would.
-const CALLS_TO_LEAVE: u64 = 500;
+/// What is left more seldom than once in so many calls costs less than another version would, and less than going without.
+const CALLS_TO_LEAVE: u64 = 256;
+/// Versions that were dropped without anything learned, before no more are made.
+const LESSONS: u32 = 2;
 
 /// Deopts that say nothing against the code: it was left because of something else.
 fn is_harmless(reason: DeoptReason) -> bool {
@@ -21,6 +23,23 @@ fn is_harmless(reason: DeoptReason) -> bool {
         reason,
         DeoptReason::Safepoint | DeoptReason::NoRoom | DeoptReason::Requested | DeoptReason::Callee
     )
+}
+
+/// Deopts that another version would have as well.
+fn teaches_nothing(reason: DeoptReason) -> bool {
+    matches!(reason, DeoptReason::Exception | DeoptReason::FrameSeen)
+}
+
+/// Whether a version that is made after this will not bet on the same again.
+unsafe fn is_lesson(point: &DeoptPoint) -> bool {
+    // SAFETY: a live point's code is kept by its version.
+    unsafe {
+        let Some(frame) = point.frames.last() else { return false };
+        let state = state_of(frame.code.cast());
+        let offset = frame.place.offset;
+        let known = |one: &Widened| one.offset == offset && one.reason == point.reason;
+        !teaches_nothing(point.reason) && (state.is_null() || !(*state).widened.iter().any(known))
+    }
 }
 
 /// A version was left at a point.
@@ -57,7 +76,9 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             .filter(|one| one.count > 1 && !is_harmless(one.reason))
             .map(|one| &raw const **one)
             .collect();
+        let mut taught = false;
         for one in failing {
+            taught |= is_lesson(&*one);
             widen(&*one);
         }
         let text = format!(
@@ -66,6 +87,11 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             (*point).describe()
         );
         drop_version(owner, &text);
+        let t = tiering_of(state, owner);
+        (*t).vain += u32::from(!taught);
+        if (*t).vain >= LESSONS {
+            (*t).rest(text);
+        }
     }
 }
 

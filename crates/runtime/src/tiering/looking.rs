@@ -4,7 +4,7 @@ use super::stage::{Stage, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
 };
-use super::{add_version, baseline_version, reinstate, supersede};
+use super::{add_version, baseline_version, is_resumable, offer, reinstate, supersede};
 use crate::api;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
@@ -131,7 +131,9 @@ unsafe fn look_from_baseline(
 unsafe fn set_entry(function: *mut PyObject, version: *mut Version, optimized: *mut Version) {
     // SAFETY: live objects.
     unsafe {
-        if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
+        if is_resumable((*version).code) {
+            offer(version, optimized);
+        } else if !optimized.is_null() && (*function.cast::<Function>()).vectorcall == (*version).vectorcall {
             api::PyFunction_SetVectorcall(function, (*optimized).vectorcall);
         }
     }
@@ -193,17 +195,18 @@ unsafe fn start_was_seen(state: *const CodeState) -> bool {
     let mut versions = unsafe { (*state).versions.iter().map(|&version| &*version) };
     versions.any(|version| {
         // SAFETY: a version's code is live. Calls of generator functions do not run their first instruction.
-        let resumable = unsafe { (*version.code).co_flags } & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
+        let resumable = unsafe { is_resumable(version.code) };
         resumable || version.records.first().is_some_and(|record| record.count > 0)
     })
 }
 
 /// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
-/// is done with the results would not be known.
+/// is done with the results would not be known. Nor is anything known yet where generators were made, and none has run.
 fn is_on_its_way_down(sampling: &Version) -> bool {
     let waiting = |record: &Record| record.callees.is_some() && record.result.is_none();
     let short = sampling.calls < LONGEST_CALLS && sampling.back_edges < LONGEST_EDGES;
-    short && sampling.records.iter().any(waiting)
+    let made_only = sampling.generator.is_some() && sampling.records.iter().all(|record| record.count == 0);
+    short && (made_only || sampling.records.iter().any(waiting))
 }
 
 /// Whether the loops of a sampling version have come to instructions since the last look at which they had not been before,

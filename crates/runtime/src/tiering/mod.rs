@@ -19,7 +19,7 @@ mod versions;
 
 use crate::deopt;
 use crate::hook::{CodeState, state_of};
-use crate::layout::Function;
+use crate::layout::{Code, Function};
 use crate::version::{Tier, Version};
 pub use asking::take_over;
 use asking::{Pending, ask};
@@ -64,6 +64,8 @@ pub struct Makers {
     pub snapshot: Snapshot,
     /// Gives a version its code.
     pub finish: unsafe fn(&mut Version, Compiled) -> Result<(), String>,
+    /// Gives a version that has code better code, which does the same.
+    pub refine: unsafe fn(&mut Version, Compiled) -> Result<(), String>,
 }
 
 /// What is counted over all functions.
@@ -238,12 +240,35 @@ pub unsafe fn entry_version(function: *mut PyObject, state: *mut CodeState) -> *
     // SAFETY: see the contract.
     unsafe {
         let function = function.cast::<Function>();
-        if !effective(state).optimizes() {
+        if !effective(state).optimizes() || is_resumable((*function).func_code.cast()) {
             return null_mut();
         }
         newest_of(state, (*function).func_globals, (*function).func_builtins, |version| {
             version.tier == Tier::Optimizing && version.enters == Some(0)
         })
+    }
+}
+
+/// Whether calls of the code's functions make objects that hold their frames.
+///
+/// # Safety
+/// A live code object.
+unsafe fn is_resumable(code: *mut Code) -> bool {
+    // SAFETY: see the contract.
+    unsafe { (*code).co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0 }
+}
+
+/// Has the bodies of coroutines that baseline code has made begin in an optimized version (or in it again, for NULL).
+unsafe fn offer(version: *mut Version, optimized: *mut Version) {
+    // SAFETY: live versions of one code object. Only code that has entries at loop headers shares the numbers of entries.
+    unsafe {
+        if (*version).tier == Tier::Baseline
+            && is_resumable((*version).code)
+            && !(*version).profiling
+            && let Some(start) = (*version).resume_points.first_mut()
+        {
+            start.better = optimized;
+        }
     }
 }
 
@@ -298,9 +323,11 @@ unsafe fn next_look(version: *mut Version) -> (u64, u64) {
     unsafe {
         let state = state_of((*version).code.cast());
         if globals().makers.is_none() || state.is_null() || !effective(state).optimizes() {
+            offer(version, null_mut());
             return (u64::MAX, u64::MAX);
         }
         let t = tiering_of(state, version);
+        offer(version, optimized(state, t, 0));
         let (calls, edges) = ((*version).calls, (*version).back_edges);
         let mut next = match (*t).stage {
             Stage::Counting => {
@@ -323,7 +350,8 @@ unsafe fn next_look(version: *mut Version) -> (u64, u64) {
                 }
             }
         }
-        if start {
+        // The body of a coroutine finds better code by itself.
+        if start && !is_resumable((*version).code) {
             next.0 = 0;
         }
         if loops {

@@ -56,6 +56,7 @@ impl Policy {
             background: true,
             settings: Settings {
                 opt_level: 2,
+                fast_math: false,
                 backend: Backend::Auto,
                 passes_off: Vec::new(),
                 verify: false,
@@ -78,6 +79,7 @@ pub struct Options {
     pub optimize_calls: Option<u64>,
     pub optimize_loops: Option<u64>,
     pub opt_level: Option<u8>,
+    pub fast_math: Option<bool>,
     pub background: Option<bool>,
     pub backend: Option<Backend>,
 }
@@ -170,6 +172,7 @@ impl Effective<'_> {
     pub fn settings(&self) -> Settings {
         let mut settings = self.policy.settings.clone();
         settings.opt_level = self.options.opt_level.unwrap_or(settings.opt_level);
+        settings.fast_math = self.options.fast_math.unwrap_or(settings.fast_math);
         settings.backend = self.options.backend.unwrap_or(settings.backend);
         settings
     }

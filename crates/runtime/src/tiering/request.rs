@@ -66,6 +66,8 @@ impl Stress {
 pub struct Settings {
     /// From 0, quickly made, to 3, quick to run.
     pub opt_level: u8,
+    /// Floats need not come out to the last bit.
+    pub fast_math: bool,
     pub backend: Backend,
     /// Names of passes that are left out.
     pub passes_off: Vec<String>,
@@ -97,6 +99,8 @@ pub struct Request<'a> {
     /// The number by which that loop header is entered, or 0.
     pub entry: i64,
     pub settings: &'a Settings,
+    /// The unit is compiled while the program goes on.
+    pub in_background: bool,
     /// Bets that have failed too often in this code.
     pub widened: &'a [Widened],
 }
@@ -118,6 +122,11 @@ pub trait Unit: Send {
     /// # Errors
     /// The reason why there is no code.
     fn compile(self: Box<Self>) -> Result<Compiled, Decline>;
+
+    /// Whether that takes a few milliseconds at most, of which a loop that runs slowly meanwhile loses nothing by waiting.
+    fn is_quick(&self) -> bool {
+        false
+    }
 }
 
 /// What compiling a unit gives.
@@ -136,6 +145,10 @@ pub struct Compiled {
     pub cells: Vec<*mut GlobalCell>,
     /// The phases of compiling, in their order.
     pub timings: Vec<(&'static str, Duration)>,
+    /// To be done when the version gets this code, with the GIL held.
+    pub publish: Box<dyn FnOnce() + Send>,
+    /// Compiles better code for the same version, which takes longer: done when nothing else waits.
+    pub refinement: Option<Box<dyn Unit>>,
 }
 
 // SAFETY: the pointers are not followed before the GIL is held again; they are addresses until then.

@@ -33,6 +33,8 @@ pub struct Tiering {
     pub(super) why: String,
     /// Optimized versions that were asked for.
     pub requests: u32,
+    /// Optimized versions that were dropped for what had been known before.
+    pub(super) vain: u32,
     /// Sampling versions that were made, but for the first where a function begins with one.
     pub(super) samplings: u32,
     /// Times that the last sampling version has been run already, since it was made for the next optimized version.
@@ -68,6 +70,7 @@ impl Tiering {
                 sampling: null_mut(),
                 why: String::new(),
                 requests: 0,
+                vain: 0,
                 samplings: 0,
                 bursts: 0,
                 reached: 0,
