@@ -294,6 +294,8 @@ pub enum Reason {
     Unbound,
     /// A global, a class or a callee is not what it was.
     Changed,
+    /// An object has lost its last reference whose end may run code of the program's.
+    Ending,
     /// Somebody holds the frame's frame object and may have changed its locals.
     Observed,
     /// Signals, other threads, the garbage collector or instrumentation want attention.
@@ -309,7 +311,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 14] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
@@ -317,6 +319,7 @@ impl Reason {
         Reason::Domain,
         Reason::Unbound,
         Reason::Changed,
+        Reason::Ending,
         Reason::Observed,
         Reason::Safepoint,
         Reason::Exception,
@@ -335,6 +338,7 @@ impl Reason {
             Reason::Domain => "domain",
             Reason::Unbound => "unbound",
             Reason::Changed => "changed",
+            Reason::Ending => "ending",
             Reason::Observed => "observed",
             Reason::Safepoint => "safepoint",
             Reason::Exception => "exception",

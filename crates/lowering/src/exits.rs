@@ -489,6 +489,7 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Domain => DeoptReason::Domain,
         Reason::Unbound => DeoptReason::Unbound,
         Reason::Changed => DeoptReason::Changed,
+        Reason::Ending => DeoptReason::Ending,
         Reason::Observed => DeoptReason::FrameSeen,
         Reason::Safepoint => DeoptReason::Safepoint,
         Reason::Exception => DeoptReason::Exception,

@@ -449,13 +449,10 @@ impl Builder<'_> {
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
         let index = self.frames.last().expect("there is a frame").index;
-        let often = !self.is_inlined() && self.info().knowledge.is_widened(index, Reason::Changed);
+        if !kind.ends_quietly() && self.info().knowledge.is_widened(index, Reason::Ending) {
+            return self.end_for_all_to_see(value, later);
+        }
         if kind == Kind::Maybe {
-            if often && let Err(stop) = self.prepare_ending() {
-                // On both ways.
-                self.failed = Some(stop);
-                return;
-            }
             let gone = self.op(Op::IsNull, &[value]);
             let there = self.f.add_block();
             let next = self.f.add_block();
@@ -478,35 +475,22 @@ impl Builder<'_> {
             return;
         }
         // A finalizer may look at the frames, and change anything.
-        if often {
-            if let Err(stop) = self.decref_unknown(value, later) {
-                self.failed = Some(stop);
-            }
-            return;
-        }
-        let state = self.state_at(index, Reason::Changed);
+        let state = self.state_at(index, Reason::Ending);
         self.f.states[state.0 as usize].release = later;
         self.f
             .append(self.block, Op::Decref, vec![value], Imm::None, Some(state));
     }
 
-    /// Gives a reference up where objects whose end runs Python code often end: that finds the frame as the interpreter has it.
-    fn decref_unknown(&mut self, value: Value, later: Vec<Value>) -> Done {
-        self.prepare_ending()?;
-        let offset = self.at.offset;
-        self.effect(Op::Locate, &[], Imm::Offset(offset));
-        self.call(&justjit_runtime::numbers::DROP, &[value], None, (Effect::Any, false));
+    /// Gives a reference up (or NULL) that is likely to be the last one of an object whose end may run any code: with a frame
+    /// for that to look at, and a look at what was bet on afterwards.
+    fn end_for_all_to_see(&mut self, value: Value, later: Vec<Value>) {
+        if let Err(stop) = self.begin_unknown() {
+            self.failed = Some(stop);
+            return;
+        }
+        self.call(&optimized::DROP_IF_ANY, &[value], None, (Effect::Any, false));
         self.unsure = true;
         self.settle_before(later);
-        Ok(())
-    }
-
-    /// What is needed before an object's end may run code.
-    fn prepare_ending(&mut self) -> Done {
-        self.make_rows()?;
-        self.bring_all_home()?;
-        self.detach_all();
-        Ok(())
     }
 
     /// The item with references of its own, so that it does not depend on a slot.

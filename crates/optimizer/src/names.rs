@@ -231,10 +231,13 @@ impl Builder<'_> {
             tests.push((Width::I64, at, IntCond::Eq, ir_region::SHAPE));
         }
         if let Finds::Value { offset, .. } = shape.finds {
-            tests.push(match may_add && addable(shape).is_some() {
-                true => (Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq, ir_region::SHAPE),
-                false => (Width::I64, offset, IntCond::Ne, ir_region::ITEMS),
-            });
+            match may_add {
+                true if addable(shape).is_some() => {
+                    tests.push((Width::I64, MANAGED_DICT_OFFSET as i64, IntCond::Eq, ir_region::SHAPE));
+                }
+                true if is_slot(shape) => {}
+                _ => tests.push((Width::I64, offset, IntCond::Ne, ir_region::ITEMS)),
+            }
         }
         for (width, at, cond, region) in tests {
             let found = self.load_width(Type::Int, width, false, object, at as i32, region);
@@ -807,6 +810,11 @@ struct Met {
     many: bool,
     /// Where objects have it in dictionaries of their own.
     dictionary: Option<Place>,
+}
+
+/// Whether it is a slot of a class with `__slots__`.
+fn is_slot(shape: &Shape) -> bool {
+    matches!(shape.finds, Finds::Value { index: None, .. })
 }
 
 /// The index of an attribute that can be set for the first time: one of an instance that begins with its values.

@@ -98,6 +98,7 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
         DeoptReason::Unreached => Some(Reason::Unreached),
         DeoptReason::Unsupported => Some(Reason::Unsupported),
+        DeoptReason::Ending => Some(Reason::Ending),
         _ => None,
     };
     // SAFETY: see the contract.

@@ -271,10 +271,12 @@ pub enum DeoptReason {
     Changed = 17,
     /// Something that optimized code does not do.
     Unsupported = 18,
+    /// An object has lost its last reference whose end may run code of the program's.
+    Ending = 19,
 }
 
 impl DeoptReason {
-    pub const COUNT: usize = 19;
+    pub const COUNT: usize = 20;
     pub const ALL: [DeoptReason; Self::COUNT] = [
         DeoptReason::Type,
         DeoptReason::Overflow,
@@ -295,6 +297,7 @@ impl DeoptReason {
         DeoptReason::Domain,
         DeoptReason::Changed,
         DeoptReason::Unsupported,
+        DeoptReason::Ending,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -318,6 +321,7 @@ impl DeoptReason {
             DeoptReason::Domain => "a number out of an operation's domain",
             DeoptReason::Changed => "something taken for constant was changed",
             DeoptReason::Unsupported => "something that optimized code does not do",
+            DeoptReason::Ending => "an object's end that may run code",
         }
     }
 }
