@@ -25,6 +25,10 @@ const LARGE: usize = 4_000;
 /// Instructions of IR, before the passes, that Cranelift and they are done with in a few milliseconds.
 const QUICK_INSTRUCTIONS: usize = 2_500;
 
+/// Machine code of Cranelift's, in bytes, above which LLVM would take most of a second and more than fifty megabytes, for
+/// code that is mostly calls and memory: that stays as it is.
+const REFINED_BYTES: usize = 64 << 10;
+
 /// Whether LLVM is built in.
 pub const HAS_LLVM: bool = cfg!(feature = "llvm");
 
@@ -63,7 +67,7 @@ impl Unit for Job {
             self.unit.compile(&self.options)
         };
         let made = made.map_err(failed)?;
-        let refinement = self.cranelift_first.then(|| {
+        let refinement = (self.cranelift_first && made.code_bytes <= REFINED_BYTES).then(|| {
             self.cranelift_first = false;
             self as Box<dyn Unit>
         });

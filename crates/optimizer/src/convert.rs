@@ -4,6 +4,7 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
 use justjit_ir::{BlockCall, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
+use justjit_runtime::consume::NEW_LIST;
 use justjit_runtime::{arrays, optimized};
 use pyo3_ffi::*;
 
@@ -280,6 +281,13 @@ impl Builder<'_> {
                 let count = self.int(values.len() as i64);
                 self.make(&optimized::MAKE_TUPLE, &[array, count])?
             }
+            Item::List(items) => {
+                let list = self.make(&NEW_LIST, &[])?;
+                for item in items {
+                    self.append_to(list, item)?;
+                }
+                list
+            }
             Item::Range { start, stop, step } => {
                 let step = self.step(step);
                 self.make(&optimized::MAKE_RANGE, &[start, stop, step])?
@@ -440,7 +448,14 @@ impl Builder<'_> {
 
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
+        let index = self.frames.last().expect("there is a frame").index;
+        let often = !self.is_inlined() && self.info().knowledge.is_widened(index, Reason::Changed);
         if kind == Kind::Maybe {
+            if often && let Err(stop) = self.prepare_ending() {
+                // On both ways.
+                self.failed = Some(stop);
+                return;
+            }
             let gone = self.op(Op::IsNull, &[value]);
             let there = self.f.add_block();
             let next = self.f.add_block();
@@ -463,8 +478,7 @@ impl Builder<'_> {
             return;
         }
         // A finalizer may look at the frames, and change anything.
-        let index = self.frames.last().expect("there is a frame").index;
-        if !self.is_inlined() && self.info().knowledge.is_widened(index, Reason::Changed) {
+        if often {
             if let Err(stop) = self.decref_unknown(value, later) {
                 self.failed = Some(stop);
             }
@@ -478,14 +492,20 @@ impl Builder<'_> {
 
     /// Gives a reference up where objects whose end runs Python code often end: that finds the frame as the interpreter has it.
     fn decref_unknown(&mut self, value: Value, later: Vec<Value>) -> Done {
-        self.make_rows()?;
-        self.bring_all_home()?;
-        self.detach_all();
+        self.prepare_ending()?;
         let offset = self.at.offset;
         self.effect(Op::Locate, &[], Imm::Offset(offset));
         self.call(&justjit_runtime::numbers::DROP, &[value], None, (Effect::Any, false));
         self.unsure = true;
         self.settle_before(later);
+        Ok(())
+    }
+
+    /// What is needed before an object's end may run code.
+    fn prepare_ending(&mut self) -> Done {
+        self.make_rows()?;
+        self.bring_all_home()?;
+        self.detach_all();
         Ok(())
     }
 

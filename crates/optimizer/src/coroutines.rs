@@ -37,8 +37,12 @@ pub fn first_resume(decoded: &Decoded) -> usize {
 }
 
 impl Builder<'_> {
-    /// How the result of the present call is awaited, if nothing else is done with it.
+    /// How the result of the present call is awaited, if nothing else is done with it. `None`, too, where coroutines were to know
+    /// where they were made.
     pub fn awaited_at(&self) -> Option<AwaitedAt> {
+        if self.is_widened(Reason::Unsupported) {
+            return None;
+        }
         let info = self.info();
         let decoded = &info.decoded;
         let [get, none, send] = decoded.instructions.get(self.index + 1..self.index + 4)? else {

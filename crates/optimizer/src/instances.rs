@@ -39,7 +39,7 @@ impl Recovering {
 fn instances_in(item: &Item, visit: &mut dyn FnMut(u32)) {
     match item {
         Item::Instance(id, _) => visit(*id),
-        Item::Tuple(items) => items.iter().for_each(|item| instances_in(item, visit)),
+        Item::Tuple(items) | Item::List(items) => items.iter().for_each(|item| instances_in(item, visit)),
         Item::Row { array, .. } => instances_in(array, visit),
         Item::Slice(parts) => parts.iter().for_each(|item| instances_in(item, visit)),
         Item::Function { closure, .. } => closure.iter().for_each(|item| instances_in(item, visit)),
@@ -62,7 +62,7 @@ fn replace_in(item: &mut Item, replace: &mut dyn FnMut(u32, u32) -> Option<Item>
                 *item = new;
             }
         }
-        Item::Tuple(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
+        Item::Tuple(items) | Item::List(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
         Item::Row { array, .. } => replace_in(array, replace),
         Item::Slice(parts) => parts.iter_mut().for_each(|item| replace_in(item, replace)),
         Item::Function { closure, .. } => closure.iter_mut().for_each(|item| replace_in(item, replace)),

@@ -153,6 +153,8 @@ pub enum Item {
     Object(Object),
     /// A tuple that has not been made; the items' references are its own.
     Tuple(Vec<Item>),
+    /// A list that nothing happens to but that it becomes a call's arguments (see `splices`).
+    List(Vec<Item>),
     /// `range(start, stop, step)`, which has not been made.
     Range {
         start: Value,
@@ -284,6 +286,7 @@ impl Item {
             Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
             Item::Tuple(_) => Kind::Tuple,
+            Item::List(_) => Kind::List,
             Item::Instance(_, NO_CLASS) => Kind::Unknown,
             Item::Instance(_, class) => Kind::Other(*class),
             Item::Iterator(Iterator::Range { .. }) => Kind::RangeIterator,
@@ -308,7 +311,7 @@ impl Item {
     pub fn has_iterator(&self) -> bool {
         match self {
             Item::Iterator(_) => true,
-            Item::Tuple(items) => items.iter().any(Item::has_iterator),
+            Item::Tuple(items) | Item::List(items) => items.iter().any(Item::has_iterator),
             Item::Slice(parts) => parts.iter().any(Item::has_iterator),
             Item::Function { closure, .. } => closure.iter().any(Item::has_iterator),
             _ => false,
@@ -327,7 +330,7 @@ impl Item {
             | Item::Numpy(_, value) => all(&mut [value]),
             Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
-            Item::Tuple(items) => items.iter_mut().for_each(|item| item.map(map)),
+            Item::Tuple(items) | Item::List(items) => items.iter_mut().for_each(|item| item.map(map)),
             Item::Range { start, stop, step } => match step {
                 Step::Known(_) => all(&mut [start, stop]),
                 Step::Up(step) => all(&mut [start, stop, step]),
@@ -358,7 +361,7 @@ impl Item {
     pub fn objects_mut(&mut self, visit: &mut dyn FnMut(&mut Object)) {
         match self {
             Item::Object(object) => visit(object),
-            Item::Tuple(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
+            Item::Tuple(items) | Item::List(items) | Item::Iterator(Iterator::Zip { inner: items }) => {
                 items.iter_mut().for_each(|item| item.objects_mut(visit));
             }
             Item::Iterator(Iterator::Sequence { sequence: inner, .. } | Iterator::Enumerate { inner, .. })

@@ -32,6 +32,7 @@ mod rare;
 mod slices;
 pub mod snapshot;
 mod special;
+mod splices;
 mod stress;
 mod table;
 pub mod text;

@@ -103,7 +103,7 @@ table! {
     JumpBackwardNoInterrupt: Inline, "";
     JumpForward: Inline, "";
     ListAppend: Runtime, "which runs no Python code";
-    ListExtend: Runtime, "";
+    ListExtend: Runtime, "`f(a, *rest)` of a tuple makes neither list nor tuple";
     LoadAssertionError: Left, "";
     LoadAttr: Bets, "the few shapes that were met: a value in the object, a method, something of the class, a property; attributes of modules and classes that are constants are constants";
     LoadBuildClass: Declined, "";

@@ -146,7 +146,7 @@ impl Builder<'_> {
                 self.specialized += 1;
                 self.push(Item::Tuple(items));
             }
-            BuildList => self.build(&ops::BUILD_LIST, arg, arg, Kind::List)?,
+            BuildList => self.build_list(arg)?,
             BuildSet => self.build(&ops::BUILD_SET, arg, arg, Kind::Unknown)?,
             BuildString => self.build(&ops::BUILD_STRING, arg, arg, Kind::Str)?,
             BuildMap => self.build(&ops::BUILD_MAP, 2 * arg, arg, Kind::Dict)?,
@@ -159,7 +159,7 @@ impl Builder<'_> {
             }
             BuildSlice => self.build_slice(arg),
             ListAppend => self.list_append_op(arg)?,
-            ListExtend => self.generic_extend(&ops::LIST_EXTEND, arg)?,
+            ListExtend => self.list_extend(arg)?,
             SetAdd => self.generic_extend(&ops::SET_ADD, arg)?,
             SetUpdate => self.generic_extend(&ops::SET_UPDATE, arg)?,
             DictUpdate => self.generic_extend(&ops::DICT_UPDATE, arg)?,

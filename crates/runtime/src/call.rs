@@ -84,6 +84,9 @@ pub unsafe fn call_compiled(
     }
 }
 
+/// Arguments of a spliced call that need no memory of their own.
+const SPLICED: usize = 12;
+
 /// `nargsf` without the flag that lets the callee use the slot before the arguments.
 fn argument_count(nargsf: usize) -> usize {
     nargsf & !PY_VECTORCALL_ARGUMENTS_OFFSET
@@ -193,6 +196,32 @@ runtime_fns! {
         };
         let result = drop_items(items, nargs, result);
         Py_DECREF(kwnames);
+        result
+    }
+
+    /// `f(a, b, *rest)`: `items` holds the callable, `count` arguments and a tuple of more of them, all taken over.
+    CALL_SPLICED = fn call_spliced(items: *mut *mut PyObject, count: isize) -> *mut PyObject {
+        let callable = items.read();
+        let rest = items.offset(count + 1).read();
+        let total = count as usize + PyTuple_GET_SIZE(rest) as usize;
+        let mut few: [*mut PyObject; SPLICED + 1] = [null_mut(); SPLICED + 1];
+        let mut many = Vec::new();
+        // The callee may use the word before the arguments.
+        let all = if total <= SPLICED {
+            few.as_mut_ptr()
+        } else {
+            many.resize(total + 1, null_mut());
+            many.as_mut_ptr()
+        };
+        let args = all.add(1);
+        std::ptr::copy_nonoverlapping(items.add(1), args, count as usize);
+        for index in 0..PyTuple_GET_SIZE(rest) {
+            args.offset(count + index).write(PyTuple_GET_ITEM(rest, index));
+        }
+        let result = PyObject_Vectorcall(callable, args, total | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut());
+        for index in (0..=count + 1).rev() {
+            Py_DECREF(items.offset(index).read());
+        }
         result
     }
 

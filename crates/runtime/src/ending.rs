@@ -214,12 +214,39 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
     }
 }
 
+/// Whether it is a tuple or list with few items, none of which is ended by its end but such as have no parts.
+unsafe fn has_lasting_items(object: *mut PyObject) -> bool {
+    // SAFETY: a live object; the items of a tuple or list are live, or NULL while it is filled in.
+    unsafe {
+        let ty = Py_TYPE(object);
+        let (items, count) = if ty == &raw mut PyTuple_Type {
+            (
+                (&raw mut (*object.cast::<PyTupleObject>()).ob_item).cast::<*mut PyObject>(),
+                Py_SIZE(object),
+            )
+        } else if ty == &raw mut PyList_Type {
+            ((*object.cast::<PyListObject>()).ob_item, Py_SIZE(object))
+        } else {
+            return false;
+        };
+        // Whose references are more than there are items stays alive, however often it is among them.
+        (count as usize) < LIMIT
+            && (0..count).all(|index| {
+                let item = items.offset(index).read();
+                item.is_null() || Py_REFCNT(item) > count || is_leaf(Py_TYPE(item))
+            })
+    }
+}
+
 /// Whether no code but the interpreter's own runs when the object's last reference goes.
 unsafe fn is_quiet(object: *mut PyObject) -> bool {
     // SAFETY: a live object; `tp_traverse` of these types calls back and does nothing else.
     unsafe {
         let ty = Py_TYPE(object);
         if is_leaf(ty) || ends_with_leaves(object, ty) || crate::arrays::ends_quietly(object) {
+            return true;
+        }
+        if has_lasting_items(object) {
             return true;
         }
         let mut parts = Parts {

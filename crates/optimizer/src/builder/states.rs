@@ -61,6 +61,11 @@ impl Builder<'_> {
                 virtuals.push(VirtualObject::Tuple(parts));
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
+            Item::List(items) => {
+                let parts = items.iter().map(|item| self.recovery(item, virtuals)).collect();
+                virtuals.push(VirtualObject::List(parts));
+                Recovery::Virtual(virtuals.len() as u32 - 1)
+            }
             Item::Iterator(crate::item::Iterator::Range { next, stop, step }) => {
                 let step = self.step_recovery(*step);
                 virtuals.push(VirtualObject::RangeIterator {

@@ -181,6 +181,7 @@ unsafe fn start_sampling(
                     .iter()
                     .filter(|&&one| (*one).dropped.is_some())
                     .count();
+                let dropped = if effective(state).is_eager() { 0 } else { dropped };
                 let calls = (*sampling).check_calls.saturating_mul(1 << (2 * dropped).min(10));
                 (*sampling).check_calls = calls.min(LONGEST_CALLS).max((*sampling).check_calls);
                 add_version(state, sampling);
@@ -224,7 +225,13 @@ unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version
     unsafe {
         let (calls, edges) = ((*sampling).calls, (*sampling).back_edges);
         let effective = effective(state);
-        if effective.is_stressed() || edges >= LONGEST_EDGES {
+        // As soon as possible is after the first calls.
+        let enough = if entry == 0 {
+            effective.is_eager()
+        } else {
+            effective.is_stressed()
+        };
+        if enough || edges >= LONGEST_EDGES {
             return false;
         }
         let limits = effective.sample();

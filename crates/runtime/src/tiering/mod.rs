@@ -137,7 +137,9 @@ pub fn set_policy(policy: Policy) {
         crate::version::for_each_live(|version| {
             // SAFETY: a live version; the GIL is held.
             unsafe {
-                if (*version).tier == Tier::Optimizing && (*version).dropped.is_none() && !may_optimize(version) {
+                // The code object of a dead one, which somebody has cached still, is gone.
+                let is_optimized = (*version).tier == Tier::Optimizing && !(*version).dead;
+                if is_optimized && (*version).dropped.is_none() && !may_optimize(version) {
                     drop_version(version, "tier=\"baseline\" was set");
                 }
             }
