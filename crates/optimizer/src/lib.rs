@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod arrays;
+mod attributes;
 mod builder;
 mod builtins;
 mod calls;
