@@ -444,9 +444,8 @@ pub fn values_of(frames: &[Frame]) -> Vec<Value> {
     values
 }
 
-/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted. Some of the
-/// outermost frame's locals may be `ignored`.
-pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool, ignored: &[bool]) -> bool {
+/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted.
+pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
     let mut depth = 0;
     let instances_fit = frames[0].instances.len() == shape[0].instances.len()
         && frames[0]
@@ -467,10 +466,10 @@ pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool, ignored: &[bool]) -
         && frames.iter().zip(shape).all(|(frame, wanted)| {
             let outermost = depth == 0;
             depth += 1;
-            let locals = frame.locals.iter().zip(&wanted.locals).enumerate();
-            let mut locals = locals.map(|(at, (local, wanted))| {
+            let locals = frame.locals.iter().zip(&wanted.locals);
+            let mut locals = locals.map(|(local, wanted)| {
                 if outermost {
-                    ignored.get(at) == Some(&true) || local_fits(local, wanted, boxing)
+                    local_fits(local, wanted, boxing)
                 } else {
                     item_fits(&local.item, &wanted.item, boxing)
                 }

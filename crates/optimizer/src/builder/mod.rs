@@ -32,9 +32,7 @@ const OCCASIONS: u32 = 4;
 const VERSION_LIMIT: usize = 5;
 /// Versions of a loop header that are made as long as anything differs.
 const HEADER_VERSIONS: usize = 3;
-/// Versions of one place, beyond which another is not made for locals that are not used any more.
-const UNUSED_VERSIONS: usize = 2;
-/// The same as the first in a function of so many instructions of IR.
+/// The same in a function of so many instructions of IR.
 const LARGE_VERSION_LIMIT: usize = 2;
 const VERSION_ROOM: usize = 5_000;
 /// Instructions of IR, beyond which the function is too large.
@@ -137,8 +135,6 @@ pub struct Builder<'a> {
     pub typed: Option<Typed>,
     /// The typed body is not worth it.
     pub refused: bool,
-    /// Which of the function's locals are used from an instruction on.
-    live: FxHashMap<usize, Vec<bool>>,
     /// Why building stops, where that could not be said at once.
     pub failed: Option<Stop>,
     /// The body is entered at the function's start, and not in a loop.
@@ -250,7 +246,6 @@ impl<'a> Builder<'a> {
             pool: Pool::default(),
             typed: None,
             refused: false,
-            live: FxHashMap::default(),
             failed: None,
             begins_at_start: false,
             resume_points: Vec::new(),

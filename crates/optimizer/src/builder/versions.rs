@@ -20,13 +20,6 @@ impl Builder<'_> {
         if found.is_none() && known >= if is_header { HEADER_VERSIONS } else { 1 } {
             found = self.fit(&place, false)?;
         }
-        if found.is_none() && known >= UNUSED_VERSIONS && self.forget_unused(&place)? {
-            let shape = shape_of(&self.frames);
-            found = self.find(&place, &shape);
-            if found.is_none() {
-                found = self.fit(&place, false)?;
-            }
-        }
         // What is large already is not made larger for each shape.
         let limit = match self.f.insts.len() > VERSION_ROOM {
             true => LARGE_VERSION_LIMIT,
@@ -57,31 +50,6 @@ impl Builder<'_> {
             .end(self.block, Op::Jump, Vec::new(), None, vec![BlockCall { block, args }]);
         self.terminated = true;
         Ok(())
-    }
-
-    /// Where the present frames differ from a version's in nothing but locals that are not used any more: these are put into
-    /// their slots, and what is known of them is forgotten.
-    fn forget_unused(&mut self, place: &[(usize, usize)]) -> Done<bool> {
-        // A typed body's outermost frame has no slots.
-        if self.typed.is_some() {
-            return Ok(false);
-        }
-        let (decoded, index) = (&self.codes[0].decoded, self.frames[0].index);
-        let live = self
-            .live
-            .entry(index)
-            .or_insert_with(|| crate::liveness::live_at(decoded, index));
-        let locals = self.frames[0].locals.iter().zip(live);
-        let unused: Vec<bool> = locals.map(|(local, live)| !*live && local.item.is_plain()).collect();
-        let versions = self.versions.get(place).map_or(&[][..], Vec::as_slice);
-        let alike = |version: &BlockVersion| crate::item::fits(&self.frames, &version.shape, false, &unused);
-        if !versions.iter().any(alike) {
-            return Ok(false);
-        }
-        for local in (0..unused.len()).filter(|&local| unused[local]) {
-            self.forget_local(local)?;
-        }
-        Ok(true)
     }
 
     /// A local that nobody uses any more is in its slot, or has no value.
@@ -145,7 +113,7 @@ impl Builder<'_> {
         let versions = self.versions.get(place).map_or(&[][..], Vec::as_slice);
         let fitting = versions
             .iter()
-            .find(|version| crate::item::fits(&self.frames, &version.shape, boxing, &[]))
+            .find(|version| crate::item::fits(&self.frames, &version.shape, boxing))
             .map(|version| (version.block, version.shape.clone()));
         let Some((block, shape)) = fitting else {
             return Ok(None);
