@@ -355,22 +355,22 @@ impl<B: Builder> Lowering<'_, B> {
 
     // ---- exits -----------------------------------------------------------------------------------------------
 
-    /// Leaves the code as the instruction says unless the condition holds. Of several of which one is enough, the first is
-    /// what holds nearly always: the code for the others is not to be in the way.
+    /// Leaves the code as the instruction says unless the condition holds. Of several tests of floats of which one is enough,
+    /// the first is what holds nearly always: the code for the others is not to be in the way.
     fn guard(&mut self, condition: Value, inst: &InstData) {
-        let enough = self.function.def(condition).filter(|data| data.op == Op::BoolOr);
-        let Some(&[first, other]) = enough.map(|data| &data.args[..]) else {
-            let condition = self.value(condition);
-            self.leave_unless(condition, inst);
-            return;
-        };
-        let (fine, seldom) = (self.b.create_block(), self.cold_block());
-        let mut alternatives = vec![other];
-        let mut first = first;
+        let mut first = condition;
+        let mut alternatives = Vec::new();
         while let Some(data) = self.function.def(first).filter(|data| data.op == Op::BoolOr) {
             alternatives.push(data.args[1]);
             first = data.args[0];
         }
+        let of_floats = self.function.def(first).is_some_and(|data| data.op == Op::FloatCompare);
+        if alternatives.is_empty() || !of_floats {
+            let condition = self.value(condition);
+            self.leave_unless(condition, inst);
+            return;
+        }
+        let (fine, seldom) = (self.b.create_block(), self.cold_block());
         let first = self.value(first);
         self.b.branch(first, (fine, &[]), (seldom, &[]));
         self.b.switch_to(seldom);
