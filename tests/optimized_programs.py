@@ -23,6 +23,17 @@ def optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+MODES: list[dict[str, Any]] = [{"backend": "cranelift"}, {"backend": "cranelift", "stress": "deopt"}]
+MODES += [{"backend": "llvm"}] if has_llvm() else []
+
+
+@pytest.fixture(params=MODES, ids=lambda mode: "-".join(mode.values()), autouse=True)
+def optimizing_and_leaving(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As ``optimizing``, and on Cranelift also with each place left at which optimized code can be left."""
+    with justjit.config(tier="optimizing", background=False, **request.param):
+        yield
+
+
 def namespace(source: str, jitted: bool) -> dict[str, Any]:
     """What a program defines; its functions are hooked if wanted."""
     names: dict[str, Any] = {"__name__": "program"}

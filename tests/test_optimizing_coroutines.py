@@ -19,22 +19,7 @@ import justjit
 import pytest
 from justjit import _core
 
-
-def modes() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [{"backend": "cranelift"}, {"backend": "cranelift", "stress": "deopt"}]
-    try:
-        with justjit.config(backend="llvm"):
-            found.append({"backend": "llvm"})
-    except ValueError:
-        pass
-    return found
-
-
-@pytest.fixture(params=modes(), ids=lambda mode: "-".join(mode.values()), autouse=True)
-def optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
-    with justjit.config(tier="optimizing", background=False, **request.param):
-        yield
-
+from tests.optimized_programs import optimizing_and_leaving as optimizing_and_leaving
 
 # Every program has these: what is awaited suspends with a value, and gives what was sent.
 AWAITABLE = """
