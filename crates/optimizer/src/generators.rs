@@ -70,15 +70,15 @@ impl Builder<'_> {
 
     /// The call of a generator function: pushes the generator.
     pub fn push_generator(&mut self, code: usize, mut locals: Vec<Local>, function: Item, place: (usize, usize)) {
-        for at in 0.. {
+        let index = start_of(&self.codes[code].decoded).expect("one that can be inlined");
+        for at in 0..index {
             let one = self.codes[code].decoded.instructions[at];
             if one.opcode != Opcode::MakeCell {
-                break;
+                continue;
             }
             let initial = std::mem::replace(&mut locals[one.arg as usize].item, Item::Null);
             locals[one.arg as usize].item = self.new_cell(initial);
         }
-        let index = start_of(&self.codes[code].decoded).expect("one that can be inlined");
         let items = locals.into_iter().map(|local| local.item).chain([function]);
         let values = items.enumerate().map(|(at, item)| (at as u8, item)).collect();
         let suspended = Suspended {

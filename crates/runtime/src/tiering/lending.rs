@@ -178,8 +178,9 @@ unsafe fn unseen_generators(sampled: *const Version, known: &mut Vec<*mut PyObje
 unsafe fn start_was_seen(state: *const CodeState) -> bool {
     // SAFETY: versions are live as long as the state has them, and so is the code.
     unsafe {
-        // Where `RESUME` is, behind `COPY_FREE_VARS`, `RETURN_GENERATOR` and `POP_TOP`.
-        let start = 2 + usize::from((*(*state).code.cast::<Code>()).co_nfreevars > 0);
+        // Where `RESUME` is, behind `COPY_FREE_VARS`, `MAKE_CELL`s, `RETURN_GENERATOR` and `POP_TOP`.
+        let code = (*state).code.cast::<Code>();
+        let start = 2 + usize::from((*code).co_nfreevars > 0) + (*code).co_ncellvars as usize;
         let mut sampled = (*state)
             .versions
             .iter()
