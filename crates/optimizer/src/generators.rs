@@ -2,7 +2,7 @@
 //!
 //! A call of a known generator function gives an object that has not been made (see `instances`), with the frame in which it
 //! is suspended. `FOR_ITER` puts that frame on top of the others, `YIELD_VALUE` takes it off again. A builtin that goes
-//! through a generator (`sum`, `any`, `list` and their like) resumes it by itself until it ends. Where code is left, the
+//! through a generator (`sum`, `any`, `list`, `set` and their like) resumes it by itself until it ends. Where code is left, the
 //! runtime makes the generators, and enters the frames of those that run.
 //!
 //! Only generators that can be dropped anywhere without noticing are inlined so: none that is suspended inside `try` or
@@ -15,7 +15,7 @@ use crate::item::{Form, Frame, Instance, Item, Kind, Local, NO_CLASS, Returns, S
 use justjit_builder::FloatCond;
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{Effect, Imm, Op, Progress, Reason, Symbol, Type, Value};
-use justjit_runtime::consume::{self, FINISH_SUM, NEW_LIST, TUPLE_OF_LIST};
+use justjit_runtime::consume::{self, ADD_TO_SET, FINISH_SUM, NEW_LIST, NEW_SET, TUPLE_OF_LIST};
 use justjit_runtime::fast::MAKE_CELL;
 use justjit_runtime::layout::Code;
 use justjit_runtime::ops::functions::{MAKE_FUNCTION, SET_FUNCTION_ATTRIBUTE, function_attribute};
@@ -330,6 +330,12 @@ impl Builder<'_> {
                 };
                 (consumer, Item::owned(list, Kind::List))
             }
+            Builtin::Set => {
+                let set = self.make(&NEW_SET, &[])?;
+                // SAFETY: a static type.
+                let kind = self.kind_of_type(&raw mut PySet_Type);
+                (consume::SET, Item::owned(set, kind))
+            }
             _ => return Ok(false),
         };
         let items = Box::new([generator.clone(), so_far, Item::Null]);
@@ -377,6 +383,22 @@ impl Builder<'_> {
                 let value = self.pop();
                 self.add_to_sum(one, other, value)?
             }
+            consume::SET => {
+                let value = self.pop();
+                let kind = self.yielded_kind(&value);
+                let Item::Object(set) = one else {
+                    unreachable!("a set is an object")
+                };
+                // Others may run code when they are hashed.
+                if !matches!(kind, Kind::Int | Kind::Bool | Kind::Float | Kind::Str) {
+                    return self.refuse_inlining();
+                }
+                let value = self.known_as(&value, kind);
+                let value = self.owned_object(value)?;
+                let added = self.call(&ADD_TO_SET, &[set.value, value], Some(Type::Int), (Effect::Any, false));
+                self.raise_if_negative(added.expect("a result"));
+                (one, other)
+            }
             _ => {
                 let value = self.pop();
                 let Item::Object(list) = one else {
@@ -398,15 +420,20 @@ impl Builder<'_> {
         self.go_to_next(next)
     }
 
-    /// `sum` adds an item to an int, or to a float and what its additions have lost.
-    fn add_to_sum(&mut self, sum: Item, lost: Item, value: Item) -> Done<(Item, Item)> {
-        let kind = match value.kind() {
+    /// The kind of what is yielded, if it is known, or has always been the same.
+    fn yielded_kind(&mut self, value: &Item) -> Kind {
+        match value.kind() {
             Kind::Unknown => match self.seen().operands[0].only() {
                 Some(ty) => self.kind_of_type(ty),
                 None => Kind::Unknown,
             },
             kind => kind,
-        };
+        }
+    }
+
+    /// `sum` adds an item to an int, or to a float and what its additions have lost.
+    fn add_to_sum(&mut self, sum: Item, lost: Item, value: Item) -> Done<(Item, Item)> {
+        let kind = self.yielded_kind(&value);
         let (sum, lost) = match (&sum, &lost, kind) {
             (Item::Int(sum), _, Kind::Int | Kind::Bool) => {
                 let more = self.as_int(&value);

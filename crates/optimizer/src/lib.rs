@@ -25,6 +25,7 @@ mod iterate;
 pub mod knowledge;
 mod liveness;
 mod locals;
+mod made_iterators;
 mod mixed;
 mod names;
 pub mod opcodes;
@@ -35,6 +36,7 @@ pub mod snapshot;
 mod special;
 mod splices;
 mod stress;
+mod suspend;
 mod table;
 pub mod text;
 pub mod typed;
@@ -108,6 +110,7 @@ pub enum Builtin {
     All,
     List,
     Tuple,
+    Set,
     Ord,
     Chr,
     /// `list.append`

@@ -459,7 +459,7 @@ impl Known for Snapshot {
 unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
     // SAFETY: types are looked at before fields.
     unsafe {
-        let classes: [(*mut PyTypeObject, Builtin); 8] = [
+        let classes: [(*mut PyTypeObject, Builtin); 9] = [
             (&raw mut PyRange_Type, Builtin::Range),
             (&raw mut PyEnum_Type, Builtin::Enumerate),
             (&raw mut PyZip_Type, Builtin::Zip),
@@ -468,6 +468,7 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             (&raw mut PyBool_Type, Builtin::Bool),
             (&raw mut PyList_Type, Builtin::List),
             (&raw mut PyTuple_Type, Builtin::Tuple),
+            (&raw mut PySet_Type, Builtin::Set),
         ];
         if let Some((_, builtin)) = classes.iter().find(|(class, _)| class.cast::<PyObject>() == object) {
             return Some(*builtin);

@@ -137,8 +137,8 @@ pub struct Builder<'a> {
     pub refused: bool,
     /// Why building stops, where that could not be said at once.
     pub failed: Option<Stop>,
-    /// The body is entered at the function's start, and not in a loop.
-    pub begins_at_start: bool,
+    /// The body is entered at a loop header.
+    pub begins_in_loop: bool,
     /// Where baseline code goes on with a suspended frame, by byte offsets.
     pub resume_points: Vec<(u32, *const ())>,
 }
@@ -247,7 +247,7 @@ impl<'a> Builder<'a> {
             typed: None,
             refused: false,
             failed: None,
-            begins_at_start: false,
+            begins_in_loop: false,
             resume_points: Vec::new(),
         };
         (builder, params)

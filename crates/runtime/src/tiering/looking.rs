@@ -78,9 +78,10 @@ unsafe fn look_from_baseline(
         if entry != 0 && is_resumable((*version).code) {
             lend(state, version, frame);
         }
-        if entry == 0 {
+        if entry == 0 || is_resumable((*version).code) {
             set_entry(function, version, optimized(state, t, 0));
-        } else {
+        }
+        if entry != 0 {
             if is_observed(frame) {
                 return null_mut();
             }

@@ -260,16 +260,16 @@ unsafe fn is_resumable(code: *mut Code) -> bool {
     unsafe { (*code).co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0 }
 }
 
-/// Has the bodies of coroutines that baseline code has made begin in an optimized version (or in it again, for NULL).
+/// Has frames that baseline code has suspended go on in an optimized version (or in it again, for NULL), where that can.
 unsafe fn offer(version: *mut Version, optimized: *mut Version) {
     // SAFETY: live versions of one code object. Only code that has entries at loop headers shares the numbers of entries.
     unsafe {
-        if (*version).tier == Tier::Baseline
-            && is_resumable((*version).code)
-            && !(*version).profiling
-            && let Some(start) = (*version).resume_points.first_mut()
-        {
-            start.better = optimized;
+        if (*version).tier == Tier::Baseline && is_resumable((*version).code) && !(*version).profiling {
+            let entries = optimized.as_ref().map_or(&[][..], |one| &one.resumes_at[..]);
+            for point in &mut (*version).resume_points {
+                let entered = entries.contains(&point.entry);
+                point.enters = if entered { optimized } else { point.version };
+            }
         }
     }
 }
