@@ -5,6 +5,7 @@ Each program is run twice, as it is and optimized, and both have to say the same
 
 import gc
 import sys
+import textwrap
 import types
 from typing import Any
 
@@ -48,7 +49,10 @@ def outcome(names: dict[str, Any], call: Any) -> Any:
 
 def both(source: str, call: Any, *edges: Any, bodies: tuple[str, ...] = ("g",)) -> None:
     """Makes a call until the bodies are optimized, then others, and again the first."""
-    plain, fast = namespace(DRIVERS + _dedent(source), False), namespace(DRIVERS + _dedent(source), True)
+    plain, fast = (
+        namespace(DRIVERS + textwrap.dedent(source), False),
+        namespace(DRIVERS + textwrap.dedent(source), True),
+    )
     for _ in range(40):
         assert outcome(fast, call) == outcome(plain, call)
     for name in bodies:
@@ -56,12 +60,6 @@ def both(source: str, call: Any, *edges: Any, bodies: tuple[str, ...] = ("g",)) 
     for _ in range(3):
         for edge in [*edges, call]:
             assert outcome(fast, edge) == outcome(plain, edge)
-
-
-def _dedent(source: str) -> str:
-    import textwrap
-
-    return textwrap.dedent(source)
 
 
 def test_numbers_in_locals() -> None:
@@ -151,6 +149,37 @@ def test_an_iterator_that_others_have() -> None:
         lambda p: p["f"](iter([1]), 1),
         lambda p: p["f"](iter(range(10)), 3),
         lambda p: p["f"](iter(()), 3),
+    )
+
+
+def test_yield_from() -> None:
+    source = """
+        class Tree:
+            def __init__(self, left, value, right):
+                self.left, self.value, self.right = left, value, right
+            def walk(self):
+                if self.left:
+                    yield from self.left.walk()
+                yield self.value
+                if self.right:
+                    yield from self.right.walk()
+
+        def tree(depth, value):
+            return Tree(tree(depth - 1, value - 1), value, tree(depth - 1, value + 1)) if depth else None
+
+        def g(depth, more):
+            got = yield from tree(depth, 7).walk()
+            yield got
+            got = yield from more
+            return got
+    """
+    both(
+        source,
+        lambda p: p["drive"](p["g"](5, [1, 2, 3]), [None] * 60),
+        lambda p: p["drive"](p["g"](3, p["g"](2, (4,))), [None] * 60),
+        lambda p: p["drive"](p["g"](2, []), [None, None, None, 5]),
+        lambda p: p["drive"](p["g"](1, 5), [None] * 10),
+        bodies=("g",),
     )
 
 
@@ -417,7 +446,7 @@ def test_somebody_begins_to_watch(what: str) -> None:
                 total += i
                 yield total
     """
-    names = [namespace(DRIVERS + _dedent(source), jitted) for jitted in (False, True)]
+    names = [namespace(DRIVERS + textwrap.dedent(source), jitted) for jitted in (False, True)]
     for _ in range(40):
         for one in names:
             one["collect"](one["g"](40))
@@ -443,14 +472,14 @@ def test_somebody_begins_to_watch(what: str) -> None:
     assert found[0] == found[1]
 
 
-def test_nothing_leaks() -> None:
+def test_references_are_given_up() -> None:
     source = """
         def g(items):
             for a, b in zip(items, items[1:]):
                 yield a, b, [a]
                 yield (b, a)
     """
-    names = namespace(DRIVERS + _dedent(source), True)
+    names = namespace(DRIVERS + textwrap.dedent(source), True)
     marks = [object() for _ in range(10)]
     for _ in range(60):
         names["collect"](names["g"](marks))
@@ -458,7 +487,7 @@ def test_nothing_leaks() -> None:
     before = [sys.getrefcount(mark) for mark in marks]
     for _ in range(200):
         names["collect"](names["g"](marks))
-        for _ in names["g"](marks):
-            break
+        # One that is left early.
+        next(names["g"](marks))
     gc.collect()
     assert [sys.getrefcount(mark) for mark in marks] == before

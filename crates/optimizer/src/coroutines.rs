@@ -14,7 +14,7 @@ use justjit_builder::IntCond;
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{Imm, Op, Progress, Reason, Type};
 use justjit_runtime::layout::ThreadState;
-use justjit_runtime::ops::awaiting::{GET_AWAITABLE, SEND, sent};
+use justjit_runtime::ops::awaiting::{GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND, sent};
 use justjit_runtime::thread::Thread;
 use pyo3_ffi::*;
 use std::mem::offset_of;
@@ -136,6 +136,24 @@ impl Builder<'_> {
         let (object, item) = self.borrow_object(object)?;
         let from = self.int(from);
         let iterator = self.unknown_call(&GET_AWAITABLE, &[object, from], Type::Object, vec![item]);
+        self.raise_if_null(iterator);
+        self.push(Item::owned(iterator, Kind::Unknown));
+        Ok(())
+    }
+
+    /// `GET_YIELD_FROM_ITER`.
+    pub fn get_yield_from_iter(&mut self) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
+        if !self.is_own_resumable() {
+            return self.unsupported();
+        }
+        let object = self.pop();
+        self.begin_unknown()?;
+        let (object, item) = self.borrow_object(object)?;
+        let args = [self.thread, object, self.frame_pointer];
+        let iterator = self.unknown_call(&GET_YIELD_FROM_ITER, &args, Type::Object, vec![item]);
         self.raise_if_null(iterator);
         self.push(Item::owned(iterator, Kind::Unknown));
         Ok(())

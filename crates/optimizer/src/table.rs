@@ -130,6 +130,7 @@ impl Builder<'_> {
                 }
             }
             GetAwaitable => self.get_awaitable(arg as i64)?,
+            GetYieldFromIter => self.get_yield_from_iter()?,
             Send => self.send()?,
             EndSend => self.end_send()?,
             MakeFunction => self.make_function()?,
