@@ -344,6 +344,32 @@ runtime_fns! {
         status
     }
 
+    /// `list[start:stop] = list[from:to:step]` of an exact list, where both are the same items and `step` is 1 or -1: 1; else
+    /// 0, and nothing was done.
+    MOVE_PART = fn move_part(list: *mut PyObject, start: i64, stop: i64, from: i64, to: i64, step: i64) -> i64 {
+        let size = PyList_GET_SIZE(list) as i64;
+        // As `PySlice_AdjustIndices`.
+        let clip = |bound: i64, least: i64, most: i64| {
+            let bound = if bound < 0 { bound.saturating_add(size) } else { bound };
+            bound.clamp(least, most)
+        };
+        let (start, stop) = (clip(start, 0, size), clip(stop, 0, size));
+        let taken = match step {
+            1 => (clip(from, 0, size), clip(to, 0, size)),
+            _ => (clip(to, -1, size - 1) + 1, clip(from, -1, size - 1) + 1),
+        };
+        if taken != (start, stop) || start > stop {
+            return 0;
+        }
+        if step < 0 {
+            let items = (*list.cast::<PyListObject>()).ob_item;
+            if start < stop {
+                std::slice::from_raw_parts_mut(items.add(start as usize), (stop - start) as usize).reverse();
+            }
+        }
+        1
+    }
+
     /// Whether two exact strings are equal.
     STRING_EQUAL = fn strings_equal(a: *mut PyObject, b: *mut PyObject) -> u8 {
         u8::from(a == b || numbers::string_equal(a, b))
