@@ -400,6 +400,8 @@ impl Builder<'_> {
         let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
         let size = decoded.instructions.len();
         let most = match self.f.insts.len() > INLINE_ROOM {
+            // One that is not inlined is resumed for each item.
+            true if decoded.is_generator() => INLINE_SIZE / 2,
             true => INLINE_SMALL,
             false => INLINE_SIZE,
         };

@@ -57,7 +57,22 @@ fn float_div_mod(a: f64, b: f64) -> (f64, f64) {
 
 macro_rules! math {
     ($($(#[$meta:meta])* $constant:ident = $name:ident($($arg:ident),+) $body:block)*) => {
-        runtime_fns! {
+        /// The items of an exact list or tuple.
+#[inline]
+unsafe fn items<'a>(sequence: *mut PyObject) -> &'a [*mut PyObject] {
+    // SAFETY: the caller's sequence stays as it is while it looks at them.
+    unsafe {
+        let first = if Py_TYPE(sequence) == &raw mut PyList_Type {
+            (*sequence.cast::<PyListObject>()).ob_item.cast_const()
+        } else {
+            (&raw const (*sequence.cast::<PyTupleObject>()).ob_item).cast()
+        };
+        let count = Py_SIZE(sequence) as usize;
+        if count == 0 { &[] } else { std::slice::from_raw_parts(first, count) }
+    }
+}
+
+runtime_fns! {
             $($(#[$meta])* $constant = pure fn $name($($arg: f64),+) -> f64 $body)*
         }
     };
@@ -437,6 +452,40 @@ runtime_fns! {
     /// Whether an exact string is just the character.
     IS_CHARACTER = fn is_character(string: *mut PyObject, code_point: i64) -> u8 {
         u8::from(PyUnicode_GET_LENGTH(string) == 1 && i64::from(PyUnicode_ReadChar(string, 0)) == code_point)
+    }
+
+    /// Whether an int is equal to an item of an exact list or tuple: 1 or 0, or -1 if Python code might have to say so.
+    HAS_INT = fn has_int(sequence: *mut PyObject, value: i64) -> i64 {
+        for &item in items(sequence) {
+            let ty = Py_TYPE(item);
+            if ty == &raw mut PyLong_Type || ty == &raw mut PyBool_Type {
+                let mut other = 0;
+                if numbers::int_word(item, &mut other) != 0 && other == value {
+                    return 1;
+                }
+            } else if ty != &raw mut PyUnicode_Type && item != Py_None() {
+                return -1;
+            }
+        }
+        0
+    }
+
+    /// The same for an exact str.
+    HAS_STRING = fn has_string(sequence: *mut PyObject, string: *mut PyObject) -> i64 {
+        for &item in items(sequence) {
+            let ty = Py_TYPE(item);
+            if item == string {
+                return 1;
+            }
+            if ty == &raw mut PyUnicode_Type {
+                if numbers::string_equal(item, string) {
+                    return 1;
+                }
+            } else if ty != &raw mut PyLong_Type && item != Py_None() {
+                return -1;
+            }
+        }
+        0
     }
 
     /// Appends a value, which is taken over, to a list: 0, or -1 with an exception.
