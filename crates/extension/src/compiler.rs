@@ -312,7 +312,7 @@ pub unsafe fn fill(
             (version.check_calls, version.check_edges) = if config.sampling_only {
                 (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
             } else {
-                let limits = tiering::effective(state).sample();
+                let limits = tiering::sample(state);
                 (limits.calls, limits.edges)
             };
         } else if !profiling {

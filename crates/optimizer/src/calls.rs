@@ -524,7 +524,7 @@ fn count_of(keywords: *mut PyObject) -> usize {
     unsafe { PyTuple_GET_SIZE(keywords) as usize }
 }
 
-/// Whether the code takes just positional and keyword arguments, and makes no cells.
+/// Whether the code takes just positional and keyword arguments.
 ///
 /// # Safety
 /// A live code object.
@@ -532,7 +532,7 @@ unsafe fn takes_names_only(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let flags = (*code).co_flags;
-        flags & (CO_VARARGS | CO_VARKEYWORDS) == 0 && flags & CO_OPTIMIZED != 0 && (*code).co_ncellvars == 0
+        flags & (CO_VARARGS | CO_VARKEYWORDS) == 0 && flags & CO_OPTIMIZED != 0
     }
 }
 
@@ -542,5 +542,8 @@ unsafe fn takes_names_only(code: *mut justjit_runtime::layout::Code) -> bool {
 /// A live code object.
 pub unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
-    unsafe { takes_names_only(code) && (*code).co_kwonlyargcount == 0 && (*code).co_nfreevars == 0 }
+    unsafe {
+        let cells = (*code).co_ncellvars + (*code).co_nfreevars;
+        takes_names_only(code) && (*code).co_kwonlyargcount == 0 && cells == 0
+    }
 }

@@ -200,9 +200,14 @@ impl Builder<'_> {
         }
         // Free variables are there when the frame has been entered.
         let instructions = &input.decoded.instructions;
-        let cells = instructions.iter().take_while(|one| one.opcode == Opcode::MakeCell);
-        let cells: Vec<usize> = cells.map(|one| one.arg as usize).collect();
-        let first = cells.len() + usize::from(instructions[cells.len()].opcode == Opcode::CopyFreeVars);
+        let makes_cell = |opcode| opcode == Opcode::MakeCell;
+        let before = instructions.iter();
+        let before = before.take_while(|one| makes_cell(one.opcode) || one.opcode == Opcode::CopyFreeVars);
+        let first = before.clone().count();
+        let cells: Vec<usize> = before
+            .filter(|one| makes_cell(one.opcode))
+            .map(|one| one.arg as usize)
+            .collect();
         if instructions[first].opcode != Opcode::Resume {
             return decline("a function that does not begin as the compiler makes it");
         }

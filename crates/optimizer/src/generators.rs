@@ -35,7 +35,10 @@ pub fn start_of(decoded: &Decoded) -> Option<usize> {
         return None;
     }
     let instructions = &decoded.instructions;
-    let first = usize::from(instructions[0].opcode == Opcode::CopyFreeVars);
+    let first = instructions
+        .iter()
+        .take_while(|one| matches!(one.opcode, Opcode::MakeCell | Opcode::CopyFreeVars))
+        .count();
     if instructions.get(first)?.opcode != Opcode::ReturnGenerator {
         return None;
     }
@@ -66,8 +69,16 @@ impl Builder<'_> {
     }
 
     /// The call of a generator function: pushes the generator.
-    pub fn push_generator(&mut self, code: usize, locals: Vec<Local>, function: Item, place: (usize, usize)) {
+    pub fn push_generator(&mut self, code: usize, mut locals: Vec<Local>, function: Item, place: (usize, usize)) {
         let index = start_of(&self.codes[code].decoded).expect("one that can be inlined");
+        for at in 0..index {
+            let one = self.codes[code].decoded.instructions[at];
+            if one.opcode != Opcode::MakeCell {
+                continue;
+            }
+            let initial = std::mem::replace(&mut locals[one.arg as usize].item, Item::Null);
+            locals[one.arg as usize].item = self.new_cell(initial);
+        }
         let items = locals.into_iter().map(|local| local.item).chain([function]);
         let values = items.enumerate().map(|(at, item)| (at as u8, item)).collect();
         let suspended = Suspended {
@@ -119,10 +130,10 @@ impl Builder<'_> {
         }
     }
 
-    /// Numbers and the like in suspended generators become objects of which nothing is known.
+    /// Numbers and the like in suspended generators and in cells become objects of which nothing is known.
     pub fn box_suspended(&mut self) -> Done {
         for id in 0..self.frames[0].instances.len() {
-            if !matches!(self.frames[0].instances[id].form, Form::Generator(_)) {
+            if !matches!(self.frames[0].instances[id].form, Form::Generator(_) | Form::Cell) {
                 continue;
             }
             for at in 0..self.frames[0].instances[id].values.len() {
@@ -549,9 +560,7 @@ impl Builder<'_> {
                 let Some(body) = self.known.body(address, globals, builtins) else {
                     return Ok(false);
                 };
-                // SAFETY: a live code object.
-                let has_cells = unsafe { (*address).co_ncellvars != 0 };
-                if has_cells || start_of(&body.decoded).is_none() || !self.has_room_for(&body.decoded) {
+                if start_of(&body.decoded).is_none() || !self.has_room_for(&body.decoded) {
                     return Ok(false);
                 }
                 let number = self.add_code(address, body.decoded, body.knowledge, (globals, builtins));

@@ -25,6 +25,7 @@ impl Builder<'_> {
             Nop | Resume => {}
             // Inlined callees have their cells from the beginning.
             CopyFreeVars if self.is_inlined() => {}
+            MakeCell if self.is_inlined() => self.make_cell(arg),
             LoadConst => self.load_const(arg),
             LoadFast | LoadFastCheck => self.load_fast(arg),
             LoadFastLoadFast => {

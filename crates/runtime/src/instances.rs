@@ -128,6 +128,16 @@ runtime_fns! {
         instance
     }
 
+    /// A new cell with a value (taken over; NULL is none).
+    NEW_CELL = fn new_cell(value: *mut PyObject) -> *mut PyObject {
+        let cell = PyCell_New(value);
+        Py_XDECREF(value);
+        if cell.is_null() {
+            Py_FatalError(c"no memory for a cell that optimized code had put off".as_ptr());
+        }
+        cell
+    }
+
     /// Notes that an attribute is about to be set at an index of an instance's inline values, where there is none, and the
     /// instance has no dictionary: the caller then writes it.
     ADD_ATTRIBUTE = fn add_attribute(instance: *mut PyObject, index: i64) {

@@ -71,7 +71,8 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
     }
 }
 
-/// Whether the code jumps backwards, read off its bytecode.
+/// Whether one call may run for long: the code jumps backwards, or has a generator expression, whose function is compiled
+/// only where this one is.
 ///
 /// # Safety
 /// The GIL is held; a live code object.
@@ -88,6 +89,14 @@ unsafe fn code_has_loop(code: *mut layout::Code) -> bool {
         let units = std::slice::from_raw_parts(PyBytes_AsString(bytes).cast::<u8>(), size);
         let found = units.chunks_exact(2).any(|unit| unit[0] == layout::JUMP_BACKWARD);
         Py_DECREF(bytes);
+        let constants = (*code).co_consts;
         found
+            || (0..PyTuple_Size(constants)).any(|at| {
+                let constant = PyTuple_GetItem(constants, at);
+                let code = constant.cast::<layout::Code>();
+                PyCode_Check(constant) != 0
+                    && (*code).co_flags & CO_GENERATOR != 0
+                    && PyUnicode_CompareWithASCIIString((*code).co_name, c"<genexpr>".as_ptr()) == 0
+            })
     }
 }
