@@ -345,7 +345,7 @@ impl Builder<'_> {
                 match instance.form {
                     Form::Plain => false,
                     Form::Iterator => instance.values.iter().all(|(_, one)| self.outlasts(one)),
-                    Form::Generator(_) => true,
+                    Form::Generator(_) | Form::Cell => true,
                 }
             }
             _ => false,
