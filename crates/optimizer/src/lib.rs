@@ -26,6 +26,7 @@ pub mod knowledge;
 mod liveness;
 mod locals;
 mod made_iterators;
+mod members;
 mod mixed;
 mod names;
 pub mod opcodes;

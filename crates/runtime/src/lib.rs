@@ -38,6 +38,7 @@ pub mod profiler;
 pub mod safepoint;
 pub mod sampling;
 pub mod site;
+pub mod spares;
 pub mod special;
 pub mod thread;
 pub mod tiering;
