@@ -3,6 +3,8 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Returns};
+use crate::mixed::SPLIT_LIMIT;
+use justjit_bytecode::Opcode;
 use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::special::{
     Unary, binary_method, comparison_method, set_subscript_method, subscript_method, unary_method,
@@ -69,12 +71,24 @@ impl Builder<'_> {
             return Ok(false);
         }
         let kinds: Vec<_> = met.met.iter().map(|&ty| self.kind_of_type(ty)).collect();
-        if !kinds.iter().all(|kind| matches!(kind, Kind::Other(_))) {
+        let unpacks = self.at.opcode == Opcode::UnpackSequence;
+        let fits = |kind: &Kind| match unpacks {
+            true => matches!(kind, Kind::List | Kind::Tuple),
+            false => matches!(kind, Kind::Other(_)),
+        };
+        if !kinds.iter().all(fits) {
             return Ok(false);
         }
-        let depth = self.frames.len();
-        self.told_apart.push((object.value, depth));
-        self.join_at(self.index + 1);
+        // What a local goes on having may be unpacked again: its kind is worth ways of their own for all that follows.
+        let mut locals = self.frames.iter().flat_map(|frame| &frame.locals);
+        let lasts = locals.any(|local| matches!(&local.item, Item::Object(one) if one.value == object.value));
+        if unpacks && lasts && self.splits < SPLIT_LIMIT {
+            self.splits += 1;
+        } else {
+            let depth = self.frames.len();
+            self.told_apart.push((object.value, depth));
+            self.join_at(self.index + 1);
+        }
         let (frames, index) = (self.frames.clone(), self.index);
         for (at, &kind) in kinds.iter().enumerate() {
             self.frames.clone_from(&frames);

@@ -317,10 +317,14 @@ runtime_fns! {
 
     /// `UNPACK_SEQUENCE` and the `STORE_FAST`s behind it: item `i` goes to the local whose number is `plan[i]`.
     /// `out` has room for the items.
-    UNPACK_TO_LOCALS = fn unpack_to_locals(sequence: *mut PyObject, count: i32, plan: *const u8, slots: *mut *mut PyObject, out: *mut *mut PyObject) -> i32 {
+    UNPACK_TO_LOCALS = fn unpack_to_locals(sequence: *mut PyObject, count: i32, plan: *const u8, slots: *mut *mut PyObject, out: *mut *mut PyObject, site: *mut u8) -> i32 {
         let tp = Py_TYPE(sequence);
         let count = count as usize;
         if tp == &raw mut PyTuple_Type && PyTuple_GET_SIZE(sequence) as usize == count {
+            // The optimizing tier wants to know all that comes here, not just what its samples meet.
+            if site.read() & seen::TUPLE == 0 {
+                feedback::note(site, seen::TUPLE);
+            }
             // The last reference to the tuple may be one of the old values.
             Py_INCREF(sequence);
             for index in 0..count {
@@ -334,6 +338,7 @@ runtime_fns! {
             Py_DECREF(sequence);
             return 0;
         }
+        feedback::container(site, sequence);
         if ops::unpack::unpack_sequence(sequence, count as i32, out) < 0 {
             return -1;
         }

@@ -139,6 +139,8 @@ pub struct Version {
     pub compile_ns: u64,
     pub code_bytes: usize,
     pub instructions: u32,
+    /// Instructions of the smallest loop; 0 if there is none.
+    pub loop_instructions: u32,
     pub call_sites: Vec<Box<CallSite>>,
     pub attribute_sites: Vec<Box<AttributeSite>>,
     /// Tables that the code reads.
@@ -236,6 +238,7 @@ impl Version {
                 compile_ns: 0,
                 code_bytes: 0,
                 instructions: 0,
+                loop_instructions: 0,
                 call_sites: Vec::new(),
                 attribute_sites: Vec::new(),
                 tables: Vec::new(),
