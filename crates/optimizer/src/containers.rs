@@ -113,7 +113,7 @@ impl Builder<'_> {
             self.release_known(container, kinds.0);
             return Ok(());
         }
-        if self.subscript_special(&container, &key, kinds.0)? {
+        if self.dict_subscr(&container, &key, kinds.0)? || self.subscript_special(&container, &key, kinds.0)? {
             return Ok(());
         }
         if self.is_unseen() {
@@ -164,6 +164,9 @@ impl Builder<'_> {
                 self.release_known(container, kinds.0);
                 return Ok(());
             }
+        }
+        if self.store_dict_item(&container, &key, &value, kinds.0)? {
+            return Ok(());
         }
         if self.set_subscript_special(&container, &key, &value, kinds.0)? {
             return Ok(());

@@ -25,6 +25,7 @@ mod iterate;
 pub mod knowledge;
 mod liveness;
 mod locals;
+mod lookups;
 mod mixed;
 mod names;
 pub mod opcodes;

@@ -2,6 +2,7 @@
 
 use crate::feedback::{self, seen};
 use crate::layout::{Code, Frame, Function};
+use crate::lookup;
 use crate::numbers::compact_value;
 use crate::ops;
 use crate::ops::reference::Owned;
@@ -77,16 +78,12 @@ runtime_fns! {
     SUBSCR = fn subscr(container: *mut PyObject, key: *mut PyObject, site: *mut u8) -> *mut PyObject {
         feedback::container(site, container);
         let tp = Py_TYPE(container);
-        if tp == &raw mut PyDict_Type {
-            // Strings hash and compare without Python code; any other key goes the way that protects the dictionary.
-            if PyUnicode_CheckExact(key) != 0 || PyLong_CheckExact(key) != 0 {
-                let mut value = null_mut();
-                Py_INCREF(container);
-                let status = crate::api::PyDict_GetItemRef(container, key, &mut value);
-                Py_DECREF(container);
-                if status != 0 {
-                    return value;
-                }
+        if lookup::subscripts_as_dict(tp) {
+            // Any other key than a plain one goes the way that protects the dictionary.
+            let value = lookup::quiet_value(container, key);
+            if !value.is_null() {
+                Py_INCREF(value);
+                return value;
             }
         } else if PyLong_CheckExact(key) != 0
             && let Some(index) = compact_value(key)

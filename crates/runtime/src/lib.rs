@@ -29,6 +29,7 @@ pub mod instances;
 pub mod iteration;
 pub mod keeping;
 pub mod layout;
+pub mod lookup;
 pub mod names;
 pub mod numbers;
 pub mod ops;
