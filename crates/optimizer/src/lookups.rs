@@ -45,7 +45,7 @@ impl Builder<'_> {
         holds: unsafe fn(*mut PyTypeObject) -> bool,
     ) -> bool {
         matches!(container, Item::Object(_) | Item::Constant(_))
-            && !self.is_widened(Reason::Domain)
+            && !self.is_widened(Reason::Missing)
             && !self.is_widened(Reason::Type)
             && self.is_quiet_key(key, operand)
             && self.type_is(kind, holds)
@@ -127,7 +127,7 @@ impl Builder<'_> {
             .expect("a result");
         let zero = self.int(0);
         let fine = self.int_compare(IntCond::SignedGe, status, zero);
-        self.guard(fine, Reason::Domain);
+        self.guard(fine, Reason::Missing);
         let negated = self.at.arg != 0;
         let cond = if negated { IntCond::Eq } else { IntCond::Ne };
         let flag = self.int_compare(cond, status, zero);
@@ -141,6 +141,6 @@ impl Builder<'_> {
     fn expect_found(&mut self, object: Value) {
         let none = self.op(Op::IsNull, &[object]);
         let fine = self.op(Op::BoolNot, &[none]);
-        self.guard(fine, Reason::Domain);
+        self.guard(fine, Reason::Missing);
     }
 }

@@ -95,6 +95,7 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         DeoptReason::Bounds => Some(Reason::Bounds),
         DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
         DeoptReason::Domain => Some(Reason::Domain),
+        DeoptReason::Missing => Some(Reason::Missing),
         DeoptReason::Unbound => Some(Reason::Unbound),
         DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
         DeoptReason::Unreached => Some(Reason::Unreached),

@@ -137,6 +137,8 @@ pub struct Version {
     pub back_edges: u64,
     pub handovers: [u64; HandOverReason::ALL.len()],
     pub compile_ns: u64,
+    /// When it was made.
+    pub since: std::time::Instant,
     pub code_bytes: usize,
     pub instructions: u32,
     /// Instructions of the smallest loop; 0 if there is none.
@@ -236,6 +238,7 @@ impl Version {
                 back_edges: 0,
                 handovers: [0; HandOverReason::ALL.len()],
                 compile_ns: 0,
+                since: std::time::Instant::now(),
                 code_bytes: 0,
                 instructions: 0,
                 loop_instructions: 0,
