@@ -8,7 +8,7 @@ use crate::item::{Item, Kind};
 use justjit_builder::IntCond;
 use justjit_ir::{Effect, Op, Reason, Type, Value};
 use justjit_runtime::lookup::{
-    QUIET_CONTAINS, QUIET_HASH, QUIET_REPLACE, QUIET_VALUE, contains_quietly, has_quiet_hash, stores_as_dict,
+    QUIET_CONTAINS, QUIET_HASH, QUIET_PLACE, QUIET_PUT, QUIET_VALUE, contains_quietly, has_quiet_hash, stores_as_dict,
     subscripts_as_dict,
 };
 use pyo3_ffi::PyTypeObject;
@@ -106,10 +106,16 @@ impl Builder<'_> {
         let ([container, key, hash], [container_item, key_item]) =
             self.lookup((container.clone(), 1, kind), (key.clone(), 0))?;
         let args = [container, key, hash, value];
-        let old = self
-            .call(&QUIET_REPLACE, &args, Some(Type::Object), (Effect::Any, true))
+        let place = self
+            .call(&QUIET_PLACE, &args, Some(Type::Int), (Effect::Reads, false))
             .expect("a result");
-        self.expect_found(old);
+        let zero = self.int(0);
+        let found = self.int_compare(IntCond::Ne, place, zero);
+        self.guard(found, Reason::Missing);
+        let args = [container, place, value];
+        let old = self
+            .call(&QUIET_PUT, &args, Some(Type::Object), (Effect::Any, true))
+            .expect("a result");
         self.specialized += 1;
         self.release_all([Item::owned(old, Kind::Unknown), value_item, container_item, key_item]);
         Ok(true)

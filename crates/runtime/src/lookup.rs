@@ -364,13 +364,12 @@ pub unsafe fn quiet_contains(container: *mut PyObject, key: *mut PyObject) -> Op
     }
 }
 
-/// Puts a value in the place of that of a key with this hash, where the dictionary has it, and nobody watches that: the old
-/// value, whose reference the caller has to give up, or NULL if nothing has been done.
-unsafe fn replace(dict: *mut PyObject, key: *mut PyObject, hash: Py_hash_t, value: *mut PyObject) -> *mut PyObject {
-    // SAFETY: live objects, a dictionary; the GIL is held. The version is one that no dictionary has had.
+/// Where the value of a key with this hash is that may be replaced by another one: the dictionary has the key, and nobody
+/// watches it. NULL if there is no such place.
+unsafe fn place_of(dict: *mut PyObject, key: *mut PyObject, hash: Py_hash_t, value: *mut PyObject) -> *mut *mut PyObject {
+    // SAFETY: live objects, a dictionary; the GIL is held.
     unsafe {
-        let tag = &raw mut (*dict.cast::<DictObject>()).ma_version_tag;
-        if tag.read() & DICT_WATCHER_MASK != 0 {
+        if (*dict.cast::<DictObject>()).ma_version_tag & DICT_WATCHER_MASK != 0 {
             return null_mut();
         }
         // A dictionary of numbers and strings need not be looked at by the garbage collector.
@@ -378,9 +377,19 @@ unsafe fn replace(dict: *mut PyObject, key: *mut PyObject, hash: Py_hash_t, valu
         if !quiet && PyObject_GC_IsTracked(dict) == 0 {
             return null_mut();
         }
-        let Found::At(place) = find_in_dict(dict, key, hash) else {
-            return null_mut();
-        };
+        match find_in_dict(dict, key, hash) {
+            Found::At(place) => place,
+            _ => null_mut(),
+        }
+    }
+}
+
+/// Puts a value into such a place: the old one, whose reference the caller has to give up.
+unsafe fn put(dict: *mut PyObject, place: *mut *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the place has been found in the dictionary, and nothing has run since. The version is one that no dictionary has
+    // had.
+    unsafe {
+        let tag = &raw mut (*dict.cast::<DictObject>()).ma_version_tag;
         let old = place.read();
         Py_INCREF(value);
         place.write(value);
@@ -391,7 +400,8 @@ unsafe fn replace(dict: *mut PyObject, key: *mut PyObject, hash: Py_hash_t, valu
     }
 }
 
-/// `container[key] = value` where a dictionary has the key already, as for [`replace`].
+/// `container[key] = value` where a dictionary has the key already: the old value, whose reference the caller has to give up, or
+/// NULL if nothing has been done.
 ///
 /// # Safety
 /// The GIL is held; live objects.
@@ -402,10 +412,14 @@ pub unsafe fn quiet_replace(container: *mut PyObject, key: *mut PyObject, value:
         if !stores_as_dict(Py_TYPE(container)) {
             return null_mut();
         }
-        match quiet_hash(key, DEPTH) {
-            Some(hash) => replace(container, key, hash, value),
-            None => null_mut(),
+        let Some(hash) = quiet_hash(key, DEPTH) else {
+            return null_mut();
+        };
+        let place = place_of(container, key, hash, value);
+        if place.is_null() {
+            return null_mut();
         }
+        put(container, place, value)
     }
 }
 
@@ -482,11 +496,16 @@ runtime_fns! {
         has(container, key, hash as Py_hash_t).map_or(-1, i64::from)
     }
 
-    /// Replaces a key's value in a dictionary: the old one, which the caller gets, or NULL (see [`replace`]).
-    QUIET_REPLACE = fn quiet_replace_value(dict: *mut PyObject, key: *mut PyObject, hash: i64, value: *mut PyObject) -> *mut PyObject {
+    /// Where the value of a key in a dictionary is that may be replaced by this one, or 0: see [`place_of`].
+    QUIET_PLACE = fn quiet_place(dict: *mut PyObject, key: *mut PyObject, hash: i64, value: *mut PyObject) -> i64 {
         if hash == UNSURE {
-            return null_mut();
+            return 0;
         }
-        replace(dict, key, hash as Py_hash_t, value)
+        place_of(dict, key, hash as Py_hash_t, value) as i64
+    }
+
+    /// Puts a value into such a place, before anything else is done: the old one, which the caller gets.
+    QUIET_PUT = fn quiet_put(dict: *mut PyObject, place: i64, value: *mut PyObject) -> *mut PyObject {
+        put(dict, place as *mut *mut PyObject, value)
     }
 }
