@@ -138,7 +138,11 @@ unsafe fn add_unpacked(code: *mut Code, decoded: &Decoded, all: &mut [Seen]) {
             let known = known.fold(0, |all, one| all | one);
             let met = [(bits::LIST, &raw mut PyList_Type), (bits::TUPLE, &raw mut PyTuple_Type)];
             all[index].operands[0].add(Types {
-                met: met.into_iter().filter(|(bit, _)| known & bit != 0).map(|(_, ty)| ty).collect(),
+                met: met
+                    .into_iter()
+                    .filter(|(bit, _)| known & bit != 0)
+                    .map(|(_, ty)| ty)
+                    .collect(),
                 ..Types::default()
             });
         }

@@ -7,8 +7,8 @@ use crate::mixed::SPLIT_LIMIT;
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::special::{
-    Unary, binary_method, comparison_method, compares_by_identity, is_always_true, set_subscript_method, subscript_method,
-    unary_method,
+    Unary, binary_method, compares_by_identity, comparison_method, is_always_true, set_subscript_method,
+    subscript_method, unary_method,
 };
 use pyo3_ffi::*;
 use std::ptr::null_mut;

@@ -91,7 +91,10 @@ unsafe fn tuple_hash(tuple: *mut PyObject, depth: u32) -> Option<Py_hash_t> {
     // SAFETY: as for `quiet_hash`.
     unsafe {
         let length = PyTuple_GET_SIZE(tuple);
-        let items = tuple.cast::<u8>().add(offset::TUPLE_ITEMS as usize).cast::<*mut PyObject>();
+        let items = tuple
+            .cast::<u8>()
+            .add(offset::TUPLE_ITEMS as usize)
+            .cast::<*mut PyObject>();
         let mut sum = PRIME_5;
         for index in 0..length as usize {
             let item = items.add(index).read();
@@ -123,7 +126,9 @@ unsafe fn quiet_equal(one: *mut PyObject, other: *mut PyObject, depth: u32) -> O
     // SAFETY: live objects; comparing two ints, strings or floats runs no code of a program, and raises nothing.
     unsafe {
         let types = (Py_TYPE(one), Py_TYPE(other));
-        if types.0 == types.1 && [&raw mut PyLong_Type, &raw mut PyUnicode_Type, &raw mut PyFloat_Type].contains(&types.0) {
+        if types.0 == types.1
+            && [&raw mut PyLong_Type, &raw mut PyUnicode_Type, &raw mut PyFloat_Type].contains(&types.0)
+        {
             return Some(PyObject_RichCompareBool(one, other, Py_EQ) == 1);
         }
         if depth == 0 || !is_tuple(types.0) || !is_tuple(types.1) {
@@ -366,7 +371,12 @@ pub unsafe fn quiet_contains(container: *mut PyObject, key: *mut PyObject) -> Op
 
 /// Where the value of a key with this hash is that may be replaced by another one: the dictionary has the key, and nobody
 /// watches it. NULL if there is no such place.
-unsafe fn place_of(dict: *mut PyObject, key: *mut PyObject, hash: Py_hash_t, value: *mut PyObject) -> *mut *mut PyObject {
+unsafe fn place_of(
+    dict: *mut PyObject,
+    key: *mut PyObject,
+    hash: Py_hash_t,
+    value: *mut PyObject,
+) -> *mut *mut PyObject {
     // SAFETY: live objects, a dictionary; the GIL is held.
     unsafe {
         if (*dict.cast::<DictObject>()).ma_version_tag & DICT_WATCHER_MASK != 0 {
