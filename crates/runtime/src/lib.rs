@@ -38,6 +38,7 @@ pub mod probe;
 pub mod profiler;
 pub mod safepoint;
 pub mod sampling;
+pub mod sets;
 pub mod site;
 pub mod special;
 pub mod thread;
