@@ -296,6 +296,7 @@ pub unsafe fn fill(
             return Err(reason);
         }
         version.instructions = decoded.instructions.len() as u32;
+        version.loop_instructions = decoded.smallest_loop() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
         version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());

@@ -292,6 +292,8 @@ pub enum Reason {
     DivisionByZero,
     /// A number out of an operation's domain: NaN to int, the root of a negative number, a shift by too much.
     Domain,
+    /// A key that is not in a dictionary, or that code of the program may have to look for.
+    Missing,
     /// A local variable without a value.
     Unbound,
     /// A global, a class or a callee is not what it was.
@@ -313,12 +315,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 15] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
         Reason::DivisionByZero,
         Reason::Domain,
+        Reason::Missing,
         Reason::Unbound,
         Reason::Changed,
         Reason::Ending,
@@ -338,6 +341,7 @@ impl Reason {
             Reason::Bounds => "bounds",
             Reason::DivisionByZero => "division_by_zero",
             Reason::Domain => "domain",
+            Reason::Missing => "missing",
             Reason::Unbound => "unbound",
             Reason::Changed => "changed",
             Reason::Ending => "ending",

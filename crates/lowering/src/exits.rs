@@ -488,6 +488,7 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Bounds => DeoptReason::Bounds,
         Reason::DivisionByZero => DeoptReason::DivisionByZero,
         Reason::Domain => DeoptReason::Domain,
+        Reason::Missing => DeoptReason::Missing,
         Reason::Unbound => DeoptReason::Unbound,
         Reason::Changed => DeoptReason::Changed,
         Reason::Ending => DeoptReason::Ending,

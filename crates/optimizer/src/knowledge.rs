@@ -21,7 +21,7 @@ pub struct Types {
 
 impl Types {
     /// What has been seen earlier as well.
-    fn add(&mut self, other: Types) {
+    pub fn add(&mut self, other: Types) {
         for ty in other.met {
             if !self.met.contains(&ty) {
                 self.met.push(ty);

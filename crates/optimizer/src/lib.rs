@@ -27,6 +27,7 @@ mod liveness;
 mod locals;
 mod made_iterators;
 mod members;
+mod lookups;
 mod mixed;
 mod names;
 pub mod opcodes;

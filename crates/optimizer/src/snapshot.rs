@@ -2,11 +2,12 @@
 
 use crate::knowledge::{Knowledge, Seen, Types};
 use crate::{Body, Builtin, Global, Known, MathFn, Shapes};
-use justjit_bytecode::Function as Decoded;
+use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::Reason;
 use justjit_runtime::attributes::AttributeSite;
 use justjit_runtime::builtins::MethodDescriptor;
 use justjit_runtime::deopt::DeoptReason;
+use justjit_runtime::feedback::seen as bits;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{CalleeKind, Record, Sample, flag};
@@ -133,6 +134,7 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         DeoptReason::Bounds => Some(Reason::Bounds),
         DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
         DeoptReason::Domain => Some(Reason::Domain),
+        DeoptReason::Missing => Some(Reason::Missing),
         DeoptReason::Unbound => Some(Reason::Unbound),
         DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
         DeoptReason::Unreached => Some(Reason::Unreached),
@@ -149,6 +151,40 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         let widened = (*state).widened.iter();
         let widened = widened.filter_map(|one| Some((one.offset, reason(one.reason)?)));
         widened.collect()
+    }
+}
+
+/// Samples are taken of a few rounds in a row, in which what is unpacked may be one object. What any version of the code has met
+/// says whether there were others.
+///
+/// # Safety
+/// The GIL is held; a live code object.
+unsafe fn add_unpacked(code: *mut Code, decoded: &Decoded, all: &mut [Seen]) {
+    // SAFETY: see the contract; versions live as long as their code.
+    unsafe {
+        let state = hook::state_of(code.cast());
+        if state.is_null() {
+            return;
+        }
+        let instructions = decoded.instructions.iter().enumerate();
+        let unpacking = instructions.filter(|(_, one)| one.opcode == Opcode::UnpackSequence);
+        for (index, _) in unpacking {
+            if all[index].operands[0].met.is_empty() {
+                continue;
+            }
+            let versions = (*state).versions.iter();
+            let known = versions.filter_map(|&version| (&*version).feedback.get(index).copied());
+            let known = known.fold(0, |all, one| all | one);
+            let met = [(bits::LIST, &raw mut PyList_Type), (bits::TUPLE, &raw mut PyTuple_Type)];
+            all[index].operands[0].add(Types {
+                met: met
+                    .into_iter()
+                    .filter(|(bit, _)| known & bit != 0)
+                    .map(|(_, ty)| ty)
+                    .collect(),
+                ..Types::default()
+            });
+        }
     }
 }
 
@@ -204,6 +240,8 @@ impl Snapshot {
                 sum.add(seen(record));
             }
         }
+        // SAFETY: a live code object; the GIL is held.
+        unsafe { add_unpacked(code, decoded, &mut all) };
         let mut knowledge = Knowledge {
             widened: widened.collect(),
             sampled: !sampled.is_empty(),

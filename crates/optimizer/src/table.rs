@@ -14,6 +14,7 @@ impl Builder<'_> {
         let arg = self.at.arg as usize;
         let receiver = match self.at.opcode {
             BinaryOp | BinarySubscr => Some((1, 0)),
+            UnpackSequence | ToBool => Some((0, 0)),
             _ => None,
         };
         if let Some((below, operand)) = receiver

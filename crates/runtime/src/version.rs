@@ -137,8 +137,12 @@ pub struct Version {
     pub back_edges: u64,
     pub handovers: [u64; HandOverReason::ALL.len()],
     pub compile_ns: u64,
+    /// When it was made.
+    pub since: std::time::Instant,
     pub code_bytes: usize,
     pub instructions: u32,
+    /// Instructions of the smallest loop; 0 if there is none.
+    pub loop_instructions: u32,
     pub call_sites: Vec<Box<CallSite>>,
     pub attribute_sites: Vec<Box<AttributeSite>>,
     /// Tables that the code reads.
@@ -236,8 +240,10 @@ impl Version {
                 back_edges: 0,
                 handovers: [0; HandOverReason::ALL.len()],
                 compile_ns: 0,
+                since: std::time::Instant::now(),
                 code_bytes: 0,
                 instructions: 0,
+                loop_instructions: 0,
                 call_sites: Vec::new(),
                 attribute_sites: Vec::new(),
                 tables: Vec::new(),

@@ -35,8 +35,11 @@ const HEADER_VERSIONS: usize = 3;
 /// The same in a function of so many instructions of IR.
 const LARGE_VERSION_LIMIT: usize = 2;
 const VERSION_ROOM: usize = 5_000;
-/// Instructions of IR, beyond which the function is too large.
+/// Instructions of IR, beyond which the function is too large: where its bytecode is, as much of it is to be expected for each
+/// instruction, and most of that is the same again and again.
 const SIZE_LIMIT: usize = 60_000;
+const SIZE_LIMIT_OF_LARGE: usize = 150_000;
+const SIZE_OF_INSTRUCTION: usize = 50;
 
 /// Why building stops.
 pub enum Stop {
@@ -488,12 +491,17 @@ impl<'a> Builder<'a> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
+    fn size_limit(&self) -> usize {
+        let bytecode = self.codes[0].decoded.instructions.len();
+        (bytecode * SIZE_OF_INSTRUCTION).clamp(SIZE_LIMIT, SIZE_LIMIT_OF_LARGE)
+    }
+
     fn run_block(&mut self, begun: bool) -> Done {
         self.terminated = false;
         self.unsure = false;
         let mut begun = begun;
         while !self.terminated {
-            if self.f.insts.len() > SIZE_LIMIT {
+            if self.f.insts.len() > self.size_limit() {
                 return decline("too large for the optimizing tier");
             }
             self.sweep();

@@ -275,10 +275,12 @@ pub enum DeoptReason {
     Unsupported = 18,
     /// An object has lost its last reference whose end may run code of the program's.
     Ending = 19,
+    /// A key that was not in a dictionary, or that code of the program may have to look for.
+    Missing = 20,
 }
 
 impl DeoptReason {
-    pub const COUNT: usize = 20;
+    pub const COUNT: usize = 21;
     pub const ALL: [DeoptReason; Self::COUNT] = [
         DeoptReason::Type,
         DeoptReason::Overflow,
@@ -300,6 +302,7 @@ impl DeoptReason {
         DeoptReason::Changed,
         DeoptReason::Unsupported,
         DeoptReason::Ending,
+        DeoptReason::Missing,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -324,6 +327,7 @@ impl DeoptReason {
             DeoptReason::Changed => "something taken for constant was changed",
             DeoptReason::Unsupported => "something that optimized code does not do",
             DeoptReason::Ending => "an object's end that may run code",
+            DeoptReason::Missing => "a key that was not found",
         }
     }
 }

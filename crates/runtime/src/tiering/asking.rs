@@ -50,6 +50,7 @@ pub(super) unsafe fn ask(
         version.enters = Some(entry);
         version.why = why.into();
         version.instructions = (*baseline).instructions;
+        version.loop_instructions = (*baseline).loop_instructions;
         let version = Box::into_raw(version);
         let effective = effective(state);
         let settings = effective.settings();

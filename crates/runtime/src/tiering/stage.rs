@@ -137,13 +137,13 @@ impl Tiering {
 
     /// What has to be met, counted from `from`.
     unsafe fn needed(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
-        let (mut instructions, mut dropped) = (0, 0);
+        let (mut instructions, mut in_loop, mut dropped) = (0, 0, 0);
         // SAFETY: a live state.
         for version in unsafe { self.versions(state) } {
-            instructions = version.instructions;
+            (instructions, in_loop) = (version.instructions, version.loop_instructions);
             dropped += u32::from(version.tier == Tier::Optimizing && !version.valid);
         }
-        effective.limits(instructions, dropped)
+        effective.limits(instructions, in_loop, dropped)
     }
 
     /// Counts from here on.
