@@ -7,6 +7,7 @@
 //! does not keep objects alive. `profiler` samples where time goes.
 
 pub mod api;
+pub mod arguments;
 pub mod arrays;
 pub mod attributes;
 pub mod bets;
@@ -44,6 +45,7 @@ pub mod tiering;
 pub mod types;
 pub mod version;
 pub mod watch;
+pub mod wrappers;
 
 /// Prepares the runtime for the main interpreter.
 ///
@@ -60,6 +62,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         ending::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
+        wrappers::initialize()?;
         special::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;

@@ -5,6 +5,7 @@
 //! finished generators (`generator::pool`).
 
 use crate::feedback;
+use crate::layout::TPFLAGS_INLINE_VALUES;
 use crate::ops;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
@@ -515,7 +516,12 @@ runtime_fns! {
                 _ => false,
             }
         } else {
-            crate::generator::recycle(object) || crate::ending::end_instance(object)
+            let ty = Py_TYPE(object);
+            if PyType_HasFeature(ty, TPFLAGS_INLINE_VALUES) != 0 {
+                crate::ending::end_instance(object)
+            } else {
+                crate::generator::recycle(object)
+            }
         };
         if !kept {
             crate::api::_Py_Dealloc(object);
