@@ -11,6 +11,7 @@ pub mod arguments;
 pub mod arrays;
 pub mod attributes;
 pub mod bets;
+pub mod bigints;
 pub mod binding;
 pub mod builtins;
 pub mod call;

@@ -4,6 +4,7 @@
 //! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise, and so are
 //! finished generators (`generator::pool`).
 
+use crate::bigints;
 use crate::feedback;
 use crate::layout::TPFLAGS_INLINE_VALUES;
 use crate::ops;
@@ -411,6 +412,7 @@ pub unsafe fn plain_operator(op: i32, a: *mut PyObject, b: *mut PyObject) -> *mu
             if let (Some(x), Some(y)) = (short_value(a), short_value(b)) {
                 return small_int_op(op, x, y);
             }
+            return bigints::operator(op, a, b);
         } else if (is_float(a) || is_float(b))
             && let (Some(x), Some(y)) = (as_float(a), as_float(b))
             && let Some(result) = float_op(op, x, y)
