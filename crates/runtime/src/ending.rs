@@ -48,7 +48,15 @@ unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
         || ty == &raw mut PyComplex_Type
         || ty == &raw mut PyRangeIter_Type
         // SAFETY: the caller's type is live.
-        || unsafe { (*ty).tp_flags & Py_TPFLAGS_HAVE_GC == 0 && is_library_type(ty) }
+        || unsafe {
+            let flags = (*ty).tp_flags;
+            let is_heap = flags & Py_TPFLAGS_HEAPTYPE != 0;
+            // Instances of heap types refer to their type, which does not end with them where somebody else does.
+            (flags & Py_TPFLAGS_HAVE_GC == 0 || is_heap)
+                && flags & Py_TPFLAGS_IMMUTABLETYPE != 0
+                && is_library_type(ty)
+                && (!is_heap || Py_REFCNT(ty.cast()) > 1)
+        }
 }
 
 /// Types of the standard library in C whose instances refer to no other objects, but for their type: the version tags (which

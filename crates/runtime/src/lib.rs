@@ -7,9 +7,11 @@
 //! does not keep objects alive. `profiler` samples where time goes.
 
 pub mod api;
+pub mod arguments;
 pub mod arrays;
 pub mod attributes;
 pub mod bets;
+pub mod bigints;
 pub mod binding;
 pub mod builtins;
 pub mod call;
@@ -47,6 +49,7 @@ pub mod tiering;
 pub mod types;
 pub mod version;
 pub mod watch;
+pub mod wrappers;
 
 /// Prepares the runtime for the main interpreter.
 ///
@@ -63,6 +66,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         ending::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
+        wrappers::initialize()?;
         special::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
