@@ -203,8 +203,7 @@ impl Builder<'_> {
         }
         let shape = shape_of(&frames);
         let info = self.info();
-        let is_header = info.headers.contains(&place.last().expect("a place").1);
-        if is_header {
+        if info.looping.contains(&place.last().expect("a place").1) {
             let state = self.state_of(&frames, Going::Resume, Reason::Unreached);
             self.f.blocks[block.index()].entry_state = Some(state);
         }
