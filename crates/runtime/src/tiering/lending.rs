@@ -82,7 +82,7 @@ pub unsafe fn has_borrowed_enough(state: *const CodeState) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let effective = effective(state);
-        effective.optimizes() && (*state).borrowed >= effective.limits(0, 0).edges
+        effective.optimizes() && (*state).borrowed >= effective.limits(0, 0, 0).edges
     }
 }
 
@@ -96,7 +96,7 @@ pub(super) unsafe fn borrows_much(state: *const CodeState) -> bool {
     unsafe {
         let versions = (*state).versions.iter().filter(|&&one| (*one).tier != Tier::Optimizing);
         let calls = (*state).cold_calls + versions.map(|&one| (*one).calls).sum::<u64>();
-        (*state).borrowed / calls.max(1) > effective(state).limits(0, 0).edges / LONG_LOOP
+        (*state).borrowed / calls.max(1) > effective(state).limits(0, 0, 0).edges / LONG_LOOP
     }
 }
 
@@ -202,6 +202,6 @@ unsafe fn want_samples(state: *mut CodeState) {
             }
         }
         // One without a version is compiled, and takes samples, at its next call.
-        (*state).borrowed = (*state).borrowed.max(effective(state).limits(0, 0).edges);
+        (*state).borrowed = (*state).borrowed.max(effective(state).limits(0, 0, 0).edges);
     }
 }

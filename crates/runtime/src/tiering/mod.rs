@@ -344,7 +344,7 @@ unsafe fn next_look(version: *mut Version) -> (u64, u64) {
             Stage::Sampling => (0, 0),
             // What goes through it may be optimized, though it is not.
             Stage::Resting(_) if is_resumable((*version).code) => {
-                (u64::MAX, edges.saturating_add(effective(state).limits(0, 0).edges))
+                (u64::MAX, edges.saturating_add(effective(state).limits(0, 0, 0).edges))
             }
             Stage::Resting(_) => (u64::MAX, u64::MAX),
         };
