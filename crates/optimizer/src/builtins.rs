@@ -335,8 +335,19 @@ impl Builder<'_> {
     }
 
     /// `min` and `max` of two: the first of equals, as the interpreter has it.
-    fn least(&mut self, greatest: bool, (a, b): (&Item, &Item), kinds: (Kind, Kind)) -> Done<Option<Item>> {
-        let known = self.may_be_known(a) || self.may_be_known(b);
+    fn least(&mut self, greatest: bool, items: (&Item, &Item), kinds: (Kind, Kind)) -> Done<Option<Item>> {
+        let known = self.may_be_known(items.0) || self.may_be_known(items.1);
+        self.least_of(greatest, items, kinds, known)
+    }
+
+    /// The same; `known` where the result has to be that very object.
+    pub fn least_of(
+        &mut self,
+        greatest: bool,
+        (a, b): (&Item, &Item),
+        kinds: (Kind, Kind),
+        known: bool,
+    ) -> Done<Option<Item>> {
         let items = (a, b);
         Ok(match kinds {
             (Kind::Int, Kind::Int) => {

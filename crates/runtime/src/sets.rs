@@ -19,13 +19,15 @@ pub unsafe fn is_set(object: *mut PyObject) -> bool {
 }
 
 /// A set's keys with their hashes, in the order in which it gives them; as long as it stays as it is.
+#[inline]
 unsafe fn keys(set: *mut PyObject) -> impl Iterator<Item = (*mut PyObject, Py_hash_t)> {
     // SAFETY: a live set; the table has one entry more than its mask. What was taken out has the hash of no object.
     unsafe {
         let set = set.cast::<SetObject>();
         let table = (*set).table;
         let entries = (0..=(*set).mask as usize).map(move |at| ((*table.add(at)).key, (*table.add(at)).hash));
-        entries.filter(|(key, hash)| !key.is_null() && *hash != -1)
+        let keys = entries.filter(|(key, hash)| !key.is_null() && *hash != -1);
+        keys.take((*set).used as usize)
     }
 }
 
