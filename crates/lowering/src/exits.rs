@@ -368,6 +368,7 @@ impl<'a> Translation<'a> {
                 imaginary: self.recovery(imaginary)?,
             },
             ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
+            ir::VirtualObject::Cell(value) => VirtualObject::Cell(self.recovery(value)?),
             ir::VirtualObject::Generator {
                 function,
                 code,

@@ -124,7 +124,7 @@ impl Builder<'_> {
         let Item::Object(object) = top else {
             return crate::builder::decline("an iterator of an unknown kind");
         };
-        if self.is_unseen() {
+        if self.next_of_object(object)? || self.is_unseen() {
             return Ok(());
         }
         self.begin_unknown()?;

@@ -26,6 +26,8 @@ pub mod knowledge;
 mod liveness;
 mod locals;
 mod lookups;
+mod made_iterators;
+mod members;
 mod mixed;
 mod names;
 pub mod opcodes;
@@ -36,6 +38,7 @@ pub mod snapshot;
 mod special;
 mod splices;
 mod stress;
+mod suspend;
 mod table;
 pub mod text;
 pub mod typed;
@@ -109,6 +112,7 @@ pub enum Builtin {
     All,
     List,
     Tuple,
+    Set,
     Ord,
     Chr,
     /// `list.append`

@@ -1,7 +1,7 @@
 //! Globals and cells.
 
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::Item;
+use crate::item::{Form, Item, NO_CLASS};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::names::STORE_GLOBAL;
@@ -73,8 +73,40 @@ impl Builder<'_> {
         }
     }
 
+    /// The cell in a slot of localsplus, if it is one that has not been made.
+    fn cell_not_made(&self, slot: usize) -> Option<u32> {
+        match self.form_of(&self.frames.last()?.locals[slot].item) {
+            Some((id, Form::Cell)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// `MAKE_CELL` in an inlined callee: the cell is not made until somebody wants it.
+    pub fn make_cell(&mut self, slot: usize) {
+        let initial = std::mem::replace(&mut self.frame().locals[slot].item, Item::Null);
+        let cell = self.new_cell(initial);
+        self.frame().locals[slot].item = cell;
+    }
+
+    /// A cell that has not been made.
+    pub fn new_cell(&mut self, initial: Item) -> Item {
+        self.specialized += 1;
+        self.new_object_with(NO_CLASS, vec![(0, initial)], Form::Cell)
+    }
+
     /// `LOAD_DEREF`.
     pub fn load_deref(&mut self, slot: usize) -> Done {
+        if let Some(id) = self.cell_not_made(slot) {
+            match self.frames[0].instances[id as usize].values[0].1.clone() {
+                Item::Null => self.deopt(Reason::Unbound),
+                item => {
+                    let item = self.shared(item);
+                    self.specialized += 1;
+                    self.push(item);
+                }
+            }
+            return Ok(());
+        }
         let Some(cell) = self.cell(slot) else {
             self.deopt(Reason::Unsupported);
             return Ok(());
@@ -102,6 +134,22 @@ impl Builder<'_> {
 
     /// `STORE_DEREF`.
     pub fn store_deref(&mut self, slot: usize) -> Done {
+        if let Some(id) = self.cell_not_made(slot) {
+            let item = self.pop();
+            // A cell that holds itself by way of something is an object, and so is what has no second name.
+            let item = if self.reaches(&item, id) || item.has_iterator() {
+                let kind = item.kind();
+                let value = self.owned_object(item)?;
+                Item::owned(value, kind)
+            } else {
+                item
+            };
+            self.specialized += 1;
+            let place = &mut self.frames[0].instances[id as usize].values[0].1;
+            let old = std::mem::replace(place, item);
+            self.release(old);
+            return Ok(());
+        }
         let Some(cell) = self.cell(slot) else {
             self.deopt(Reason::Unsupported);
             return Ok(());

@@ -5,11 +5,12 @@ use crate::{Body, Builtin, Global, Known, MathFn, Shapes};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::Reason;
 use justjit_runtime::attributes::AttributeSite;
+use justjit_runtime::builtins::MethodDescriptor;
 use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::feedback::seen as bits;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::sampling::{Record, Sample, flag};
+use justjit_runtime::sampling::{CalleeKind, Record, Sample, flag};
 use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::{Tier, Version};
 use justjit_runtime::{api, bets, hook, optimized as math};
@@ -81,6 +82,44 @@ fn seen(record: &Record) -> Seen {
         operands: [0, 1, 2].map(|at| sample(&record.operands[at])),
         // SAFETY: as for `types`.
         object: record.result.as_ref().and_then(|one| unsafe { one.only_object() }),
+        method: bound_method(record),
+    }
+}
+
+/// The method descriptor whose definition all callees of a call had, which were bound methods of a static type's.
+fn bound_method(record: &Record) -> Option<*mut PyObject> {
+    let callees = record.callees.as_ref().filter(|callees| callees.more == 0)?;
+    let [callee] = callees.met() else {
+        return None;
+    };
+    if callee.kind != CalleeKind::Builtin || callee.bound {
+        return None;
+    }
+    let ty = types(Some(&callee.receiver)).only()?;
+    // SAFETY: the GIL is held; a static type lives for ever, and so do its methods and their definitions. The definition is
+    // looked at only where the type has one of that address.
+    unsafe {
+        if PyType_HasFeature(ty, Py_TPFLAGS_HEAPTYPE) != 0 {
+            return None;
+        }
+        let methods = (*ty).tp_methods;
+        let definition = callee.definition();
+        let mut at = methods;
+        while !at.is_null() && !(*at).ml_name.is_null() && at != definition {
+            at = at.add(1);
+        }
+        if at.is_null() || at != definition {
+            return None;
+        }
+        let method = PyObject_GetAttrString(ty.cast(), (*definition).ml_name);
+        if method.is_null() {
+            PyErr_Clear();
+            return None;
+        }
+        // The type has it.
+        Py_DECREF(method);
+        let is_method = Py_TYPE(method) == &raw mut PyMethodDescr_Type;
+        (is_method && (*method.cast::<MethodDescriptor>()).d_method == definition).then_some(method)
     }
 }
 
@@ -497,7 +536,7 @@ impl Known for Snapshot {
 unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
     // SAFETY: types are looked at before fields.
     unsafe {
-        let classes: [(*mut PyTypeObject, Builtin); 8] = [
+        let classes: [(*mut PyTypeObject, Builtin); 9] = [
             (&raw mut PyRange_Type, Builtin::Range),
             (&raw mut PyEnum_Type, Builtin::Enumerate),
             (&raw mut PyZip_Type, Builtin::Zip),
@@ -506,6 +545,7 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             (&raw mut PyBool_Type, Builtin::Bool),
             (&raw mut PyList_Type, Builtin::List),
             (&raw mut PyTuple_Type, Builtin::Tuple),
+            (&raw mut PySet_Type, Builtin::Set),
         ];
         if let Some((_, builtin)) = classes.iter().find(|(class, _)| class.cast::<PyObject>() == object) {
             return Some(*builtin);

@@ -26,6 +26,7 @@ impl Builder<'_> {
             Nop | Resume => {}
             // Inlined callees have their cells from the beginning.
             CopyFreeVars if self.is_inlined() => {}
+            MakeCell if self.is_inlined() => self.make_cell(arg),
             LoadConst => self.load_const(arg),
             LoadFast | LoadFastCheck => self.load_fast(arg),
             LoadFastLoadFast => {
@@ -130,6 +131,7 @@ impl Builder<'_> {
                 }
             }
             GetAwaitable => self.get_awaitable(arg as i64)?,
+            GetYieldFromIter => self.get_yield_from_iter()?,
             Send => self.send()?,
             EndSend => self.end_send()?,
             MakeFunction => self.make_function()?,

@@ -1,13 +1,17 @@
 //! Calls of functions and methods that are written in C.
 
 use crate::api;
+use crate::arguments::with_tuple;
+use crate::call::call_compiled;
 use crate::feedback::seen;
+use crate::layout::version_tag;
 use crate::numbers::new_int;
 use crate::ops::reference::{Owned, PyResult, Raised};
 use crate::runtime_fns;
 use crate::sets;
 use crate::site::{CallSite, Callee};
-use crate::thread::Thread;
+use crate::thread::{self, Thread};
+use crate::types::class_attribute;
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -131,6 +135,12 @@ unsafe fn known_function(
 
 type NoArgs = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
 type Fast = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, Py_ssize_t) -> *mut PyObject;
+type FastKeywords =
+    unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, Py_ssize_t, *mut PyObject) -> *mut PyObject;
+type Keywords = unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
+
+const WITH_KEYWORDS: i32 = METH_VARARGS | METH_KEYWORDS;
+const FAST_WITH_KEYWORDS: i32 = METH_FASTCALL | METH_KEYWORDS;
 
 /// `PyMethodDescrObject` (`cpython/descrobject.h`).
 #[repr(C)]
@@ -155,6 +165,18 @@ unsafe fn definition_call(
         match (*definition).ml_flags & !(METH_CLASS | METH_STATIC | METH_COEXIST) {
             METH_O if count == 1 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, args.read())),
             METH_NOARGS if count == 0 => Some(std::mem::transmute::<*const (), NoArgs>(address)(receiver, null_mut())),
+            METH_VARARGS => Some(with_tuple(args, count, |tuple| {
+                std::mem::transmute::<*const (), NoArgs>(address)(receiver, tuple)
+            })),
+            WITH_KEYWORDS => Some(with_tuple(args, count, |tuple| {
+                std::mem::transmute::<*const (), Keywords>(address)(receiver, tuple, null_mut())
+            })),
+            FAST_WITH_KEYWORDS => Some(std::mem::transmute::<*const (), FastKeywords>(address)(
+                receiver,
+                args,
+                count as Py_ssize_t,
+                null_mut(),
+            )),
             METH_FASTCALL => Some(std::mem::transmute::<*const (), Fast>(address)(
                 receiver,
                 args,
@@ -167,7 +189,7 @@ unsafe fn definition_call(
 
 /// What a function in C gave, if that is a result or an exception; SystemError if it is neither or both.
 #[inline]
-unsafe fn checked(thread: *mut Thread, callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
+pub(crate) unsafe fn checked(thread: *mut Thread, callable: *mut PyObject, result: *mut PyObject) -> *mut PyObject {
     // SAFETY: the present thread; a live callable.
     unsafe {
         let raised = !(*(*thread).tstate).current_exception.is_null();
@@ -215,7 +237,53 @@ runtime_fns! {
             return 1;
         }
         let (_object, _class) = (Owned::new_ref(object), Owned::new_ref(class));
+        if let Some(result) = checked_by_metaclass(object, class) {
+            return result;
+        }
         PyObject_IsInstance(object, class)
+    }
+}
+
+/// The `__instancecheck__` of metaclasses, by the metaclass's version tag: a Python function, or NULL for others.
+static mut CHECKERS: [(u32, *mut PyObject); 64] = [(0, null_mut()); 64];
+
+/// `isinstance(object, class)` where a Python function of the metaclass decides that: 1, 0, or -1 with an exception. It is
+/// entered without the bound method that `PyObject_IsInstance` makes.
+unsafe fn checked_by_metaclass(object: *mut PyObject, class: *mut PyObject) -> Option<i32> {
+    // SAFETY: live objects, which the caller holds. A metaclass with the same tag has the same function.
+    unsafe {
+        if Py_TYPE(object).cast() == class {
+            return Some(1);
+        }
+        let metaclass = Py_TYPE(class);
+        if metaclass == &raw mut PyType_Type || metaclass == &raw mut PyTuple_Type {
+            return None;
+        }
+        let mut tag = version_tag(metaclass);
+        let mut entry = (&raw mut CHECKERS)
+            .cast::<(u32, *mut PyObject)>()
+            .add(tag as usize % 64);
+        if tag == 0 || (*entry).0 != tag {
+            let found = class_attribute(metaclass, crate::names::instance_check());
+            let is_function = !found.is_null() && Py_TYPE(found) == &raw mut PyFunction_Type;
+            if api::PyUnstable_Type_AssignVersionTag(metaclass) == 0 {
+                return None;
+            }
+            tag = version_tag(metaclass);
+            entry = (&raw mut CHECKERS)
+                .cast::<(u32, *mut PyObject)>()
+                .add(tag as usize % 64);
+            *entry = (tag, if is_function { found } else { null_mut() });
+        }
+        let checker = (*entry).1;
+        if checker.is_null() {
+            return None;
+        }
+        let result = call_compiled(thread::current(), checker, &[class, object])?;
+        let Ok(result) = Owned::from_result(result) else {
+            return Some(-1);
+        };
+        Some(PyObject_IsTrue(result.as_ptr()))
     }
 }
 
@@ -295,5 +363,60 @@ pub unsafe fn call_method_descriptor(
             return checked(thread, callable, result);
         }
         PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut())
+    }
+}
+
+/// Calls what has no vectorcall, but takes a tuple of arguments: instances of classes in C that can be called, and classes in
+/// C; `None` for all else.
+///
+/// # Safety
+/// A live callable; `args` holds `count` live arguments.
+pub unsafe fn call_by_slot(callable: *mut PyObject, args: *mut *mut PyObject, count: usize) -> Option<*mut PyObject> {
+    // SAFETY: see the contract.
+    unsafe {
+        let tp = Py_TYPE(callable);
+        let by_vectorcall = if tp == &raw mut PyType_Type {
+            (*callable.cast::<PyTypeObject>()).tp_vectorcall.is_some()
+        } else {
+            PyType_HasFeature(tp, Py_TPFLAGS_HAVE_VECTORCALL) != 0
+        };
+        if by_vectorcall {
+            return None;
+        }
+        let call = (*tp).tp_call?;
+        Some(with_tuple(args, count, |tuple| call(callable, tuple, null_mut())))
+    }
+}
+
+/// Calls a function or method in C that takes keywords as they come; `None` for all others.
+///
+/// # Safety
+/// A live callable; `args` holds `count` live positional arguments and the values of `kwnames`.
+pub unsafe fn call_c_with_keywords(
+    callable: *mut PyObject,
+    args: *mut *mut PyObject,
+    count: usize,
+    kwnames: *mut PyObject,
+) -> Option<*mut PyObject> {
+    // SAFETY: see the contract; the flags say which type the function has.
+    unsafe {
+        let tp = Py_TYPE(callable);
+        let (definition, receiver, args, count) = if tp == &raw mut PyCFunction_Type {
+            let function = callable.cast::<PyCFunctionObject>();
+            ((*function).m_ml, (*function).m_self, args, count)
+        } else if tp == &raw mut PyMethodDescr_Type && count != 0 {
+            let descriptor = callable.cast::<MethodDescriptor>();
+            if Py_TYPE(args.read()) != (*descriptor).d_type {
+                return None;
+            }
+            ((*descriptor).d_method, args.read(), args.add(1), count - 1)
+        } else {
+            return None;
+        };
+        if (*definition).ml_flags != FAST_WITH_KEYWORDS {
+            return None;
+        }
+        let function = std::mem::transmute::<*const (), FastKeywords>((*definition).ml_meth.PyCFunction as *const ());
+        Some(function(receiver, args, count as Py_ssize_t, kwnames))
     }
 }

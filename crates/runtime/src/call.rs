@@ -2,7 +2,7 @@
 
 use crate::api;
 use crate::binding::bind;
-use crate::builtins::{call_builtin, call_method_descriptor};
+use crate::builtins::{call_builtin, call_by_slot, call_c_with_keywords, call_method_descriptor, checked};
 use crate::construct::construct;
 use crate::feedback::{self, seen};
 use crate::frame::{pop_chunk, push_chunk, room};
@@ -14,6 +14,7 @@ use crate::site::{CallSite, Callee};
 use crate::thread::{self, Thread};
 use crate::tiering;
 use crate::version::{Body, Version};
+use crate::wrappers::{call_wrapper, is_reference_type};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -165,13 +166,23 @@ runtime_fns! {
         } else if tp == &raw mut PyType_Type && !has_self {
             if callable == (&raw mut PyType_Type).cast() && count == 1 {
                 (*site).learn(seen::C, || Some(Callee::Type));
+            } else if is_reference_type(callable) && count == 1 {
+                let result = PyWeakref_NewRef(args.read(), null_mut());
+                return drop_items(items, nargs, result);
             } else if let Some(result) = construct(thread, site, callable.cast(), args, count, null_mut()) {
                 return drop_items(items, nargs, result);
             }
         } else {
             feedback::note((*site).feedback, seen::OTHER);
+            if let Some(result) = call_wrapper(callable, args, count) {
+                let result = checked(thread, callable, result);
+                return drop_items(items, nargs, result);
+            }
         }
-        let result = PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut());
+        let result = match call_by_slot(callable, args, count) {
+            Some(result) => checked(thread, callable, result),
+            None => PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()),
+        };
         drop_items(items, nargs, result)
     }
 
@@ -189,6 +200,8 @@ runtime_fns! {
             }
         } else if Py_TYPE(callable) == &raw mut PyType_Type && !has_self {
             result = construct(thread, site, callable.cast(), args, positional, kwnames);
+        } else if let Some(made) = call_c_with_keywords(callable, args, positional, kwnames) {
+            result = Some(checked(thread, callable, made));
         }
         let result = match result {
             Some(result) => result,

@@ -20,6 +20,8 @@ pub const TUPLE: i32 = 4;
 pub const MIN: i32 = 5;
 /// `max`; so far the greatest item, or nothing.
 pub const MAX: i32 = 6;
+/// `set`; so far a set of objects that run no code of the program when they are hashed and compared.
+pub const SET: i32 = 7;
 
 /// Where a sum is, as `sum` goes through three loops.
 enum Sum {
@@ -176,7 +178,10 @@ pub(crate) unsafe fn consume(
                     better >= 0
                 }
                 _ => {
-                    let status = PyList_Append(so_far, item);
+                    let status = match consumer {
+                        SET => PySet_Add(so_far, item),
+                        _ => PyList_Append(so_far, item),
+                    };
                     Py_DECREF(item);
                     status == 0
                 }
@@ -226,6 +231,18 @@ runtime_fns! {
     /// A list for a builtin to fill.
     NEW_LIST = fn new_list() -> *mut PyObject {
         certain(PyList_New(0))
+    }
+
+    /// A set for a builtin to fill.
+    NEW_SET = fn new_set() -> *mut PyObject {
+        certain(PySet_New(null_mut()))
+    }
+
+    /// Adds an item (taken over) to a set of such as run no code when they are hashed and compared: 0, or -1 without memory.
+    ADD_TO_SET = fn add_to_set(set: *mut PyObject, item: *mut PyObject) -> i32 {
+        let status = PySet_Add(set, item);
+        Py_DECREF(item);
+        status
     }
 
     /// A tuple of a list's items; the list is taken over.

@@ -354,6 +354,14 @@ pub mod type_object {
 }
 
 /// Offsets that machine code uses.
+/// A wrapper around a type's slot, bound to an instance (`wrapperobject`, `Objects/descrobject.c`).
+#[repr(C)]
+pub struct MethodWrapper {
+    pub ob_base: PyObject,
+    pub descr: *mut PyObject,
+    pub receiver: *mut PyObject,
+}
+
 pub mod offset {
     pub const OB_REFCNT: i32 = 0;
     pub const OB_TYPE: i32 = 8;

@@ -7,9 +7,11 @@
 //! does not keep objects alive. `profiler` samples where time goes.
 
 pub mod api;
+pub mod arguments;
 pub mod arrays;
 pub mod attributes;
 pub mod bets;
+pub mod bigints;
 pub mod binding;
 pub mod builtins;
 pub mod call;
@@ -40,12 +42,14 @@ pub mod safepoint;
 pub mod sampling;
 pub mod sets;
 pub mod site;
+pub mod spares;
 pub mod special;
 pub mod thread;
 pub mod tiering;
 pub mod types;
 pub mod version;
 pub mod watch;
+pub mod wrappers;
 
 /// Prepares the runtime for the main interpreter.
 ///
@@ -62,6 +66,7 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         ending::initialize()?;
         iteration::initialize()?;
         builtins::initialize()?;
+        wrappers::initialize()?;
         special::initialize()?;
         safepoint::initialize()?;
         globals::initialize()?;
@@ -72,7 +77,8 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
     }
 }
 
-/// Whether the code jumps backwards, read off its bytecode.
+/// Whether one call may run for long: the code jumps backwards, or has a generator expression, whose function is compiled
+/// only where this one is.
 ///
 /// # Safety
 /// The GIL is held; a live code object.
@@ -89,6 +95,14 @@ unsafe fn code_has_loop(code: *mut layout::Code) -> bool {
         let units = std::slice::from_raw_parts(PyBytes_AsString(bytes).cast::<u8>(), size);
         let found = units.chunks_exact(2).any(|unit| unit[0] == layout::JUMP_BACKWARD);
         Py_DECREF(bytes);
+        let constants = (*code).co_consts;
         found
+            || (0..PyTuple_Size(constants)).any(|at| {
+                let constant = PyTuple_GetItem(constants, at);
+                let code = constant.cast::<layout::Code>();
+                PyCode_Check(constant) != 0
+                    && (*code).co_flags & CO_GENERATOR != 0
+                    && PyUnicode_CompareWithASCIIString((*code).co_name, c"<genexpr>".as_ptr()) == 0
+            })
     }
 }

@@ -4,14 +4,20 @@ use crate::ops::reference::{PyResult, Raised};
 use pyo3_ffi::*;
 
 static mut INIT: *mut PyObject = std::ptr::null_mut();
+static mut INSTANCE_CHECK: *mut PyObject = std::ptr::null_mut();
 
 /// # Safety
 /// The GIL is held.
 pub unsafe fn initialize() -> PyResult<()> {
-    // SAFETY: a string literal.
+    // SAFETY: string literals.
     unsafe {
         INIT = PyUnicode_InternFromString(c"__init__".as_ptr());
-        if INIT.is_null() { Err(Raised) } else { Ok(()) }
+        INSTANCE_CHECK = PyUnicode_InternFromString(c"__instancecheck__".as_ptr());
+        if INIT.is_null() || INSTANCE_CHECK.is_null() {
+            Err(Raised)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -22,4 +28,13 @@ pub unsafe fn initialize() -> PyResult<()> {
 pub unsafe fn init() -> *mut PyObject {
     // SAFETY: written once, before any code is compiled.
     unsafe { INIT }
+}
+
+/// `"__instancecheck__"`.
+///
+/// # Safety
+/// After [`initialize`].
+pub unsafe fn instance_check() -> *mut PyObject {
+    // SAFETY: written once, before any code is compiled.
+    unsafe { INSTANCE_CHECK }
 }

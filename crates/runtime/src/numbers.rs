@@ -4,7 +4,9 @@
 //! instructions instead of two calls of the allocator. Ints whose digit fits one place are treated likewise, and so are
 //! finished generators (`generator::pool`).
 
+use crate::bigints;
 use crate::feedback;
+use crate::layout::TPFLAGS_INLINE_VALUES;
 use crate::ops;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
@@ -410,6 +412,7 @@ pub unsafe fn plain_operator(op: i32, a: *mut PyObject, b: *mut PyObject) -> *mu
             if let (Some(x), Some(y)) = (short_value(a), short_value(b)) {
                 return small_int_op(op, x, y);
             }
+            return bigints::operator(op, a, b);
         } else if (is_float(a) || is_float(b))
             && let (Some(x), Some(y)) = (as_float(a), as_float(b))
             && let Some(result) = float_op(op, x, y)
@@ -515,7 +518,12 @@ runtime_fns! {
                 _ => false,
             }
         } else {
-            crate::generator::recycle(object) || crate::ending::end_instance(object)
+            let ty = Py_TYPE(object);
+            if PyType_HasFeature(ty, TPFLAGS_INLINE_VALUES) != 0 {
+                crate::ending::end_instance(object)
+            } else {
+                crate::generator::recycle(object)
+            }
         };
         if !kept {
             crate::api::_Py_Dealloc(object);

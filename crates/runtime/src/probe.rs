@@ -34,6 +34,9 @@ next(wide_iterator)
 latin = 'l\\u00e4nger'
 range_iterator = iter(range(10, 100, 7))
 next(range_iterator)
+large = 2**70
+wrapper = large.__repr__
+slot = int.__repr__
 table = {f'name{number}': number for number in range(0, 60, 2)}
 del table['name8']
 samples = [(n, -n, str(n), ((n, 'a'), None, n << 40), True, n / 3) for n in range(-3, 400)]
@@ -229,6 +232,11 @@ unsafe fn check(namespace: *mut PyObject) -> Result<(), String> {
             ensure((state & offset::STR_SHAPE == offset::STR_NARROW) == narrow, "strings")?;
             ensure((state & offset::STR_ASCII != 0) == ascii, "strings")?;
         }
+        let wrapper = get(c"wrapper").cast::<MethodWrapper>();
+        ensure(
+            (*wrapper).descr == get(c"slot") && (*wrapper).receiver == get(c"large"),
+            "bound wrappers",
+        )?;
         let range = get(c"range_iterator");
         let state = [offset::RANGEITER_START, offset::RANGEITER_STEP, offset::RANGEITER_LEN].map(|at| word(range, at));
         ensure(state == [17, 7, 12], "range iterators")?;

@@ -404,7 +404,7 @@ runtime_fns! {
                 (*site).remember_special(thread, function, 2, version_tag(left_type), version_tag(right_type));
             }
         }
-        if is_plain_number(left_type) || is_plain_number(right_type) {
+        if is_plain_number(left_type) && is_plain_number(right_type) {
             return binary(op, left, right, (*site).feedback);
         }
         binary_op(op, left, right)

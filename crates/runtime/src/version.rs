@@ -80,8 +80,8 @@ pub struct ResumePoint {
     pub code: *mut Code,
     /// The number by which the version's body is entered here.
     pub entry: i64,
-    /// An optimized version that is entered here instead, by the same number; or NULL.
-    pub better: *mut Version,
+    /// Whose body is entered here, by that number: this version's, or that of an optimized one.
+    pub enters: *mut Version,
     /// For a frame that waits for another, in `yield from` or `await`.
     pub delegation: Option<Delegation>,
 }
@@ -174,6 +174,8 @@ pub struct Version {
     pub successor: *mut Version,
     /// Where a generator's body is entered, in the order of instructions.
     pub resume_points: Box<[ResumePoint]>,
+    /// The entries, by number, at which suspended frames go on in this version, if it is an optimized one.
+    pub resumes_at: Box<[i64]>,
     /// For generators, coroutines and asynchronous generators.
     pub generator: Option<GeneratorPrologue>,
     /// Times that a suspended frame was resumed in this version.
@@ -260,6 +262,7 @@ impl Version {
                 records: Box::default(),
                 successor: null_mut(),
                 resume_points: Box::default(),
+                resumes_at: Box::default(),
                 generator: None,
                 resumes: 0,
                 machine_code: Vec::new(),

@@ -68,6 +68,8 @@ pub struct CodeInfo {
     /// Instructions that are reached in more than one way.
     merges: FxHashSet<usize>,
     headers: FxHashSet<usize>,
+    /// Those of the merges that are in loops: what comes round there first may be any of them.
+    looping: FxHashSet<usize>,
     /// Instructions that return.
     pub returns: usize,
     /// Blocks that nobody went to while somebody looked, though there were occasions: by their first instructions.
@@ -140,8 +142,8 @@ pub struct Builder<'a> {
     pub refused: bool,
     /// Why building stops, where that could not be said at once.
     pub failed: Option<Stop>,
-    /// The body is entered at the function's start, and not in a loop.
-    pub begins_at_start: bool,
+    /// The body is entered at a loop header.
+    pub begins_in_loop: bool,
     /// Where baseline code goes on with a suspended frame, by byte offsets.
     pub resume_points: Vec<(u32, *const ())>,
 }
@@ -250,7 +252,7 @@ impl<'a> Builder<'a> {
             typed: None,
             refused: false,
             failed: None,
-            begins_at_start: false,
+            begins_in_loop: false,
             resume_points: Vec::new(),
         };
         (builder, params)
@@ -265,6 +267,10 @@ impl<'a> Builder<'a> {
         (globals, builtins): (*mut PyObject, *mut PyObject),
     ) -> usize {
         let (merges, headers) = merges(&decoded);
+        let loops = decoded.loops();
+        let inside = loops.iter().flat_map(|one| &one.blocks);
+        let inside = inside.map(|&block| decoded.blocks[block as usize].start);
+        let looping = inside.filter(|start| merges.contains(start)).collect();
         let number = self.codes.len();
         // SAFETY: a live code object.
         let name = unsafe { crate::text::name_of((*code).co_qualname) };
@@ -297,6 +303,7 @@ impl<'a> Builder<'a> {
             builtins,
             merges,
             headers,
+            looping,
         });
         number
     }

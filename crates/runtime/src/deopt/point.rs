@@ -103,6 +103,8 @@ pub enum VirtualObject {
     },
     /// The str of one character, by its code point (an `Int`).
     Character(Recovery),
+    /// A cell with this value, or an empty one (`Null`).
+    Cell(Recovery),
     /// A generator of a function, with its locals and operand stack.
     Generator {
         function: Recovery,
@@ -137,7 +139,7 @@ impl VirtualObject {
             VirtualObject::Instance { class, ref values, .. } => {
                 std::iter::once(class).chain(values.iter().copied()).collect()
             }
-            VirtualObject::Character(code_point) => vec![code_point],
+            VirtualObject::Character(part) | VirtualObject::Cell(part) => vec![part],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::Row { array, index } => vec![array, index],
             VirtualObject::Generator {

@@ -3,7 +3,9 @@
 use super::reference::Owned;
 use crate::runtime_fns;
 use crate::sets;
+use crate::special::unsupported;
 use pyo3_ffi::*;
+use std::mem::offset_of;
 use std::ptr;
 
 /// The `oparg` of `BINARY_OP`, named as in CPython's public `opcode.h`.
@@ -25,10 +27,141 @@ pub mod nb {
     pub const INPLACE: i32 = 13;
 }
 
+/// Where the number methods of a type have an operator and its in-place form, by the operator's number.
+const NUMBER_METHODS: [Option<(usize, usize)>; 13] = [
+    Some((
+        offset_of!(PyNumberMethods, nb_add),
+        offset_of!(PyNumberMethods, nb_inplace_add),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_and),
+        offset_of!(PyNumberMethods, nb_inplace_and),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_floor_divide),
+        offset_of!(PyNumberMethods, nb_inplace_floor_divide),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_lshift),
+        offset_of!(PyNumberMethods, nb_inplace_lshift),
+    )),
+    None,
+    Some((
+        offset_of!(PyNumberMethods, nb_multiply),
+        offset_of!(PyNumberMethods, nb_inplace_multiply),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_remainder),
+        offset_of!(PyNumberMethods, nb_inplace_remainder),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_or),
+        offset_of!(PyNumberMethods, nb_inplace_or),
+    )),
+    None,
+    Some((
+        offset_of!(PyNumberMethods, nb_rshift),
+        offset_of!(PyNumberMethods, nb_inplace_rshift),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_subtract),
+        offset_of!(PyNumberMethods, nb_inplace_subtract),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_true_divide),
+        offset_of!(PyNumberMethods, nb_inplace_true_divide),
+    )),
+    Some((
+        offset_of!(PyNumberMethods, nb_xor),
+        offset_of!(PyNumberMethods, nb_inplace_xor),
+    )),
+];
+
+/// Whether operands of the type may be concatenated or repeated by an operator.
+unsafe fn is_sequence(op: i32, ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type.
+    unsafe {
+        let Some(methods) = (*ty).tp_as_sequence.as_ref() else {
+            return false;
+        };
+        if op % nb::INPLACE == nb::ADD {
+            methods.sq_concat.is_some() || methods.sq_inplace_concat.is_some()
+        } else {
+            methods.sq_repeat.is_some() || methods.sq_inplace_repeat.is_some()
+        }
+    }
+}
+
+/// `left op right` where nothing but number methods has a say (`binary_op1` and `binary_iop1`, `Objects/abstract.c`):
+/// without the detour by the function for the operator. `None`, with nothing done, for other operands.
+#[inline]
+unsafe fn by_number_methods(op: i32, left: *mut PyObject, right: *mut PyObject) -> Option<*mut PyObject> {
+    // SAFETY: live operands, which the caller holds; the slots are binary functions or NULL.
+    unsafe {
+        let (left_type, right_type) = (Py_TYPE(left), Py_TYPE(right));
+        let slot = |ty: *mut PyTypeObject, offset: usize| -> Option<binaryfunc> {
+            let methods = (*ty).tp_as_number;
+            if methods.is_null() {
+                return None;
+            }
+            methods.cast::<u8>().add(offset).cast::<Option<binaryfunc>>().read()
+        };
+        let in_place = op >= nb::INPLACE;
+        let plain = if in_place { op - nb::INPLACE } else { op };
+        let (offset, in_place_offset) = (*NUMBER_METHODS.get(plain as usize)?)?;
+        let first = slot(left_type, offset)?;
+        if (plain == nb::ADD || plain == nb::MULTIPLY)
+            && (is_sequence(plain, left_type) || is_sequence(plain, right_type))
+        {
+            return None;
+        }
+        let given = |result: *mut PyObject| {
+            if result == Py_NotImplemented() {
+                Py_DECREF(result);
+                None
+            } else {
+                Some(result)
+            }
+        };
+        if in_place
+            && let Some(method) = slot(left_type, in_place_offset)
+            && let Some(result) = given(method(left, right))
+        {
+            return Some(result);
+        }
+        let mut other = None;
+        if left_type != right_type {
+            other = slot(right_type, offset).filter(|&other| other as usize != first as usize);
+            // The right operand comes first where its class is the more special one.
+            if let Some(method) = other
+                && PyType_IsSubtype(right_type, left_type) != 0
+            {
+                if let Some(result) = given(method(left, right)) {
+                    return Some(result);
+                }
+                other = None;
+            }
+        }
+        if let Some(result) = given(first(left, right)) {
+            return Some(result);
+        }
+        if let Some(method) = other
+            && let Some(result) = given(method(left, right))
+        {
+            return Some(result);
+        }
+        unsupported(op, left_type, right_type);
+        Some(ptr::null_mut())
+    }
+}
+
 runtime_fns! {
     /// `left op right`, where `op` is the `oparg` of `BINARY_OP`, in-place operators included.
     BINARY_OP = fn binary_op(op: i32, left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
         let (_left, _right) = (Owned::new_ref(left), Owned::new_ref(right));
+        if let Some(result) = by_number_methods(op, left, right) {
+            return result;
+        }
         let inplace = op >= nb::INPLACE;
         let function: binaryfunc = match (op % nb::INPLACE, inplace) {
             (nb::ADD, false) => PyNumber_Add,

@@ -70,7 +70,7 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
                 .map(|one| one.count)
                 .sum::<u64>()
         };
-        let tolerated = (*owner).calls / CALLS_TO_LEAVE;
+        let tolerated = (*owner).calls.max((*owner).resumes) / CALLS_TO_LEAVE;
         let most = ALL_DEOPTS.max(tolerated);
         // Adding them all up is not for each deopt.
         let often = (*owner).deopts > most && (*owner).deopts.is_multiple_of(8) && all() > most;
