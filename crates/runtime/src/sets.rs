@@ -65,15 +65,15 @@ pub unsafe fn compare(op: c_int, a: *mut PyObject, b: *mut PyObject) -> Option<b
         if !is_set(a) || !is_set(b) {
             return None;
         }
-        match op {
-            Py_LE => is_subset(a, b),
-            Py_GE => is_subset(b, a),
-            Py_LT => Some(used(a) < used(b) && is_subset(a, b)?),
-            Py_GT => Some(used(b) < used(a) && is_subset(b, a)?),
-            Py_EQ => Some(used(a) == used(b) && is_subset(a, b)?),
-            Py_NE => Some(used(a) != used(b) || !is_subset(a, b)?),
-            _ => None,
-        }
+        let (below, above) = (op == Py_LE || op == Py_LT, op == Py_GE || op == Py_GT);
+        let (few, many) = if above { (b, a) } else { (a, b) };
+        // All but these two want sets of different sizes, or of one.
+        let fits = match below || above {
+            true => op == Py_LE || op == Py_GE || used(few) < used(many),
+            false => used(a) == used(b),
+        };
+        let holds = fits && is_subset(few, many)?;
+        Some(holds != (op == Py_NE))
     }
 }
 
