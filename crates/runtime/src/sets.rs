@@ -4,6 +4,7 @@
 use crate::layout::*;
 use crate::lookup::{Found, find_in_set};
 use crate::numbers::compact_value;
+use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::os::raw::c_int;
 
@@ -14,7 +15,15 @@ use std::os::raw::c_int;
 #[inline]
 pub unsafe fn is_set(object: *mut PyObject) -> bool {
     // SAFETY: see the contract.
-    let ty = unsafe { Py_TYPE(object) };
+    unsafe { is_set_type(Py_TYPE(object)) }
+}
+
+/// Whether a type is `set` or `frozenset`.
+///
+/// # Safety
+/// None; it is one of several tests of types that are called through a pointer.
+#[inline]
+pub unsafe fn is_set_type(ty: *mut PyTypeObject) -> bool {
     ty == &raw mut PyFrozenSet_Type || ty == &raw mut PySet_Type
 }
 
@@ -98,5 +107,17 @@ pub unsafe fn least(set: *mut PyObject, greatest: bool) -> Option<*mut PyObject>
             }
         }
         best.map(|(_, key)| key)
+    }
+}
+
+runtime_fns! {
+    /// A comparison (`Py_LT` and the like) of two sets: 1 or 0, or -1 where code of a program would have to say.
+    COMPARE_SETS = fn compare_sets(op: i64, a: *mut PyObject, b: *mut PyObject) -> i64 {
+        compare(op as c_int, a, b).map_or(-1, i64::from)
+    }
+
+    /// The least or greatest key (borrowed) of a set of small ints, or NULL.
+    LEAST_OF_SET = fn least_of_set(set: *mut PyObject, greatest: i64) -> *mut PyObject {
+        least(set, greatest != 0).unwrap_or(std::ptr::null_mut())
     }
 }
