@@ -448,3 +448,64 @@ def case_results_of_either_type():
         a, b = pair(number)
         total.append((b, a))
     return total
+
+
+# ---- sets --------------------------------------------------------------------------------------------------------------
+
+
+def relations(a, b):
+    return a <= b, a < b, a == b, a != b, a > b, a >= b
+
+
+@over((set,), (frozenset,), (list,))
+def case_sets_compared(make):
+    out = []
+    small = make([1, "a", (1, 2)])
+    for number in range(N):
+        other = make([1, "a", (1, number)] + list(range(number % 5)))
+        out.append((relations(small, other), relations(other, small), relations(small, small)))
+        out.append(relations(frozenset(range(number % 7)), set(range(5))))
+        if number == N // 2:
+            small = make([1.0, "a", Pair(1, 2)])
+        if number == N - 10:
+            small = make([Loud(1, [])])
+    return out
+
+
+def case_sets_compared_by_code_of_the_program():
+    log = []
+    out = []
+    for number in range(N):
+        one, other = {Loud(number % 3, log), 7}, {number % 3, 7, 8}
+        out.append(outcome(lambda: (one <= other, one == other, one > other)))
+    return out, log
+
+
+@over(
+    ([3, 1, 2],), ([-5, 2**29, 0],), ([2**40, 7],), ([True, 5],), ([2.5, 1],), (["b", "a"],), ([],), ([Loud(1, []), 5],)
+)
+def case_least_of_sets(items):
+    out = []
+    for number in range(N):
+        chosen = set(items) if number > 40 else {number, number + 300, -number}
+        out.append(outcome(lambda: (min(chosen), max(chosen), len(chosen))))
+        removed = frozenset(chosen) - {number}
+        out.append((len(removed), outcome(lambda: min(removed)), outcome(lambda: max(removed) + 1)))
+    return [one if "Loud" not in repr(one) else "loud" for one in out]
+
+
+def case_the_least_is_the_very_object():
+    big = [10**6 + number for number in range(20)]
+    chosen = frozenset(big)
+    return [(min(chosen) is big[0], max(chosen) is big[-1]) for _ in range(N)]
+
+
+def case_sets_that_change():
+    chosen = set(range(20))
+    out = []
+    for number in range(N):
+        out.append((min(chosen), len(chosen), chosen <= set(range(19)), 5 in chosen))
+        chosen.discard(number % 19)
+        if number % 3 == 0:
+            chosen.add(-number)
+    return out

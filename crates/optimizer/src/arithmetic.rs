@@ -418,6 +418,12 @@ impl Builder<'_> {
             (Kind::Str, Kind::Str) if let Some(flag) = self.compare_characters(op, &left, &right) => flag,
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
             _ => {
+                if let Some(flag) = self.compare_sets(op, &left, &right, kinds) {
+                    self.specialized += 1;
+                    self.push(Item::Bool(flag));
+                    self.release_all([left, right]);
+                    return Ok(());
+                }
                 if let 2 | 3 = op
                     && let Some(same) = self.compare_identities(&left, &right, kinds)
                 {

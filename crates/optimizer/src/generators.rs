@@ -274,6 +274,13 @@ impl Builder<'_> {
             Returns::Next { generator, exhausted } => (generator, exhausted, None),
             Returns::Consume { consumer, items } => {
                 let [generator, one, other] = *items;
+                if let consume::MIN | consume::MAX = consumer
+                    && one == Item::Null
+                {
+                    // Nothing was yielded: the builtin raises.
+                    self.deopt(Reason::Unreached);
+                    return Ok(true);
+                }
                 let result = self.consumed(consumer, one, other)?;
                 let caller = &self.frames[self.frames.len() - 2];
                 (generator, caller.index + 1, Some(result))
@@ -317,6 +324,8 @@ impl Builder<'_> {
         let (consumer, so_far) = match builtin {
             Builtin::Any => (consume::ANY, Item::Null),
             Builtin::All => (consume::ALL, Item::Null),
+            Builtin::Min => (consume::MIN, Item::Null),
+            Builtin::Max => (consume::MAX, Item::Null),
             Builtin::Sum => {
                 let zero = self.int(0);
                 (consume::SUM, Item::Int(zero))
@@ -383,6 +392,10 @@ impl Builder<'_> {
                 let value = self.pop();
                 self.add_to_sum(one, other, value)?
             }
+            consume::MIN | consume::MAX => {
+                let value = self.pop();
+                (self.least_so_far(consumer == consume::MAX, one, value)?, other)
+            }
             consume::SET => {
                 let value = self.pop();
                 let kind = self.yielded_kind(&value);
@@ -429,6 +442,38 @@ impl Builder<'_> {
             },
             kind => kind,
         }
+    }
+
+    /// `min` and `max` take a number: the very object, where it is one, for that is what they give.
+    fn least_so_far(&mut self, greatest: bool, least: Item, value: Item) -> Done<Item> {
+        let kind = self.yielded_kind(&value);
+        let wide = kind == Kind::Int && self.is_widened(Reason::Overflow);
+        if !matches!(kind, Kind::Int | Kind::Float) || wide || self.is_widened(Reason::Type) {
+            return self.refuse_inlining();
+        }
+        let value = match value {
+            Item::Object(mut object) => {
+                self.expect(&object, kind);
+                object.kind = kind;
+                Item::Object(object)
+            }
+            Item::Int(_) | Item::Float(_) => value,
+            _ => return self.refuse_inlining(),
+        };
+        if least == Item::Null {
+            let Item::Object(object) = value else {
+                return Ok(value);
+            };
+            let value = self.owned_object(Item::Object(object))?;
+            return Ok(Item::owned(value, kind));
+        }
+        let known = matches!(least, Item::Object(_)) || matches!(value, Item::Object(_));
+        let kinds = (least.kind(), kind);
+        let Some(best) = self.least_of(greatest, (&least, &value), kinds, known)? else {
+            return self.refuse_inlining();
+        };
+        self.release_all([least, value]);
+        Ok(best)
     }
 
     /// `sum` adds an item to an int, or to a float and what its additions have lost.

@@ -11,6 +11,7 @@ use justjit_runtime::lookup::{
     QUIET_CONTAINS, QUIET_HASH, QUIET_PLACE, QUIET_PUT, QUIET_VALUE, contains_quietly, has_quiet_hash, stores_as_dict,
     subscripts_as_dict,
 };
+use justjit_runtime::sets::{self, COMPARE_SETS, LEAST_OF_SET};
 use pyo3_ffi::PyTypeObject;
 
 impl Builder<'_> {
@@ -141,6 +142,59 @@ impl Builder<'_> {
         self.push(Item::Bool(flag));
         self.release_all(operands);
         Ok(true)
+    }
+
+    /// Whether the objects of a kind are sets or frozensets.
+    pub fn is_set(&mut self, kind: Kind) -> bool {
+        self.type_is(kind, sets::is_set_type)
+    }
+
+    /// `COMPARE_OP` of two sets; nothing if nothing has been done.
+    pub fn compare_sets(&mut self, op: usize, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Value> {
+        let (Item::Object(a), Item::Object(b)) = (left, right) else {
+            return None;
+        };
+        let lost = self.is_widened(Reason::Missing) || self.is_widened(Reason::Type);
+        if lost || !self.is_set(kinds.0) || !self.is_set(kinds.1) {
+            return None;
+        }
+        self.expect(a, kinds.0);
+        self.expect(b, kinds.1);
+        let op = self.int(op as i64);
+        let status = self
+            .call(
+                &COMPARE_SETS,
+                &[op, a.value, b.value],
+                Some(Type::Int),
+                (Effect::Reads, false),
+            )
+            .expect("a result");
+        let zero = self.int(0);
+        let fine = self.int_compare(IntCond::SignedGe, status, zero);
+        self.guard(fine, Reason::Missing);
+        Some(self.int_compare(IntCond::Ne, status, zero))
+    }
+
+    /// `min` or `max` of a set of small ints; nothing if nothing has been done.
+    pub fn least_of_set(&mut self, greatest: bool, set: &Item) -> Done<Option<Item>> {
+        let Item::Object(object) = set else {
+            return Ok(None);
+        };
+        if self.is_widened(Reason::Missing) || !self.is_set(object.kind) {
+            return Ok(None);
+        }
+        let greatest = self.int(greatest.into());
+        let least = self
+            .call(
+                &LEAST_OF_SET,
+                &[object.value, greatest],
+                Some(Type::Object),
+                (Effect::Reads, false),
+            )
+            .expect("a result");
+        self.expect_found(least);
+        let numeric = self.info().uses.is_numeric(self.index);
+        Ok(Some(self.element(least, Kind::Int, numeric)?))
     }
 
     /// Leaves, before anything has been done, unless there is an object.

@@ -240,6 +240,9 @@ pub unsafe fn find_in_set(set: *mut PyObject, key: *mut PyObject, hash: Py_hash_
                 if (*entry).key.is_null() {
                     return Found::Absent;
                 }
+                if (*entry).key == key {
+                    return Found::At(&raw mut (*entry).key);
+                }
                 if (*entry).hash == hash {
                     match quiet_equal((*entry).key, key, DEPTH) {
                         Some(true) => return Found::At(&raw mut (*entry).key),
