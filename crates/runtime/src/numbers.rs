@@ -518,6 +518,7 @@ runtime_fns! {
             crate::generator::recycle(object) || crate::ending::end_instance(object)
         };
         if !kept {
+            crate::ending::end_items(object);
             crate::api::_Py_Dealloc(object);
         }
     }
