@@ -8,6 +8,7 @@ use crate::feedback::{self, seen};
 use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
 use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
+use crate::numbers::drop_reference;
 use crate::runtime_fns;
 use crate::safepoint;
 use crate::site::{CallSite, Callee};
@@ -302,8 +303,8 @@ unsafe fn call_instance(thread: *mut Thread, items: *mut *mut PyObject, nargs: i
             }
             false => bind(method, slots, args, count, null_mut()),
         });
-        let result =
-            result.unwrap_or_else(|| hook::call_original(method, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()));
+        let result = result
+            .unwrap_or_else(|| hook::call_original(method, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()));
         Some(drop_items(items, nargs, result))
     }
 }
@@ -436,9 +437,12 @@ unsafe fn drop_items(items: *mut *mut PyObject, nargs: isize, result: *mut PyObj
     // SAFETY: the caller owns the items.
     unsafe {
         for index in 2..nargs + 2 {
-            Py_DECREF(items.offset(index).read());
+            drop_reference(items.offset(index).read());
         }
-        Py_XDECREF(items.add(1).read());
+        let receiver = items.add(1).read();
+        if !receiver.is_null() {
+            drop_reference(receiver);
+        }
         Py_DECREF(items.read());
         result
     }
