@@ -2,7 +2,9 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Form, Item, NO_CLASS};
+use justjit_builder::IntCond;
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
+use justjit_runtime::globals::WRITE_GLOBAL_INT;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::names::STORE_GLOBAL;
 use justjit_runtime::optimized;
@@ -51,6 +53,7 @@ impl Builder<'_> {
         let name = self.name(index);
         let globals = self.info().globals;
         let item = self.pop();
+        self.write_global(&item, name)?;
         let (value, item) = self.borrow_object(item)?;
         self.begin_unknown()?;
         // Whoever runs this has them.
@@ -59,6 +62,35 @@ impl Builder<'_> {
         let args = [globals, name, value];
         let status = self.unknown_call(&STORE_GLOBAL, &args, Type::Int, vec![item]);
         self.raise_if_negative(status);
+        Ok(())
+    }
+
+    /// An int may be written over the one that the name has: what follows is for where that cannot be.
+    fn write_global(&mut self, item: &Item, name: *mut PyObject) -> Done {
+        let (globals, builtins) = (self.info().globals, self.info().builtins);
+        let Item::Int(value) = *item else { return Ok(()) };
+        if self.is_inlined() {
+            return Ok(());
+        }
+        let Some(crate::Global::Cell(cell)) = self.known.global(globals, builtins, name, false) else {
+            return Ok(());
+        };
+        let cell = self.pointer(cell.cast(), "cell");
+        let written = self.call(&WRITE_GLOBAL_INT, &[cell, value], Some(Type::Int), (Effect::Any, false));
+        let zero = self.int(0);
+        let written = self.int_compare(IntCond::Ne, written.expect("a result"), zero);
+        let (done, otherwise) = (self.f.add_block(), self.f.add_block());
+        self.branch(written, done, otherwise);
+        self.specialized += 1;
+        let frames = self.frames.clone();
+        let next = self.index + 1;
+        self.block = done;
+        self.join_at(next);
+        self.go_to_next(next)?;
+        self.block = otherwise;
+        self.terminated = false;
+        self.f.blocks[otherwise.index()].cold = true;
+        self.frames = frames;
         Ok(())
     }
 

@@ -24,8 +24,6 @@ pub type Decode = unsafe fn(code: *mut Code) -> Result<Decoded, String>;
 const SHAPES: usize = 6;
 /// Losses after which a name's value is not taken for constant any more.
 const NAME_LOSSES: u32 = 2;
-/// Changes after which it is not taken for constant in the first place.
-const NAME_CHANGES: u32 = 16;
 
 /// The interpreter as a version's code finds it.
 pub struct Snapshot {
@@ -348,7 +346,7 @@ impl Known for Snapshot {
             let value = value_of(cell)?;
             // A name that is a variable rather than a constant.
             let lost = bets::losses(cell.cast_const().cast());
-            let varies = lost >= NAME_LOSSES || (*cell).changes >= NAME_CHANGES;
+            let varies = lost >= NAME_LOSSES || (*cell).changes >= globals::CHANGES;
             if !bet || varies {
                 return Some(Global::Cell(cell));
             }

@@ -145,7 +145,7 @@ runtime_fns! {
             let old = PyList_GET_ITEM(container, at);
             Py_INCREF(value);
             PyList_SET_ITEM(container, at, value);
-            Py_DECREF(old);
+            crate::numbers::drop_reference(old);
             return 0;
         }
         ops::containers::store_subscr(container, key, value)
