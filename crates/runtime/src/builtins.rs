@@ -19,6 +19,7 @@ use std::ptr::null_mut;
 pub struct Known {
     pub len: *mut PyMethodDef,
     pub isinstance: *mut PyMethodDef,
+    pub issubclass: *mut PyMethodDef,
     /// `list.append`
     pub append: *mut PyMethodDef,
 }
@@ -26,6 +27,7 @@ pub struct Known {
 static mut KNOWN: Known = Known {
     len: null_mut(),
     isinstance: null_mut(),
+    issubclass: null_mut(),
     append: null_mut(),
 };
 
@@ -46,7 +48,11 @@ pub unsafe fn initialize() -> PyResult<()> {
         if builtins.is_null() {
             return Err(Raised);
         }
-        for (name, slot) in [(c"len", &raw mut KNOWN.len), (c"isinstance", &raw mut KNOWN.isinstance)] {
+        for (name, slot) in [
+            (c"len", &raw mut KNOWN.len),
+            (c"isinstance", &raw mut KNOWN.isinstance),
+            (c"issubclass", &raw mut KNOWN.issubclass),
+        ] {
             let function = PyObject_GetAttrString(builtins, name.as_ptr());
             if function.is_null() {
                 return Err(Raised);
@@ -79,7 +85,7 @@ unsafe fn none() -> *mut PyObject {
     }
 }
 
-/// What `len` and `isinstance` give where that takes no look-up; `None` to have the function itself called.
+/// What `len`, `isinstance` and `issubclass` give where that takes no look-up; `None` to have the function itself called.
 #[inline]
 unsafe fn known_function(
     definition: *mut PyMethodDef,
@@ -109,6 +115,13 @@ unsafe fn known_function(
                 let yes = Py_True();
                 Py_INCREF(yes);
                 return Some(yes);
+            }
+        }
+        if definition == KNOWN.issubclass && count == 2 {
+            let (class, base) = (args.read(), args.add(1).read());
+            // Without a metaclass of the program's own, the MRO decides.
+            if Py_TYPE(base) == &raw mut PyType_Type && PyType_Check(class) != 0 {
+                return Some(PyBool_FromLong(PyType_IsSubtype(class.cast(), base.cast()).into()));
             }
         }
         None
