@@ -15,7 +15,7 @@ CALLS = 4
 """Enough for the version that collects feedback, and for the one that uses it."""
 
 
-def _anew(file: str) -> types.ModuleType:
+def anew(file: str) -> types.ModuleType:
     """The file's module with code objects of its own, under the same name each time."""
     path = Path(kernels.__file__).parent / "kernels" / f"{file}.py"
     spec = importlib.util.spec_from_file_location(f"kernels_{file}", path)
@@ -33,13 +33,13 @@ def _call(module: types.ModuleType, kernel: kernels.Kernel) -> tuple[Any, tuple[
 
 def interpreted(file: str, name: str) -> Any:
     """What the interpreter makes of it."""
-    module = _anew(file)
+    module = anew(file)
     return plain(_call(module, kernels.kernel_in(module, name)))
 
 
 def compiled(file: str, name: str) -> tuple[list[Any], dict[str, str | None], str]:
     """What each of several calls makes of it, compiled; which functions were declined, and who runs the first one."""
-    module = _anew(file)
+    module = anew(file)
     kernel = kernels.kernel_in(module, name)
     for function in kernel.functions:
         justjit.jit(function)
@@ -52,7 +52,7 @@ def compiled(file: str, name: str) -> tuple[list[Any], dict[str, str | None], st
 
 def in_c(file: str, name: str) -> str | None:
     """Where C's answer differs from the interpreter's; None where there is no compiler."""
-    module = _anew(file)
+    module = anew(file)
     kernel = kernels.kernel_in(module, name)
     try:
         library = Library(kernel.c.file)

@@ -5,9 +5,9 @@ import os
 from tests.generated import NUMERIC, OBJECTS, check
 from tests.worker import Worker
 
-NUMERIC_COUNT = int(os.environ.get("JUSTJIT_NUMERIC_PROGRAMS", "100"))
-OBJECT_COUNT = int(os.environ.get("JUSTJIT_OBJECT_PROGRAMS", "15"))
-COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "500"))
+NUMERIC_COUNT = int(os.environ.get("JUSTJIT_NUMERIC_PROGRAMS", "200"))
+OBJECT_COUNT = int(os.environ.get("JUSTJIT_OBJECT_PROGRAMS", "60"))
+COUNT = int(os.environ.get("JUSTJIT_PROGRAMS", "2000"))
 CHUNK = 250
 
 

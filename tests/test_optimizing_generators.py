@@ -431,6 +431,27 @@ def test_sums_of_floats() -> None:
     both(source, [floats, 1.5], *edges)
 
 
+@pytest.mark.parametrize("builtin", ["min", "max"])
+def test_min_and_max(builtin: str) -> None:
+    source = f"""
+        def f(items, by):
+            return {builtin}(x * by for x in items), {builtin}(x for x in items if x != by)
+    """
+    floats = [0.1 * (i * 7 % 20) for i in range(20)]
+    edges: list[list[Any]] = [
+        [[], 1.0],
+        [[1.0], 1.0],
+        [[1.5, float("nan"), 0.5], 1.0],
+        [[-0.0, 0.0], 1.0],
+        [[0.5, 1, True, 2**70], 1],
+        [["b", "a"], 1],
+        [[0.5, "a"], 1],
+        [[1j], 1],
+    ]
+    both(source, [floats, 1.5], *edges)
+    both(source, [[3, 1, 2], 3], [[2**62, 2**62 + 1], 2], [[], 3])
+
+
 def test_an_exception_inside_a_builtin() -> None:
     source = """
         def f(n, by):

@@ -354,3 +354,40 @@ def test_counting_beyond_a_word() -> None:
         lambda: (values, 0.5, 5.0),
         lambda: ([5.0, float("nan"), 6.0] * 10, 0, 5),
     )
+
+
+def averages(data: Any, out: Any, window: Any) -> Any:
+    """What comes round first is behind the first `if`; what is written to is looked at only behind the second."""
+    total = 0.0
+    for i in range(len(data)):
+        total += data[i]
+        if i >= window:
+            total -= data[i - window]
+        if i >= window - 1:
+            out[i - window + 1] = total / window
+    return total
+
+
+@needs_numpy
+def test_arrays_that_are_written_to_late() -> None:
+    def arguments(out: Any, window: int = 5) -> tuple:
+        return np.linspace(0.0, 2.0, 40), out, window
+
+    def locked() -> tuple:
+        out = np.zeros(36)
+        out.flags.writeable = False
+        return arguments(out)
+
+    check(
+        averages,
+        lambda: arguments(np.zeros(36)),
+        locked,
+        lambda: arguments(np.zeros(20)),
+        lambda: arguments(np.zeros(36, dtype=int)),
+        lambda: arguments(np.zeros(72)[::2]),
+        lambda: arguments([0.0] * 36),
+        lambda: arguments(np.zeros((36, 1))),
+        # It is not written to at all.
+        lambda: arguments(None, 50),
+        lambda: arguments(np.zeros(36), 0),
+    )

@@ -157,7 +157,7 @@ class Stats(_Record):
     optimize_declined: dict[str, int]
     """Requests that came to nothing, by reason."""
     limit_reached: bool
-    """Whether something was not compiled because ``code_memory_limit`` was reached."""
+    """Whether something was not compiled because ``code_memory_limit``, since it was set, was reached."""
 
     def __repr__(self) -> str:
         rows = [

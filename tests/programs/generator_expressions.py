@@ -268,3 +268,64 @@ def case_many_at_once():
 
 def case_comprehension_within_and_around():
     return [[y for y in range(x)] for x in (z for z in range(3))], list([y + x for y in range(2)] for x in range(2)), {x: sum(y for y in range(x)) for x in (1, 3)}
+
+
+NUMBERS = {
+    "ints": [3, 1, 2, 1, 3],
+    "large": [2**40, -(2**40), 7],
+    "huge": [1, 2**70, -(2**70)],
+    "floats": [1.5, -0.0, 0.0, 2.5, 2.5],
+    "nan": [1.0, float("nan"), 0.5],
+    "nan first": [float("nan"), 1.0, 0.5],
+    "mixed": [1, 0.5, True, 3],
+    "bools": [True, False, True],
+    "texts": ["b", "a", "c"],
+    "pairs": [(1, 2), (1, 1)],
+    "none": [],
+    "one": [300.5],
+    "odd": [1.5, "x"],
+}
+
+
+def least_and_greatest(table, keys):
+    least = min(table[key] for key in keys)
+    greatest = max(table[key] for key in keys if key >= 0)
+    return least, greatest, max(table[key] + 1 for key in keys), min(-table[key] for key in keys)
+
+
+@over(*((name,) for name in NUMBERS))
+def case_min_and_max(name):
+    table = dict(enumerate(NUMBERS[name]))
+    out = []
+    for number in range(30):
+        out.append(outcome(least_and_greatest, table, list(table)))
+        if number == 20:
+            # Other types than before.
+            table = dict(enumerate(NUMBERS["floats" if name == "ints" else "ints"]))
+        if number == 25:
+            table = {}
+    return out
+
+
+def case_min_and_max_give_the_very_object():
+    items = [float(number % 7) * 1000 for number in range(40)]
+    found = []
+    for start in range(30):
+        part = items[start : start + 10]
+        least, greatest = min(item for item in part), max(item for item in part)
+        found.append(([item is least for item in part].index(True), [item is greatest for item in part].index(True)))
+    return found
+
+
+def case_min_of_what_raises():
+    def values(stop):
+        for number in range(5):
+            if number == stop:
+                raise ValueError(number)
+            yield 5.0 - number
+
+    out = []
+    for number in range(30):
+        out.append(outcome(lambda: min(value for value in values(number % 8))))
+        out.append(outcome(lambda: max(10 // (value - number % 6) for value in range(4))))
+    return out

@@ -226,3 +226,61 @@ def case_import_star_names_via_exec():
     namespace = {}
     exec("from math import *\nr = floor(2.5) + ceil(1.2)", namespace)
     return namespace["r"]
+
+
+COUNT = 0
+TOTAL = 0
+
+
+def count_up(by=1):
+    global COUNT, TOTAL
+    COUNT += by
+    TOTAL = COUNT * 1000
+    return COUNT
+
+
+def read_count():
+    return COUNT, globals()["TOTAL"]
+
+
+@over((1,), (2**61,), (2.5,), (-7,), (True,))
+def case_counted_in_globals(by):
+    global COUNT, TOTAL
+    COUNT, TOTAL = 1000, 0
+    found, kept = [], []
+    for at in range(120):
+        before = COUNT
+        kept.append(TOTAL)
+        now = count_up(by if at > 110 else 1)
+        found.append((before, now, COUNT, TOTAL))
+        if at % 10 == 0:
+            found.append((read_count(), eval("COUNT + TOTAL"), {COUNT: at}[now]))
+        if at == 100:
+            globals()["COUNT"] = now + 5
+        if at == 105:
+            del globals()["TOTAL"]
+    return found, kept
+
+
+BUILTIN = 5000
+
+
+@over((90,), (115,))
+def case_global_hides_builtin(when):
+    import builtins
+
+    global BUILTIN
+    BUILTIN = 5000
+    found = []
+    builtins.BUILTIN = 70000
+    try:
+        for at in range(120):
+            BUILTIN = BUILTIN + 1
+            if at == when:
+                del BUILTIN
+                found.append(BUILTIN)
+                found.append(builtins.BUILTIN is BUILTIN)
+            found.append((BUILTIN, builtins.BUILTIN))
+        return found
+    finally:
+        del builtins.BUILTIN

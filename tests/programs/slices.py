@@ -176,3 +176,112 @@ def case_odd_values_for_a_slice(value):
     except TypeError as error:
         return str(error), items
     return items
+
+
+STARTS = (0, 1, 3, -2, -9, 9)
+
+
+@over(*[(k,) for k in (0, 1, 5, 6, -1, -6, -7, 2**63 - 1, 2**70, True)])
+def case_turned_around_in_place(k):
+    found = []
+    for at in range(N):
+        row = list(range(6))
+        row[: k + 1] = row[k::-1]
+        found.append(list(row))
+        row[k:] = row[: k - 1 : -1]
+        found.append(list(row))
+        row[k : k + 2] = row[k : k + 2]
+        found.append(list(row))
+        if at % 2:
+            row[:] = row[::-1]
+            found.append(row)
+    return found
+
+
+@over(*[(a, b) for a in STARTS for b in (-1, 0, 2, 6)])
+def case_moved_within(a, b):
+    found = []
+    for _ in range(N):
+        row = list(range(6))
+        row[a:b] = row[b:a:-1]
+        found.append(list(row))
+        row[a:b] = row[b:a]
+        found.append(list(row))
+        row[b:a] = row[a:b:-1]
+        found.append(row)
+    return found
+
+
+class Counted:
+    ended = 0
+
+    def __del__(self):
+        Counted.ended += 1
+
+
+@over((2,), (5,), (0,))
+def case_moved_items_end_when_they_should(k):
+    found = []
+    for _ in range(N):
+        Counted.ended = 0
+        row = [Counted() for _ in range(6)]
+        row[: k + 1] = row[k::-1]
+        found.append((Counted.ended, len(row)))
+        row[: k - 1] = row[k::-1]
+        found.append((Counted.ended, len(row)))
+        row[: k + 2] = row[k::-1]
+        found.append((Counted.ended, len(row)))
+        row = None
+        found.append(Counted.ended)
+    return found
+
+
+class Mean(list):
+    def __setitem__(self, key, value):
+        super().__setitem__(key, list(value) + [7])
+
+
+class Odd:
+    def __init__(self, row):
+        self.row = row
+
+    def __add__(self, other):
+        self.row.append(len(self.row))
+        return other
+
+    def __index__(self):
+        self.row.pop()
+        return 2
+
+
+@over((list,), (Mean,), (tuple,), (Odd,))
+def case_turned_around_of_others(kind):
+    found = []
+    for at in range(N):
+        row, k = list(range(5)), 3
+        if kind is not Odd and at > N - 4:
+            row = kind(row)
+        elif at > N - 4:
+            k = Odd(row)
+        try:
+            row[: k + 1] = row[k::-1]
+        except TypeError as error:
+            found.append(str(error))
+        found.append(list(row))
+    return found
+
+
+@over((1,), ("x",))
+def case_two_names_for_a_list(other):
+    found = []
+    for at in range(N):
+        row = list(range(5))
+        same = row if at % 3 else list(row)
+        if at == N - 2:
+            same = other
+        try:
+            same[:3] = row[2::-1]
+        except TypeError as error:
+            found.append(str(error))
+        found.append((list(row), same))
+    return found

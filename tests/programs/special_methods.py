@@ -365,3 +365,61 @@ def case_iter_written_in_python():
     del Items.__iter__, Derived.__iter__
     seen += [[collect(one), delegated(one)] for one in objects]
     return seen[-11:], all(one == seen[index % 5] for index, one in enumerate(seen[:60]))
+
+
+class Adder:
+    ended = []
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, number, more=0, *rest, scale=1):
+        by, self = self.by, None
+        return (number + by + more) * scale, rest, len(Adder.ended)
+
+    def __del__(self):
+        Adder.ended.append(self.by)
+
+
+class Plain:
+    def __call__(self, number):
+        self, number = None, None
+        return len(Adder.ended)
+
+
+class Callable:
+    __call__ = Adder(1)
+
+
+@over((1,), (2.5,), (None,))
+def case_called_instances(value):
+    found = []
+    Adder.ended = []
+    plain, adder, nested = Plain(), Adder(3), Callable()
+    for at in range(60):
+        try:
+            found.append((adder(at), adder(at, 1, 2), adder(at, scale=2), Adder(at)(value), len(Adder.ended)))
+            found.append((plain(Adder(at)), len(Adder.ended), nested(at)))
+            if at > 50:
+                plain(at, at)
+        except TypeError as error:
+            found.append(str(error))
+    return found
+
+
+@over((3,), (55,))
+def case_call_is_replaced(when):
+    class Changing:
+        def __call__(self, number):
+            return number + 1
+
+    found = []
+    instance = Changing()
+    for at in range(60):
+        if at == when:
+            Changing.__call__ = lambda self, number: -number
+            instance.__call__ = lambda number: "never"
+        if at == when + 2:
+            Changing.__call__ = classmethod(lambda cls, number: cls.__name__)
+        found.append(instance(at))
+    return found

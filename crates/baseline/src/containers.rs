@@ -351,9 +351,10 @@ impl<B: Builder> Emitter<'_, B> {
         let count = self.int32(locals.len() as i32);
         let slots = self.local_address(0);
         let out = self.stack_address(self.depth());
+        let feedback = self.feedback();
         self.call_status(
             &UNPACK_TO_LOCALS,
-            &[sequence.value, count, plan, slots, out],
+            &[sequence.value, count, plan, slots, out, feedback],
             &[sequence],
         );
         let mut stored = 0;

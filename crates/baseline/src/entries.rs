@@ -92,6 +92,22 @@ pub fn entered_when_returned(function: &Function) -> Vec<u32> {
     sends.map(|send| end_of(function, send)).collect()
 }
 
+/// Where suspended frames go on that wait for no other: the numbers of the entries, in code that has entries at loop headers,
+/// and the indices of the instructions. The body's beginning is the first.
+pub fn resume_entries(function: &Function) -> Vec<(i64, usize)> {
+    let entries = entries(function, false, &[]);
+    let numbered = (1..).zip(&entries);
+    let resumed = numbered.filter_map(|(number, entry)| match *entry {
+        Entry::Block(block) => {
+            let block = &function.blocks[block as usize];
+            let waits = || delegating_send(function, block).is_some();
+            (block.is_resume_point && !waits()).then_some((number, block.start))
+        }
+        _ => None,
+    });
+    resumed.collect()
+}
+
 /// The number of the entry at which a generator's body begins, in code that has entries at loop headers.
 pub fn start_entry(function: &Function) -> Option<i64> {
     let is_start =
@@ -124,7 +140,7 @@ pub unsafe fn resume_points(
         valid_at: address(&function.instructions[block.start]),
         code,
         entry: number(Entry::Block(index as u32)),
-        better: std::ptr::null_mut(),
+        enters: version,
         delegation: delegating_send(function, block).map(|send| Delegation {
             instr_ptr: address(&function.instructions[send]),
             suspends: address(&function.instructions[send + 1]),

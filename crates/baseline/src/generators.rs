@@ -99,7 +99,7 @@ impl<B: Builder> Emitter<'_, B> {
             .store(frame, self.tstate, offset_of!(ThreadState, current_frame) as i32);
         let remaining = self.b.int_op_const(IntOp::Sub, remaining, 1);
         self.b.store(remaining, self.tstate, remaining_offset);
-        let version = self.load(point, offset_of!(ResumePoint, version) as i32);
+        let version = self.load(point, offset_of!(ResumePoint, enters) as i32);
         let resumes = self.load(version, offset_of!(Version, resumes) as i32);
         let resumes = self.b.int_op_const(IntOp::Add, resumes, 1);
         self.b.store(resumes, version, offset_of!(Version, resumes) as i32);

@@ -25,7 +25,7 @@ mod special;
 pub mod table;
 
 use emitter::Emitter;
-pub use entries::{continuation_entries, loop_entry, loop_header, resume_points, start_entry};
+pub use entries::{continuation_entries, loop_entry, loop_header, resume_entries, resume_points, start_entry};
 use input::Input;
 use justjit_builder::{Builder, Signature, Type};
 use justjit_bytecode::{Function, Instruction, Opcode};

@@ -182,6 +182,18 @@ pub mod flags {
 }
 
 impl Function {
+    /// How many instructions the smallest of its loops has; 0 if there is none.
+    pub fn smallest_loop(&self) -> usize {
+        let blocks = self.blocks.iter().enumerate();
+        let loops = blocks.flat_map(|(last, block)| {
+            let reached = block.entry_depth.is_some();
+            let headers = block.successors.iter().map(|&header| header as usize);
+            let headers = headers.filter(move |&header| reached && header <= last);
+            headers.map(move |header| block.end - self.blocks[header].start)
+        });
+        loops.min().unwrap_or(0)
+    }
+
     /// Index of the instruction whose opcode, or whose first `EXTENDED_ARG`, is at this byte offset.
     pub fn index_at(&self, offset: u32) -> Option<usize> {
         index_at(&self.instructions, offset)

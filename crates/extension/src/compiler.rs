@@ -116,6 +116,15 @@ pub fn limit_reached() -> bool {
     unsafe { matches!(&COMPILER, Some(Ok(compiler)) if compiler.limit_reached) }
 }
 
+/// Another limit was set: nothing was declined for it yet.
+#[allow(static_mut_refs, reason = "guarded by the GIL")]
+pub fn limit_was_set() {
+    // SAFETY: the GIL is held.
+    if let Some(Ok(compiler)) = unsafe { &mut COMPILER } {
+        compiler.limit_reached = false;
+    }
+}
+
 unsafe fn bytes<'a>(object: *mut PyObject) -> &'a [u8] {
     // SAFETY: a live bytes object that outlives the use.
     unsafe { std::slice::from_raw_parts(PyBytes_AsString(object).cast::<u8>(), PyBytes_Size(object) as usize) }
@@ -287,6 +296,7 @@ pub unsafe fn fill(
             return Err(reason);
         }
         version.instructions = decoded.instructions.len() as u32;
+        version.loop_instructions = decoded.smallest_loop() as u32;
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
         version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
@@ -312,7 +322,7 @@ pub unsafe fn fill(
             (version.check_calls, version.check_edges) = if config.sampling_only {
                 (SAMPLING_ONLY_CALLS, SAMPLING_ONLY_EDGES)
             } else {
-                let limits = tiering::effective(state).sample();
+                let limits = tiering::sample(state);
                 (limits.calls, limits.edges)
             };
         } else if !profiling {

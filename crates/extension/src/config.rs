@@ -133,7 +133,13 @@ pub fn update(values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
             "passes_off" => config.policy.settings.passes_off = value.extract()?,
             "stress" => config.policy.settings.stress = stress(&value)?,
             "baseline_calls" => config.baseline_calls = value.extract()?,
-            "code_memory_limit" => config.code_memory_limit = value.extract()?,
+            "code_memory_limit" => {
+                let limit = value.extract()?;
+                if limit != config.code_memory_limit {
+                    crate::compiler::limit_was_set();
+                }
+                config.code_memory_limit = limit;
+            }
             "unwind_info" => config.unwind_info = value.extract()?,
             "perf_map" => config.perf_map = value.extract()?,
             "count_hits" => config.count_hits = value.extract()?,

@@ -4,11 +4,13 @@
 use crate::compiler::{decode_code, text};
 use crate::config;
 use crate::tiering::{baseline, finish, refine};
+use justjit_bytecode::Function;
+use justjit_optimizer::knowledge::Knowledge;
 use justjit_optimizer::snapshot::Snapshot;
 use justjit_optimizer::unit::{self, Options, Texts};
 use justjit_optimizer::{Entry, Input, build};
 use justjit_runtime::hook;
-use justjit_runtime::layout::{Code, Function};
+use justjit_runtime::layout::{self, Code};
 use justjit_runtime::tiering::request::{Backend, Compiled, Decline, Request, Settings, Stress, Unit};
 use justjit_runtime::tiering::{Makers, set_makers};
 use justjit_runtime::version::{Tier, Version, retire};
@@ -21,6 +23,13 @@ const GENERIC_SHARE: u64 = 7;
 /// The same where there is much code, in instructions of IR: that takes long to compile, and fills caches.
 const GENERIC_SHARE_OF_LARGE: u64 = 10;
 const LARGE: usize = 4_000;
+
+/// Instructions of bytecode that a generator has to run for each time that it is suspended, to be worth it.
+const DONE_BETWEEN_YIELDS: u64 = 16;
+/// Of so many suspensions one at least is where an entry is.
+const SELDOM: u64 = 8;
+/// Entries of one version.
+const SUSPENDED_ENTRIES: usize = 4;
 
 /// Instructions of IR, before the passes, that Cranelift and they are done with in a few milliseconds.
 const QUICK_INSTRUCTIONS: usize = 2_500;
@@ -86,8 +95,38 @@ impl Unit for Job {
 }
 
 /// The instruction at the loop header that is entered by this number.
-unsafe fn header(decoded: &justjit_bytecode::Function, entry: i64) -> Option<usize> {
+unsafe fn header(decoded: &Function, entry: i64) -> Option<usize> {
     justjit_baseline::loop_header(decoded, entry)
+}
+
+/// Where the body of a generator or coroutine is entered.
+fn suspended_entries(decoded: &Function, knowledge: &Knowledge, eager: bool) -> Result<Vec<Entry>, Decline> {
+    if decoded.is_coroutine() {
+        // What it waits for is seldom there at once, where it is suspended at all.
+        return Ok(vec![Entry::Start]);
+    }
+    if !decoded.is_generator() {
+        return Err("an asynchronous generator".into());
+    }
+    let all = justjit_baseline::resume_entries(decoded);
+    let count = |index: usize| u64::from(knowledge.count(index));
+    let (beginning, resumed) = all.split_first().ok_or("a generator without a beginning")?;
+    let suspensions: u64 = resumed.iter().map(|&(_, index)| count(index)).sum();
+    // A suspension has everything in the frame, and all that was known is to be found out again behind it.
+    let done: u64 = (0..decoded.instructions.len()).map(count).sum();
+    if !eager && done < suspensions * DONE_BETWEEN_YIELDS {
+        return Err("too little is done between two suspensions".into());
+    }
+    let often = |index: usize| count(index) * SELDOM >= suspensions.max(1);
+    // `POP_TOP` is before the first `RESUME`.
+    let start = often(beginning.1 + 1).then_some(Entry::Start);
+    let resumed = resumed.iter().filter(|&&(_, index)| often(index));
+    let resumed = resumed.map(|&(number, index)| Entry::Resume { number, index });
+    let entries: Vec<Entry> = start.into_iter().chain(resumed).take(SUSPENDED_ENTRIES).collect();
+    match entries.is_empty() {
+        true => Err("it is not known where the generator goes on".into()),
+        false => Ok(entries),
+    }
 }
 
 /// Where baseline code goes on with the function's suspended frames, by the byte offsets of the instructions.
@@ -117,20 +156,29 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         let decoded = decode_code(request.code)?;
         let mut snapshot = Snapshot::new(version, decode_code);
         let knowledge = snapshot.knowledge(request.function, request.code, &decoded);
-        let function = request.function.cast::<Function>();
-        let entry = if request.entry == 0 {
-            Entry::Start
-        } else {
-            Entry::Loop {
+        let function = request.function.cast::<layout::Function>();
+        // Who wants nothing but optimized code gets it.
+        let eager = justjit_runtime::tiering::effective(hook::state_of(request.code.cast())).is_eager();
+        let mut start = 0;
+        let entries = if request.entry != 0 {
+            vec![Entry::Loop {
                 number: request.entry,
                 index: header(&decoded, request.entry).ok_or("no loop header has this number")?,
                 frame: request.frame,
-            }
+            }]
+        } else if decoded.is_resumable() {
+            start = justjit_baseline::start_entry(&decoded).ok_or("a coroutine that is not entered at its start")?;
+            suspended_entries(&decoded, &knowledge, eager)?
+        } else {
+            vec![Entry::Start]
         };
-        let start = match decoded.is_coroutine() {
-            true => justjit_baseline::start_entry(&decoded).ok_or("a coroutine that is not entered at its start")?,
-            false => 0,
-        };
+        if decoded.is_resumable() {
+            let number = |entry: &Entry| match entry {
+                Entry::Start => start,
+                Entry::Resume { number, .. } | Entry::Loop { number, .. } => *number,
+            };
+            (*version).resumes_at = entries.iter().map(number).collect();
+        }
         let name = text((*request.code).co_qualname);
         let input = Input {
             name: &name,
@@ -139,7 +187,7 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
             knowledge,
             globals: (*function).func_globals,
             builtins: (*function).func_builtins,
-            entries: vec![entry],
+            entries,
             start,
             resume_points: resume_points(request),
             version: version.cast_const().cast(),
@@ -162,11 +210,9 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
             Py_INCREF(object);
         }
         version.keeps.extend(&built.kept);
-        // Who wants nothing but optimized code gets it.
-        let wanted = justjit_runtime::tiering::effective(hook::state_of(request.code.cast())).is_eager();
         let large = built.function.insts.len() > LARGE;
         let least = if large { GENERIC_SHARE_OF_LARGE } else { GENERIC_SHARE };
-        if !wanted && built.generic_weight * least > built.weight {
+        if !eager && built.generic_weight * least > built.weight {
             let share = 100 * built.generic_weight / built.weight.max(1);
             return Err(Decline(format!(
                 "{share} % of what it runs would be done by the runtime, no faster than in the baseline tier"

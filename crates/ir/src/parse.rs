@@ -536,6 +536,7 @@ impl Parser {
                 imaginary: imaginary.clone(),
             },
             ("character", [code_point]) => VirtualObject::Character(code_point.clone()),
+            ("cell", [value]) => VirtualObject::Cell(value.clone()),
             (name, _) => return Err(format!("`{name}` with {} parts is no virtual object", parts.len())),
         })
     }

@@ -439,6 +439,7 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::Complex { .. } => "complex",
         VirtualObject::Instance { .. } => "instance",
         VirtualObject::Character(_) => "character",
+        VirtualObject::Cell(_) => "cell",
         VirtualObject::Generator { .. } => "generator",
         VirtualObject::Function { .. } => "function",
     }

@@ -103,6 +103,8 @@ pub enum VirtualObject {
     },
     /// The str of one character, by its code point.
     Character(Recovery),
+    /// A cell with this value, or an empty one (`Null`).
+    Cell(Recovery),
     /// A generator of a function, suspended before the instruction at an offset (bytes) of its code: its locals, then its
     /// operand stack. One that runs is that of a frame whose caller waits for it.
     Generator {
@@ -166,7 +168,7 @@ impl VirtualObject {
             VirtualObject::Slice(parts) => parts.iter().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
-            VirtualObject::Character(code_point) => vec![code_point],
+            VirtualObject::Character(part) | VirtualObject::Cell(part) => vec![part],
             VirtualObject::Generator { function, values, .. } => std::iter::once(function).chain(values).collect(),
             VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
         }
@@ -188,7 +190,7 @@ impl VirtualObject {
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter_mut().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
-            VirtualObject::Character(code_point) => vec![code_point],
+            VirtualObject::Character(part) | VirtualObject::Cell(part) => vec![part],
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
             VirtualObject::Generator { function, values, .. } => std::iter::once(function).chain(values).collect(),
             VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
@@ -290,6 +292,8 @@ pub enum Reason {
     DivisionByZero,
     /// A number out of an operation's domain: NaN to int, the root of a negative number, a shift by too much.
     Domain,
+    /// A key that is not in a dictionary, or that code of the program may have to look for.
+    Missing,
     /// A local variable without a value.
     Unbound,
     /// A global, a class or a callee is not what it was.
@@ -311,12 +315,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 15] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
         Reason::DivisionByZero,
         Reason::Domain,
+        Reason::Missing,
         Reason::Unbound,
         Reason::Changed,
         Reason::Ending,
@@ -336,6 +341,7 @@ impl Reason {
             Reason::Bounds => "bounds",
             Reason::DivisionByZero => "division_by_zero",
             Reason::Domain => "domain",
+            Reason::Missing => "missing",
             Reason::Unbound => "unbound",
             Reason::Changed => "changed",
             Reason::Ending => "ending",

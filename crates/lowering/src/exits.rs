@@ -368,6 +368,7 @@ impl<'a> Translation<'a> {
                 imaginary: self.recovery(imaginary)?,
             },
             ir::VirtualObject::Character(code_point) => VirtualObject::Character(self.recovery(code_point)?),
+            ir::VirtualObject::Cell(value) => VirtualObject::Cell(self.recovery(value)?),
             ir::VirtualObject::Generator {
                 function,
                 code,
@@ -487,6 +488,7 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Bounds => DeoptReason::Bounds,
         Reason::DivisionByZero => DeoptReason::DivisionByZero,
         Reason::Domain => DeoptReason::Domain,
+        Reason::Missing => DeoptReason::Missing,
         Reason::Unbound => DeoptReason::Unbound,
         Reason::Changed => DeoptReason::Changed,
         Reason::Ending => DeoptReason::Ending,

@@ -7,6 +7,7 @@ use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
+use pyo3_ffi::{Py_False, Py_True};
 
 /// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
 pub mod nb {
@@ -417,6 +418,21 @@ impl Builder<'_> {
             (Kind::Str, Kind::Str) if let Some(flag) = self.compare_characters(op, &left, &right) => flag,
             (Kind::Str, Kind::Str) if matches!(op, 2 | 3) => self.compare_strings(&left, &right, op == 3)?,
             _ => {
+                if let Some(flag) = self.compare_sets(op, &left, &right, kinds) {
+                    self.specialized += 1;
+                    self.push(Item::Bool(flag));
+                    self.release_all([left, right]);
+                    return Ok(());
+                }
+                if let 2 | 3 = op
+                    && let Some(same) = self.compare_identities(&left, &right, kinds)
+                {
+                    let flag = if op == 3 { self.op(Op::BoolNot, &[same]) } else { same };
+                    self.specialized += 1;
+                    self.push(Item::Bool(flag));
+                    self.release_all([left, right]);
+                    return Ok(());
+                }
                 if self.comparison_special(&left, &right, kinds)? || self.mixed_comparison(op, &left, &right)? {
                     return Ok(());
                 }
@@ -501,6 +517,19 @@ impl Builder<'_> {
     pub fn convert_to_bool(&mut self) -> Done {
         let item = self.pop();
         let known = self.likely_kind(&item, 0);
+        let always = self.is_always_true(known);
+        if (always || known == Kind::None) && matches!(item, Item::Object(_) | Item::Constant(_)) {
+            if let Item::Object(object) = item {
+                self.expect(&object, known);
+            }
+            self.specialized += 1;
+            // There is no test of what is known.
+            // SAFETY: they are immortal.
+            let result = self.constant_item(unsafe { if always { Py_True() } else { Py_False() } });
+            self.push(result);
+            self.release_known(item, known);
+            return Ok(());
+        }
         match self.truth(&item) {
             Some(flag) => {
                 self.specialized += 1;

@@ -7,6 +7,7 @@ use crate::item::{Item, Iterator, Kind, Object, Owner, Step};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
+use justjit_runtime::layout::SetObject;
 use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
 use pyo3_ffi::*;
@@ -89,6 +90,7 @@ impl Builder<'_> {
                 }
             }
             (Builtin::Abs, [item]) => self.abs_of(item, kinds[0])?,
+            (Builtin::Min | Builtin::Max, [set]) => self.least_of_set(builtin == Builtin::Max, set)?,
             (Builtin::Min | Builtin::Max, [first, rest @ ..])
                 if !rest.is_empty()
                     && (rest.len() == 1
@@ -200,6 +202,10 @@ impl Builder<'_> {
             }
             Item::Object(object) if object.kind == Kind::Dict => {
                 Some(Item::Int(self.load(Type::Int, object.value, 16, ir_region::HEADER)))
+            }
+            Item::Object(object) if self.is_set(object.kind) => {
+                let used = std::mem::offset_of!(SetObject, used) as i32;
+                Some(Item::Int(self.load(Type::Int, object.value, used, ir_region::HEADER)))
             }
             item if matches!(item.kind(), Kind::Array(_)) => self.array_length(item),
             Item::Object(object) if object.kind == Kind::Unknown => {
@@ -335,8 +341,19 @@ impl Builder<'_> {
     }
 
     /// `min` and `max` of two: the first of equals, as the interpreter has it.
-    fn least(&mut self, greatest: bool, (a, b): (&Item, &Item), kinds: (Kind, Kind)) -> Done<Option<Item>> {
-        let known = self.may_be_known(a) || self.may_be_known(b);
+    fn least(&mut self, greatest: bool, items: (&Item, &Item), kinds: (Kind, Kind)) -> Done<Option<Item>> {
+        let known = self.may_be_known(items.0) || self.may_be_known(items.1);
+        self.least_of(greatest, items, kinds, known)
+    }
+
+    /// The same; `known` where the result has to be that very object.
+    pub fn least_of(
+        &mut self,
+        greatest: bool,
+        (a, b): (&Item, &Item),
+        kinds: (Kind, Kind),
+        known: bool,
+    ) -> Done<Option<Item>> {
         let items = (a, b);
         Ok(match kinds {
             (Kind::Int, Kind::Int) => {

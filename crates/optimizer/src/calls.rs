@@ -4,12 +4,14 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::direct::Way;
 use crate::generators::start_of;
-use crate::item::{Frame, Item, Kind, Local, Returns};
+use crate::item::{Frame, Item, Kind, Local, Object, Owner, Returns};
 use justjit_builder::IntCond;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::binding::{Plan, Source};
+use justjit_runtime::builtins::MethodDescriptor;
 use justjit_runtime::layout::Function;
 use pyo3_ffi::*;
+use std::mem::offset_of;
 use std::ptr::null_mut;
 
 /// Instructions of callees that are inlined, at most.
@@ -30,6 +32,7 @@ impl Builder<'_> {
         let args = self.pop_many(count);
         let receiver = self.pop();
         let callable = self.pop();
+        let (callable, receiver) = self.unbound(callable, receiver);
         if self.call_known(&callable, &receiver, &args, null_mut())? {
             return Ok(());
         }
@@ -53,6 +56,36 @@ impl Builder<'_> {
         items.extend(args);
         items.push(names);
         self.generic_call_op(items, Some(count))
+    }
+
+    /// The method and the receiver of a callable that was the same method of a builtin type each time, bound to its receiver:
+    /// `append = items.append`. Only where a slot has the callable, and so the receiver.
+    fn unbound(&mut self, callable: Item, receiver: Item) -> (Item, Item) {
+        let (Item::Object(object), Item::Null, Some(method)) = (&callable, &receiver, self.seen().method) else {
+            return (callable, receiver);
+        };
+        if object.owner == Owner::Item || object.kind != Kind::Unknown || self.is_widened(Reason::Type) {
+            return (callable, receiver);
+        }
+        let (object, owner) = (object.value, object.owner);
+        let functions = self.object_symbol((&raw mut PyCFunction_Type).cast());
+        let right = self.op_imm(Op::HasType, &[object], Imm::Symbol(functions));
+        self.guard(right, Reason::Type);
+        // SAFETY: a live method descriptor.
+        let definition = unsafe { (*method.cast::<MethodDescriptor>()).d_method };
+        let at = offset_of!(PyCFunctionObject, m_ml) as i32;
+        let actual = self.load(Type::Pointer, object, at, ir_region::ANY);
+        let expected = self.pointer(definition.cast_const().cast(), "definition");
+        let same = self.op(Op::Same, &[actual, expected]);
+        self.guard(same, Reason::Type);
+        let at = offset_of!(PyCFunctionObject, m_self) as i32;
+        let value = self.load(Type::Object, object, at, ir_region::ANY);
+        let receiver = Object {
+            value,
+            kind: Kind::Unknown,
+            owner,
+        };
+        (self.constant_item(method), Item::Object(receiver))
     }
 
     /// A call of what is known; `false` if nothing has been done.
@@ -367,6 +400,8 @@ impl Builder<'_> {
         let added: usize = self.codes[1..].iter().map(|info| info.decoded.instructions.len()).sum();
         let size = decoded.instructions.len();
         let most = match self.f.insts.len() > INLINE_ROOM {
+            // One that is not inlined is resumed for each item.
+            true if decoded.is_generator() => INLINE_SIZE / 2,
             true => INLINE_SMALL,
             false => INLINE_SIZE,
         };
@@ -489,7 +524,7 @@ fn count_of(keywords: *mut PyObject) -> usize {
     unsafe { PyTuple_GET_SIZE(keywords) as usize }
 }
 
-/// Whether the code takes just positional and keyword arguments, and makes no cells.
+/// Whether the code takes just positional and keyword arguments.
 ///
 /// # Safety
 /// A live code object.
@@ -497,7 +532,7 @@ unsafe fn takes_names_only(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let flags = (*code).co_flags;
-        flags & (CO_VARARGS | CO_VARKEYWORDS) == 0 && flags & CO_OPTIMIZED != 0 && (*code).co_ncellvars == 0
+        flags & (CO_VARARGS | CO_VARKEYWORDS) == 0 && flags & CO_OPTIMIZED != 0
     }
 }
 
@@ -507,5 +542,8 @@ unsafe fn takes_names_only(code: *mut justjit_runtime::layout::Code) -> bool {
 /// A live code object.
 pub unsafe fn is_plain(code: *mut justjit_runtime::layout::Code) -> bool {
     // SAFETY: see the contract.
-    unsafe { takes_names_only(code) && (*code).co_kwonlyargcount == 0 && (*code).co_nfreevars == 0 }
+    unsafe {
+        let cells = (*code).co_ncellvars + (*code).co_nfreevars;
+        takes_names_only(code) && (*code).co_kwonlyargcount == 0 && cells == 0
+    }
 }

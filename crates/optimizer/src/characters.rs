@@ -185,7 +185,8 @@ impl Builder<'_> {
 
     /// `CONTAINS_OP` of what is known; `false` if it is not, and nothing has been done.
     pub fn contains_specialized(&mut self, item: &Item, container: &Item) -> Done<bool> {
-        let Some(mut flag) = self.contains_known(item, container) else {
+        let known = self.contains_known(item, container);
+        let Some(mut flag) = known.or_else(|| self.contains_in_sequence(item, container)) else {
             return Ok(false);
         };
         if self.at.arg != 0 {
@@ -193,7 +194,7 @@ impl Builder<'_> {
         }
         self.specialized += 1;
         self.push(Item::Bool(flag));
-        self.release(container.clone());
+        self.release_all([item.clone(), container.clone()]);
         Ok(true)
     }
 

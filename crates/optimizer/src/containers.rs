@@ -113,7 +113,7 @@ impl Builder<'_> {
             self.release_known(container, kinds.0);
             return Ok(());
         }
-        if self.subscript_special(&container, &key, kinds.0)? {
+        if self.dict_subscr(&container, &key, kinds.0)? || self.subscript_special(&container, &key, kinds.0)? {
             return Ok(());
         }
         if self.is_unseen() {
@@ -164,6 +164,9 @@ impl Builder<'_> {
                 self.release_known(container, kinds.0);
                 return Ok(());
             }
+        }
+        if self.store_dict_item(&container, &key, &value, kinds.0)? {
+            return Ok(());
         }
         if self.set_subscript_special(&container, &key, &value, kinds.0)? {
             return Ok(());
@@ -282,22 +285,18 @@ impl Builder<'_> {
             let fine = self.int_compare(IntCond::Eq, size, wanted);
             self.guard(fine, Reason::Bounds);
             let kind = self.predicted_result();
-            let mut values = Vec::with_capacity(count);
-            for index in 0..count {
+            let numeric = self.unpacked_numeric(self.index, count);
+            self.deferred = Some(Vec::new());
+            let mut items = Vec::with_capacity(count);
+            for (index, numeric) in numeric.into_iter().enumerate() {
                 let index = self.int(index as i64);
-                values.push(self.sequence_item(&object, index));
+                let value = self.sequence_item(&object, index);
+                items.push(self.element(value, kind, numeric)?);
             }
-            let known = matches!(kind, Kind::Int | Kind::Float | Kind::Str | Kind::Bool);
-            if known {
-                for &value in &values {
-                    let test = self.is_of_kind(value, kind);
-                    self.guard(test, Reason::Type);
-                }
-            }
-            for &value in values.iter().rev() {
+            for value in self.deferred.take().into_iter().flatten() {
                 self.effect(Op::Incref, &[value], Imm::None);
-                self.push(Item::owned(value, if known { kind } else { Kind::Unknown }));
             }
+            self.frame().stack.extend(items.into_iter().rev());
             self.specialized += 1;
             self.release(Item::Object(object));
             return Ok(());

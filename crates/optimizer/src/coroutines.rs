@@ -6,16 +6,15 @@
 //! is left for that.
 
 use crate::Body;
-use crate::builder::{Builder, Done, decline, ir_region};
+use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::generators::start_of;
 use crate::item::{Form, Item, Kind, Returns, Suspended};
 use justjit_builder::IntCond;
 use justjit_bytecode::{Function as Decoded, Opcode};
-use justjit_ir::{Effect, Imm, Op, Progress, Reason, Type};
-use justjit_runtime::generator::SUSPEND;
+use justjit_ir::{Imm, Op, Progress, Reason, Type};
 use justjit_runtime::layout::ThreadState;
-use justjit_runtime::ops::awaiting::{GET_AWAITABLE, SEND, sent};
+use justjit_runtime::ops::awaiting::{GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND, sent};
 use justjit_runtime::thread::Thread;
 use pyo3_ffi::*;
 use std::mem::offset_of;
@@ -129,7 +128,7 @@ impl Builder<'_> {
         if self.is_unseen() {
             return Ok(());
         }
-        if !self.is_own_coroutine() {
+        if !self.is_own_resumable() {
             return self.unsupported();
         }
         let object = self.pop();
@@ -142,12 +141,30 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// `GET_YIELD_FROM_ITER`.
+    pub fn get_yield_from_iter(&mut self) -> Done {
+        if self.is_unseen() {
+            return Ok(());
+        }
+        if !self.is_own_resumable() {
+            return self.unsupported();
+        }
+        let object = self.pop();
+        self.begin_unknown()?;
+        let (object, item) = self.borrow_object(object)?;
+        let args = [self.thread, object, self.frame_pointer];
+        let iterator = self.unknown_call(&GET_YIELD_FROM_ITER, &args, Type::Object, vec![item]);
+        self.raise_if_null(iterator);
+        self.push(Item::owned(iterator, Kind::Unknown));
+        Ok(())
+    }
+
     /// `SEND`.
     pub fn send(&mut self) -> Done {
         if self.is_unseen() {
             return Ok(());
         }
-        if !self.is_own_coroutine() {
+        if !self.is_own_resumable() {
             return self.unsupported();
         }
         let value = self.pop();
@@ -195,7 +212,7 @@ impl Builder<'_> {
 
     /// `END_SEND`: the receiver goes, the value stays.
     pub fn end_send(&mut self) -> Done {
-        if !self.is_own_coroutine() {
+        if !self.is_own_resumable() {
             return self.unsupported();
         }
         let value = self.pop();
@@ -205,48 +222,10 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// `YIELD_VALUE` of the coroutine whose frame is entered: it is suspended, and goes on in baseline code.
-    pub fn suspend_entered(&mut self) -> Done {
-        if !self.is_own_coroutine() {
-            return self.unsupported();
-        }
-        if self.is_unseen() {
-            return Ok(());
-        }
-        if !self.begins_at_start {
-            return decline("a loop in which a coroutine is suspended");
-        }
-        let offset = self.codes[0].decoded.instructions[self.index + 1].start;
-        let Some(point) = self.resume_points.iter().find(|(at, _)| *at == offset).map(|one| one.1) else {
-            return decline("a coroutine that is suspended where baseline code cannot go on");
-        };
-        let state = self.at.arg;
-        let value = self.pop();
-        self.begin_unknown()?;
-        let value = self.owned_object(value)?;
-        let slots = self.codes[0].decoded.nlocals_plus as usize;
-        let stack = std::mem::take(&mut self.frame().stack);
-        let top = slots + stack.len();
-        for (at, item) in stack.into_iter().enumerate() {
-            let item = self.owned_object(item)?;
-            self.store(item, self.frame_pointer, slot_offset(slots + at), ir_region::FRAME);
-        }
-        let point = self.pointer(point, "resume");
-        let (top, state) = (self.int(top as i64), self.int(state.into()));
-        let (thread, frame) = (self.thread, self.frame_pointer);
-        self.call(
-            &SUSPEND,
-            &[thread, frame, point, top, state],
-            None,
-            (Effect::Any, false),
-        );
-        self.f.end(self.block, Op::Return, vec![value], None, Vec::new());
-        self.terminated = true;
-        Ok(())
-    }
-
-    /// Whether the present frame is the one that was entered, and a coroutine's: no other is suspended in this tier.
-    fn is_own_coroutine(&self) -> bool {
-        !self.is_inlined() && self.codes[0].decoded.is_coroutine()
+    /// Whether the present frame is the one that was entered, and a generator's or coroutine's: no other is suspended in this
+    /// tier.
+    pub fn is_own_resumable(&self) -> bool {
+        let decoded = &self.codes[0].decoded;
+        !self.is_inlined() && (decoded.is_coroutine() || decoded.is_generator())
     }
 }

@@ -19,8 +19,10 @@ use rustc_hash::FxHashSet;
 
 /// Where the body is to be entered.
 pub enum Entry {
-    /// The function's start.
+    /// The function's start; a coroutine's or generator's is behind `RETURN_GENERATOR`.
     Start,
+    /// Behind a `YIELD_VALUE`, by the entry's number and the index of its `RESUME`.
+    Resume { number: i64, index: usize },
     /// A loop header, by the entry's number and the index of its first instruction, and the frame that waits there.
     Loop {
         number: i64,
@@ -38,7 +40,7 @@ pub struct Input<'a> {
     pub globals: *mut PyObject,
     pub builtins: *mut PyObject,
     pub entries: Vec<Entry>,
-    /// The number of the entry at the function's start: 0, or that of the place at which a coroutine's body begins.
+    /// The number of the entry at the function's start: 0, or that of the place at which a coroutine's or generator's body begins.
     pub start: i64,
     /// Where baseline code goes on with a suspended frame: resume points, by the byte offsets of their instructions.
     pub resume_points: Vec<(u32, *const ())>,
@@ -152,7 +154,7 @@ impl Builder<'_> {
             self.block = at;
             let number = match wanted {
                 Entry::Start => input.start,
-                Entry::Loop { number, .. } => *number,
+                Entry::Loop { number, .. } | Entry::Resume { number, .. } => *number,
             };
             let constant = self.int(number);
             let same = self.int_compare(IntCond::Eq, entry, constant);
@@ -160,9 +162,10 @@ impl Builder<'_> {
             let next = self.f.add_block();
             self.branch(same, here, next);
             self.block = here;
-            self.begins_at_start = matches!(wanted, Entry::Start);
+            self.begins_in_loop = matches!(wanted, Entry::Loop { .. });
             match wanted {
-                Entry::Start if input.decoded.is_coroutine() => self.start_coroutine(input, baseline)?,
+                Entry::Start if input.decoded.is_resumable() => self.start_suspended(input, baseline)?,
+                Entry::Resume { index, .. } => self.resume(input, *index, baseline)?,
                 Entry::Start => self.start(input)?,
                 Entry::Loop { index, frame, .. } => {
                     // SAFETY: the frame waits at the loop header, complete.
@@ -195,14 +198,16 @@ impl Builder<'_> {
 
     /// The function's start: the arguments are in their slots.
     fn start(&mut self, input: &Input<'_>) -> Done {
-        if input.decoded.is_resumable() {
-            return decline("a generator's start");
-        }
         // Free variables are there when the frame has been entered.
         let instructions = &input.decoded.instructions;
-        let cells = instructions.iter().take_while(|one| one.opcode == Opcode::MakeCell);
-        let cells: Vec<usize> = cells.map(|one| one.arg as usize).collect();
-        let first = cells.len() + usize::from(instructions[cells.len()].opcode == Opcode::CopyFreeVars);
+        let makes_cell = |opcode| opcode == Opcode::MakeCell;
+        let before = instructions.iter();
+        let before = before.take_while(|one| makes_cell(one.opcode) || one.opcode == Opcode::CopyFreeVars);
+        let first = before.clone().count();
+        let cells: Vec<usize> = before
+            .filter(|one| makes_cell(one.opcode))
+            .map(|one| one.arg as usize)
+            .collect();
         if instructions[first].opcode != Opcode::Resume {
             return decline("a function that does not begin as the compiler makes it");
         }
@@ -252,8 +257,9 @@ impl Builder<'_> {
         locals
     }
 
-    /// A coroutine's start: its frame is linked, with the arguments and cells in their slots, and None was sent.
-    fn start_coroutine(&mut self, input: &Input<'_>, baseline: Block) -> Done {
+    /// The start of a coroutine or generator: its frame is linked, with the arguments and cells in their slots, and None was
+    /// sent.
+    fn start_suspended(&mut self, input: &Input<'_>, baseline: Block) -> Done {
         let instructions = &input.decoded.instructions;
         let before = instructions
             .iter()
@@ -267,14 +273,7 @@ impl Builder<'_> {
         if input.knowledge.is_unreached(first + 1) {
             return decline("the coroutine's start has not been seen");
         }
-        // Somebody may look at the locals at any time.
-        let offset = std::mem::offset_of!(layout::Frame, frame_obj) as i32;
-        let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
-        let alone = self.op(Op::IsNull, &[observer]);
-        let go_on = self.f.add_block();
-        self.branch(alone, go_on, baseline);
-        self.block = go_on;
-        self.terminated = false;
+        self.unless_observed(baseline);
         // SAFETY: a live code object.
         let (parameters, free) = unsafe { ((*input.code).parameters(), (*input.code).co_nfreevars as usize) };
         let first_free = input.decoded.nlocals_plus as usize - free;
@@ -292,6 +291,56 @@ impl Builder<'_> {
             instances: Vec::new(),
         }];
         let state = self.state_at(first, Reason::Safepoint);
+        self.f
+            .append(self.block, Op::Safepoint, Vec::new(), Imm::None, Some(state));
+        self.run()
+    }
+
+    /// Baseline code goes on where somebody has the frame's frame object, and may look at its locals at any time.
+    fn unless_observed(&mut self, baseline: Block) {
+        let offset = std::mem::offset_of!(layout::Frame, frame_obj) as i32;
+        let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        let alone = self.op(Op::IsNull, &[observer]);
+        let go_on = self.f.add_block();
+        self.branch(alone, go_on, baseline);
+        self.block = go_on;
+        self.terminated = false;
+    }
+
+    /// Behind a `yield`: the frame is linked, with everything in its memory, and what was sent on top of the operand stack.
+    fn resume(&mut self, input: &Input<'_>, index: usize, baseline: Block) -> Done {
+        self.unless_observed(baseline);
+        let count = input.decoded.nlocals_plus as usize;
+        let depth = usize::from(input.decoded.instructions[index].depth.unwrap_or(0));
+        let mut locals = self.locals_in_frame(count, &|_| true);
+        for local in &mut locals {
+            if let Item::Object(object) = &mut local.item {
+                object.kind = Kind::Maybe;
+            }
+        }
+        let mut stack = Vec::with_capacity(depth);
+        for at in 0..depth {
+            let slot = slot_offset(count + at);
+            let value = self.load(Type::Object, self.frame_pointer, slot, ir_region::FRAME);
+            if at + 1 < depth {
+                // NULL is below the arguments of a call that the `yield` is in.
+                let gone = self.op(Op::IsNull, &[value]);
+                let go_on = self.f.add_block();
+                self.branch(gone, baseline, go_on);
+                self.block = go_on;
+            }
+            stack.push(Item::owned(value, Kind::Unknown));
+        }
+        self.frames = vec![Frame {
+            code: 0,
+            index,
+            function: Item::Null,
+            locals,
+            stack,
+            returns: crate::item::Returns::Value,
+            instances: Vec::new(),
+        }];
+        let state = self.state_at(index, Reason::Safepoint);
         self.f
             .append(self.block, Op::Safepoint, Vec::new(), Imm::None, Some(state));
         self.run()

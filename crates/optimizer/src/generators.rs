@@ -2,7 +2,7 @@
 //!
 //! A call of a known generator function gives an object that has not been made (see `instances`), with the frame in which it
 //! is suspended. `FOR_ITER` puts that frame on top of the others, `YIELD_VALUE` takes it off again. A builtin that goes
-//! through a generator (`sum`, `any`, `list` and their like) resumes it by itself until it ends. Where code is left, the
+//! through a generator (`sum`, `any`, `list`, `set` and their like) resumes it by itself until it ends. Where code is left, the
 //! runtime makes the generators, and enters the frames of those that run.
 //!
 //! Only generators that can be dropped anywhere without noticing are inlined so: none that is suspended inside `try` or
@@ -15,7 +15,7 @@ use crate::item::{Form, Frame, Instance, Item, Kind, Local, NO_CLASS, Returns, S
 use justjit_builder::FloatCond;
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{Effect, Imm, Op, Progress, Reason, Symbol, Type, Value};
-use justjit_runtime::consume::{self, FINISH_SUM, NEW_LIST, TUPLE_OF_LIST};
+use justjit_runtime::consume::{self, ADD_TO_SET, FINISH_SUM, NEW_LIST, NEW_SET, TUPLE_OF_LIST};
 use justjit_runtime::fast::MAKE_CELL;
 use justjit_runtime::layout::Code;
 use justjit_runtime::ops::functions::{MAKE_FUNCTION, SET_FUNCTION_ATTRIBUTE, function_attribute};
@@ -35,7 +35,10 @@ pub fn start_of(decoded: &Decoded) -> Option<usize> {
         return None;
     }
     let instructions = &decoded.instructions;
-    let first = usize::from(instructions[0].opcode == Opcode::CopyFreeVars);
+    let first = instructions
+        .iter()
+        .take_while(|one| matches!(one.opcode, Opcode::MakeCell | Opcode::CopyFreeVars))
+        .count();
     if instructions.get(first)?.opcode != Opcode::ReturnGenerator {
         return None;
     }
@@ -66,8 +69,16 @@ impl Builder<'_> {
     }
 
     /// The call of a generator function: pushes the generator.
-    pub fn push_generator(&mut self, code: usize, locals: Vec<Local>, function: Item, place: (usize, usize)) {
+    pub fn push_generator(&mut self, code: usize, mut locals: Vec<Local>, function: Item, place: (usize, usize)) {
         let index = start_of(&self.codes[code].decoded).expect("one that can be inlined");
+        for at in 0..index {
+            let one = self.codes[code].decoded.instructions[at];
+            if one.opcode != Opcode::MakeCell {
+                continue;
+            }
+            let initial = std::mem::replace(&mut locals[one.arg as usize].item, Item::Null);
+            locals[one.arg as usize].item = self.new_cell(initial);
+        }
         let items = locals.into_iter().map(|local| local.item).chain([function]);
         let values = items.enumerate().map(|(at, item)| (at as u8, item)).collect();
         let suspended = Suspended {
@@ -119,10 +130,10 @@ impl Builder<'_> {
         }
     }
 
-    /// Numbers and the like in suspended generators become objects of which nothing is known.
+    /// Numbers and the like in suspended generators and in cells become objects of which nothing is known.
     pub fn box_suspended(&mut self) -> Done {
         for id in 0..self.frames[0].instances.len() {
-            if !matches!(self.frames[0].instances[id].form, Form::Generator(_)) {
+            if !matches!(self.frames[0].instances[id].form, Form::Generator(_) | Form::Cell) {
                 continue;
             }
             for at in 0..self.frames[0].instances[id].values.len() {
@@ -263,6 +274,13 @@ impl Builder<'_> {
             Returns::Next { generator, exhausted } => (generator, exhausted, None),
             Returns::Consume { consumer, items } => {
                 let [generator, one, other] = *items;
+                if let consume::MIN | consume::MAX = consumer
+                    && one == Item::Null
+                {
+                    // Nothing was yielded: the builtin raises.
+                    self.deopt(Reason::Unreached);
+                    return Ok(true);
+                }
                 let result = self.consumed(consumer, one, other)?;
                 let caller = &self.frames[self.frames.len() - 2];
                 (generator, caller.index + 1, Some(result))
@@ -306,6 +324,8 @@ impl Builder<'_> {
         let (consumer, so_far) = match builtin {
             Builtin::Any => (consume::ANY, Item::Null),
             Builtin::All => (consume::ALL, Item::Null),
+            Builtin::Min => (consume::MIN, Item::Null),
+            Builtin::Max => (consume::MAX, Item::Null),
             Builtin::Sum => {
                 let zero = self.int(0);
                 (consume::SUM, Item::Int(zero))
@@ -318,6 +338,12 @@ impl Builder<'_> {
                     consume::TUPLE
                 };
                 (consumer, Item::owned(list, Kind::List))
+            }
+            Builtin::Set => {
+                let set = self.make(&NEW_SET, &[])?;
+                // SAFETY: a static type.
+                let kind = self.kind_of_type(&raw mut PySet_Type);
+                (consume::SET, Item::owned(set, kind))
             }
             _ => return Ok(false),
         };
@@ -366,6 +392,26 @@ impl Builder<'_> {
                 let value = self.pop();
                 self.add_to_sum(one, other, value)?
             }
+            consume::MIN | consume::MAX => {
+                let value = self.pop();
+                (self.least_so_far(consumer == consume::MAX, one, value)?, other)
+            }
+            consume::SET => {
+                let value = self.pop();
+                let kind = self.yielded_kind(&value);
+                let Item::Object(set) = one else {
+                    unreachable!("a set is an object")
+                };
+                // Others may run code when they are hashed.
+                if !matches!(kind, Kind::Int | Kind::Bool | Kind::Float | Kind::Str) {
+                    return self.refuse_inlining();
+                }
+                let value = self.known_as(&value, kind);
+                let value = self.owned_object(value)?;
+                let added = self.call(&ADD_TO_SET, &[set.value, value], Some(Type::Int), (Effect::Any, false));
+                self.raise_if_negative(added.expect("a result"));
+                (one, other)
+            }
             _ => {
                 let value = self.pop();
                 let Item::Object(list) = one else {
@@ -387,15 +433,52 @@ impl Builder<'_> {
         self.go_to_next(next)
     }
 
-    /// `sum` adds an item to an int, or to a float and what its additions have lost.
-    fn add_to_sum(&mut self, sum: Item, lost: Item, value: Item) -> Done<(Item, Item)> {
-        let kind = match value.kind() {
+    /// The kind of what is yielded, if it is known, or has always been the same.
+    fn yielded_kind(&mut self, value: &Item) -> Kind {
+        match value.kind() {
             Kind::Unknown => match self.seen().operands[0].only() {
                 Some(ty) => self.kind_of_type(ty),
                 None => Kind::Unknown,
             },
             kind => kind,
+        }
+    }
+
+    /// `min` and `max` take a number: the very object, where it is one, for that is what they give.
+    fn least_so_far(&mut self, greatest: bool, least: Item, value: Item) -> Done<Item> {
+        let kind = self.yielded_kind(&value);
+        let wide = kind == Kind::Int && self.is_widened(Reason::Overflow);
+        if !matches!(kind, Kind::Int | Kind::Float) || wide || self.is_widened(Reason::Type) {
+            return self.refuse_inlining();
+        }
+        let value = match value {
+            Item::Object(mut object) => {
+                self.expect(&object, kind);
+                object.kind = kind;
+                Item::Object(object)
+            }
+            Item::Int(_) | Item::Float(_) => value,
+            _ => return self.refuse_inlining(),
         };
+        if least == Item::Null {
+            let Item::Object(object) = value else {
+                return Ok(value);
+            };
+            let value = self.owned_object(Item::Object(object))?;
+            return Ok(Item::owned(value, kind));
+        }
+        let known = matches!(least, Item::Object(_)) || matches!(value, Item::Object(_));
+        let kinds = (least.kind(), kind);
+        let Some(best) = self.least_of(greatest, (&least, &value), kinds, known)? else {
+            return self.refuse_inlining();
+        };
+        self.release_all([least, value]);
+        Ok(best)
+    }
+
+    /// `sum` adds an item to an int, or to a float and what its additions have lost.
+    fn add_to_sum(&mut self, sum: Item, lost: Item, value: Item) -> Done<(Item, Item)> {
+        let kind = self.yielded_kind(&value);
         let (sum, lost) = match (&sum, &lost, kind) {
             (Item::Int(sum), _, Kind::Int | Kind::Bool) => {
                 let more = self.as_int(&value);
@@ -549,9 +632,7 @@ impl Builder<'_> {
                 let Some(body) = self.known.body(address, globals, builtins) else {
                     return Ok(false);
                 };
-                // SAFETY: a live code object.
-                let has_cells = unsafe { (*address).co_ncellvars != 0 };
-                if has_cells || start_of(&body.decoded).is_none() || !self.has_room_for(&body.decoded) {
+                if start_of(&body.decoded).is_none() || !self.has_room_for(&body.decoded) {
                     return Ok(false);
                 }
                 let number = self.add_code(address, body.decoded, body.knowledge, (globals, builtins));

@@ -212,7 +212,7 @@ impl Builder<'_> {
         }
         let container = self.pop();
         let item = self.pop();
-        if self.contains_specialized(&item, &container)? {
+        if self.contains_specialized(&item, &container)? || self.contains_key(&item, &container)? {
             return Ok(());
         }
         let (values, operands) = self.as_objects(vec![item, container])?;

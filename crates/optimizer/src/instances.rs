@@ -10,7 +10,7 @@ use crate::convert::slot_offset;
 use crate::item::{Constant, Form, Frame, Instance, Item, Kind, Local, NO_CLASS, Object, Owner, Returns};
 use justjit_ir::{self as ir, Effect, Imm, Op, Reason, Recovery, Type, Value, VirtualObject};
 use justjit_runtime::instances::{
-    Attribute, Initializer, MAKE_INSTANCE, VALUES_OFFSET, attribute, initializer, stored_at,
+    Attribute, Initializer, MAKE_INSTANCE, NEW_CELL, VALUES_OFFSET, attribute, initializer, stored_at,
 };
 use justjit_runtime::optimized;
 use pyo3_ffi::*;
@@ -94,6 +94,13 @@ impl Builder<'_> {
                     self.recovering.virtuals[id as usize] = Some(made);
                 }
                 return made;
+            }
+            Form::Cell => {
+                let value = self.recovery(&values[0].1, virtuals);
+                virtuals.push(VirtualObject::Cell(value));
+                let made = virtuals.len() as u32 - 1;
+                self.recovering.virtuals[id as usize] = Some(made);
+                return Recovery::Virtual(made);
             }
             Form::Generator(suspended) => {
                 let mut values: Vec<_> = values.iter().map(|(_, item)| self.recovery(item, virtuals)).collect();
@@ -316,6 +323,18 @@ impl Builder<'_> {
                 let mut values = std::mem::take(&mut self.frames[0].instances[id as usize].values);
                 let iterator = values.pop().expect("an iterator").1;
                 let object = self.owned_object(iterator)?;
+                self.frames[0].instances[id as usize].made = Some(object);
+                self.replace_instance(id, object, owned);
+                return Ok(object);
+            }
+            Form::Cell => {
+                let mut values = std::mem::take(&mut self.frames[0].instances[id as usize].values);
+                let value = match values.pop().expect("a cell has a place for its value").1 {
+                    Item::Null => self.null(),
+                    item => self.owned_object(item)?,
+                };
+                let made = self.call(&NEW_CELL, &[value], Some(Type::Object), (Effect::Allocate, true));
+                let object = made.expect("a result");
                 self.frames[0].instances[id as usize].made = Some(object);
                 self.replace_instance(id, object, owned);
                 return Ok(object);
@@ -558,7 +577,7 @@ impl Builder<'_> {
     }
 
     /// Whether an instance is a part of what an item stands for.
-    fn reaches(&self, item: &Item, id: u32) -> bool {
+    pub fn reaches(&self, item: &Item, id: u32) -> bool {
         let mut found = Vec::new();
         instances_in(item, &mut |known| found.push(known));
         let mut at = 0;

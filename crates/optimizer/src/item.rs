@@ -196,6 +196,8 @@ pub enum Form {
     Plain,
     /// An iterator that more than one item stands for: its only value.
     Iterator,
+    /// A cell: its only value is what it holds, `Item::Null` if nothing.
+    Cell,
     /// A generator. Its values are its locals, the items of its operand stack and its function, in this order; while it runs
     /// (its frame is among the frames), only the function.
     Generator(Suspended),

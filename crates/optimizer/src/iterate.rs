@@ -124,7 +124,7 @@ impl Builder<'_> {
         let Item::Object(object) = top else {
             return crate::builder::decline("an iterator of an unknown kind");
         };
-        if self.is_unseen() {
+        if self.next_of_object(object)? || self.is_unseen() {
             return Ok(());
         }
         self.begin_unknown()?;
@@ -215,6 +215,26 @@ impl Builder<'_> {
         {
             return vec![(Kind::Unknown, false); count];
         }
+        let numeric = self.unpacked_numeric(unpack, count);
+        let met = info.knowledge.at(unpack).result;
+        let widened = info.knowledge.is_widened(self.index, Reason::Type) || met.more;
+        let met = if widened { Vec::new() } else { met.met };
+        let kinds: Vec<Kind> = met.into_iter().map(|ty| self.kind_of_type(ty)).collect();
+        numeric
+            .into_iter()
+            .map(|numeric| match kinds[..] {
+                [kind] => (kind, numeric),
+                // An enumeration's numbers, and its items.
+                [Kind::Int, kind] | [kind, Kind::Int] => (kind, numeric),
+                _ => (Kind::Unknown, numeric),
+            })
+            .collect()
+    }
+
+    /// Of which of the items that an instruction unpacks only the numbers matter: they are stored right behind it.
+    pub fn unpacked_numeric(&self, unpack: usize, count: usize) -> Vec<bool> {
+        let info = self.info();
+        let instructions = &info.decoded.instructions;
         // The first item is stored first.
         let mut locals = Vec::new();
         for one in &instructions[unpack + 1..] {
@@ -228,21 +248,8 @@ impl Builder<'_> {
                 _ => break,
             }
         }
-        let numeric: Vec<bool> = (0..count)
+        (0..count)
             .map(|at| locals.get(at).is_some_and(|&local| info.uses.numeric_locals[local]))
-            .collect();
-        let met = info.knowledge.at(unpack).result;
-        let widened = info.knowledge.is_widened(self.index, Reason::Type) || met.more;
-        let met = if widened { Vec::new() } else { met.met };
-        let kinds: Vec<Kind> = met.into_iter().map(|ty| self.kind_of_type(ty)).collect();
-        numeric
-            .into_iter()
-            .map(|numeric| match kinds[..] {
-                [kind] => (kind, numeric),
-                // An enumeration's numbers, and its items.
-                [Kind::Int, kind] | [kind, Kind::Int] => (kind, numeric),
-                _ => (Kind::Unknown, numeric),
-            })
             .collect()
     }
 

@@ -21,7 +21,7 @@ pub struct Types {
 
 impl Types {
     /// What has been seen earlier as well.
-    fn add(&mut self, other: Types) {
+    pub fn add(&mut self, other: Types) {
         for ty in other.met {
             if !self.met.contains(&ty) {
                 self.met.push(ty);
@@ -50,6 +50,8 @@ pub struct Seen {
     pub operands: [Types; 3],
     /// The one object that was called, or that a load gave each time.
     pub object: Option<*mut PyObject>,
+    /// The method of a static type that was called each time, as an object that is bound to its receiver.
+    pub method: Option<*mut PyObject>,
 }
 
 impl Seen {
@@ -57,8 +59,10 @@ impl Seen {
     pub fn add(&mut self, other: Seen) {
         if self.count == 0 {
             self.object = other.object;
-        } else if other.count > 0 && self.object != other.object {
-            self.object = None;
+            self.method = other.method;
+        } else if other.count > 0 {
+            self.object = self.object.filter(|_| self.object == other.object);
+            self.method = self.method.filter(|_| self.method == other.method);
         }
         self.count = self.count.saturating_add(other.count);
         self.result.add(other.result);

@@ -25,6 +25,9 @@ mod iterate;
 pub mod knowledge;
 mod liveness;
 mod locals;
+mod lookups;
+mod made_iterators;
+mod members;
 mod mixed;
 mod names;
 pub mod opcodes;
@@ -35,6 +38,7 @@ pub mod snapshot;
 mod special;
 mod splices;
 mod stress;
+mod suspend;
 mod table;
 pub mod text;
 pub mod typed;
@@ -108,6 +112,7 @@ pub enum Builtin {
     All,
     List,
     Tuple,
+    Set,
     Ord,
     Chr,
     /// `list.append`

@@ -13,7 +13,7 @@ use justjit_runtime::optimized::{NUMBER_COMPARISON, NUMBER_OPERATOR};
 use pyo3_ffi::*;
 
 /// Operators of a function, beyond which floats get no way of their own where that does not join the other again.
-const SPLIT_LIMIT: usize = 12;
+pub const SPLIT_LIMIT: usize = 12;
 
 impl Builder<'_> {
     /// Whether an operand is a number, as far as anybody knows.

@@ -84,9 +84,9 @@ table! {
     DictUpdate: Runtime, "";
     EndAsyncFor: Left, "";
     EndFor: Inline, "";
-    EndSend: Inline, "of coroutines; elsewhere declined";
+    EndSend: Inline, "in the generator or coroutine that is entered";
     ExitInitCheck: Declined, "";
-    ForIter: Bets, "ranges, lists, tuples, arrays, `enumerate` and `zip` of these: no iterator is made, and no tuple that is unpacked; bodies of known generator functions are inlined";
+    ForIter: Bets, "ranges, lists, tuples, arrays, `enumerate` and `zip` of these: no iterator is made, and no tuple that is unpacked; iterators of ranges, lists and tuples that are objects; bodies of known generator functions are inlined";
     FormatSimple: Runtime, "";
     FormatWithSpec: Runtime, "";
     GetAiter: Declined, "";
@@ -94,7 +94,7 @@ table! {
     GetAwaitable: Runtime, "of coroutines; a call of a known coroutine function that is awaited at once makes no coroutine: its body is inlined, or called with numbers in registers";
     GetIter: Bets, "see `FOR_ITER`";
     GetLen: Declined, "";
-    GetYieldFromIter: Declined, "";
+    GetYieldFromIter: Runtime, "in the generator that is entered";
     ImportFrom: Declined, "";
     ImportName: Declined, "";
     InterpreterExit: Declined, "";
@@ -119,7 +119,7 @@ table! {
     LoadLocals: Declined, "";
     LoadName: Declined, "";
     LoadSuperAttr: Bets, "a method that is called, of an object whose class is known";
-    MakeCell: Runtime, "at the start of a function";
+    MakeCell: Inline, "by the runtime at the start of a function; in an inlined one the cell is not made";
     MakeFunction: Runtime, "that of a generator expression is not made where the generator is inlined";
     MapAdd: Runtime, "";
     MatchClass: Declined, "";
@@ -139,7 +139,7 @@ table! {
     Reraise: Left, "";
     Resume: Inline, "";
     ReturnConst: Inline, "";
-    ReturnGenerator: Inline, "where the generator or coroutine is inlined; coroutines are entered behind it; a generator function is declined";
+    ReturnGenerator: Inline, "where the generator or coroutine is inlined; others are entered behind it";
     ReturnValue: Inline, "";
     Send: Runtime, "see `GET_AWAITABLE`";
     SetAdd: Runtime, "";
@@ -163,5 +163,5 @@ table! {
     UnpackEx: Runtime, "";
     UnpackSequence: Bets, "lists and tuples of that length; a tuple that was just built is never made";
     WithExceptStart: Left, "";
-    YieldValue: Inline, "of a generator whose body is inlined into the loop or the builtin that goes through it; a coroutine is suspended, and goes on in baseline code; elsewhere declined";
+    YieldValue: Inline, "of a generator whose body is inlined into the loop or the builtin that goes through it; otherwise the frame that is entered is suspended";
 }

@@ -2,7 +2,9 @@
 
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done};
-use crate::item::{Item, Kind};
+use crate::item::{Item, Kind, Object, Owner};
+use justjit_builder::IntCond;
+use justjit_bytecode::Opcode;
 use justjit_ir::{Effect, Reason, Type, Value};
 use justjit_runtime::{fast, optimized};
 
@@ -68,22 +70,137 @@ impl Builder<'_> {
         let (value, sequence) = self.borrow_object(sequence)?;
         let mut operands = vec![sequence];
         let ends = self.bounds(bounds, kinds, step, &mut operands);
-        let step = self.int(step);
-        let args = [value, ends[0], ends[1], step];
-        let result = self
-            .call(
-                &optimized::SLICE_BY_INTS,
-                &args,
-                Some(Type::Object),
-                (Effect::Allocate, true),
-            )
-            .expect("a result");
+        if kind == Kind::List && step.abs() == 1 && self.move_part(value, ends, step, &operands)? {
+            return Ok(true);
+        }
+        let result = self.part(value, ends, step);
         self.specialized += 1;
         self.drop_after_call(operands);
         // Only when memory ends.
         self.raise_if_null(result);
         self.push(Item::owned(result, kind));
         Ok(true)
+    }
+
+    /// A new object: part of a sequence, or NULL.
+    fn part(&mut self, sequence: Value, ends: [Value; 2], step: i64) -> Value {
+        let step = self.int(step);
+        let args = [sequence, ends[0], ends[1], step];
+        let made = self.call(
+            &optimized::SLICE_BY_INTS,
+            &args,
+            Some(Type::Object),
+            (Effect::Allocate, true),
+        );
+        made.expect("a result")
+    }
+
+    /// `list[a:b] = list[c:d:step]`: what the present instruction takes from a list is stored into the same list by a
+    /// `STORE_SLICE` soon after, with nothing in between but loads and sums of ints. Where both are the same items, they
+    /// change places, and no list is made of them. All of it is one instruction then: nothing can be noticed before the end.
+    /// `false` if that has not been done.
+    fn move_part(&mut self, list: Value, ends: [Value; 2], step: i64, operands: &[Item]) -> Done<bool> {
+        let lasting = |item: &Item| match item {
+            Item::Object(object) => object.owner != Owner::Item || object.kind.ends_quietly(),
+            item => item.is_unboxed() || matches!(item, Item::Constant(_)),
+        };
+        let lost = [Reason::Type, Reason::Unbound].iter().any(|&one| self.is_widened(one));
+        let Some(last) = self.stored_at().filter(|_| !lost && operands.iter().all(lasting)) else {
+            return Ok(false);
+        };
+        let (frames, first, at) = (self.frames.clone(), self.index, self.at);
+        let mut parts = None;
+        for index in first + 1..=last {
+            self.index = index;
+            self.at = self.info().decoded.instructions[index];
+            self.frame().index = index + 1;
+            match self.at.opcode {
+                Opcode::StoreSlice => parts = self.moved_to(list),
+                Opcode::BinaryOp => {
+                    let depth = self.frame().stack.len();
+                    let both = self.frame().stack[depth - 2..].to_vec();
+                    if both.iter().any(|item| item.kind() != Kind::Int || !lasting(item)) {
+                        break;
+                    }
+                    self.instruction()?;
+                }
+                _ => self.instruction()?,
+            }
+            if self.terminated {
+                return Ok(true);
+            }
+        }
+        let Some((start, stop, bounds)) = parts.filter(|(.., bounds)| bounds.iter().all(lasting)) else {
+            // Nothing but values that nobody uses has come of it.
+            (self.frames, self.index, self.at) = (frames, first, at);
+            return Ok(false);
+        };
+        let by = self.int(step);
+        let args = [list, start, stop, ends[0], ends[1], by];
+        let moved = self.call(&optimized::MOVE_PART, &args, Some(Type::Int), (Effect::Any, false));
+        let zero = self.int(0);
+        let moved = self.int_compare(IntCond::Ne, moved.expect("a result"), zero);
+        let (done, otherwise) = (self.f.add_block(), self.f.add_block());
+        self.branch(moved, done, otherwise);
+        self.specialized += 1;
+        let before = self.frames.clone();
+        self.block = done;
+        self.release_all(operands.iter().chain(&bounds).cloned());
+        self.join_at(last + 1);
+        self.go_to_next(last + 1)?;
+        self.block = otherwise;
+        self.terminated = false;
+        self.frames = before;
+        self.f.blocks[otherwise.index()].cold = true;
+        let part = self.part(list, ends, step);
+        self.raise_if_null(part);
+        let mut operands = operands.to_vec();
+        operands.push(Item::owned(part, Kind::List));
+        operands.extend(bounds);
+        self.begin_unknown()?;
+        let args = [list, start, stop, part];
+        let status = self.unknown_call(&optimized::SET_SLICE_BY_INTS, &args, Type::Int, operands);
+        self.raise_if_negative(status);
+        Ok(true)
+    }
+
+    /// The `STORE_SLICE` that stores what the present instruction gives, if there is nothing on the way but loads and sums.
+    fn stored_at(&self) -> Option<usize> {
+        let instructions = &self.info().decoded.instructions;
+        let here = &instructions[self.index];
+        let taken = if here.opcode == Opcode::BinarySlice { 3 } else { 2 };
+        let value = here.depth? - taken + 1;
+        for (at, one) in instructions.iter().enumerate().skip(self.index + 1) {
+            if one.block != here.block || one.handler != here.handler {
+                return None;
+            }
+            match one.opcode {
+                Opcode::LoadFast | Opcode::LoadFastLoadFast | Opcode::LoadConst => {}
+                Opcode::BinaryOp if matches!(one.arg, 0 | 10) && one.depth? >= value + 2 => {}
+                // On our value the container and the bounds.
+                Opcode::StoreSlice => return (one.depth? == value + 3).then_some(at),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// Takes the operands of the present `STORE_SLICE` but the value, if its container is this list and its bounds are ints:
+    /// start, stop, and the items that they were.
+    fn moved_to(&mut self, list: Value) -> Option<(Value, Value, Vec<Item>)> {
+        let stop = self.pop();
+        let start = self.pop();
+        let container = self.pop();
+        let Item::Object(Object { value, kind, .. }) = container else {
+            return None;
+        };
+        let kinds = [start.kind(), stop.kind()];
+        if value != list || kind != Kind::List || !kinds.into_iter().all(is_bound) {
+            return None;
+        }
+        let mut items = vec![container];
+        let ends = self.bounds([&start, &stop], kinds, 1, &mut items);
+        Some((ends[0], ends[1], items))
     }
 
     /// The bounds as ints, those that are left out by numbers beyond the end; the items join the operands.

@@ -2,13 +2,15 @@
 
 use crate::knowledge::{Knowledge, Seen, Types};
 use crate::{Body, Builtin, Global, Known, MathFn, Shapes};
-use justjit_bytecode::Function as Decoded;
+use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::Reason;
 use justjit_runtime::attributes::AttributeSite;
+use justjit_runtime::builtins::MethodDescriptor;
 use justjit_runtime::deopt::DeoptReason;
+use justjit_runtime::feedback::seen as bits;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::{Code, Function};
-use justjit_runtime::sampling::{Record, Sample, flag};
+use justjit_runtime::sampling::{CalleeKind, Record, Sample, flag};
 use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::{Tier, Version};
 use justjit_runtime::{api, bets, hook, optimized as math};
@@ -22,8 +24,6 @@ pub type Decode = unsafe fn(code: *mut Code) -> Result<Decoded, String>;
 const SHAPES: usize = 6;
 /// Losses after which a name's value is not taken for constant any more.
 const NAME_LOSSES: u32 = 2;
-/// Changes after which it is not taken for constant in the first place.
-const NAME_CHANGES: u32 = 16;
 
 /// The interpreter as a version's code finds it.
 pub struct Snapshot {
@@ -80,6 +80,44 @@ fn seen(record: &Record) -> Seen {
         operands: [0, 1, 2].map(|at| sample(&record.operands[at])),
         // SAFETY: as for `types`.
         object: record.result.as_ref().and_then(|one| unsafe { one.only_object() }),
+        method: bound_method(record),
+    }
+}
+
+/// The method descriptor whose definition all callees of a call had, which were bound methods of a static type's.
+fn bound_method(record: &Record) -> Option<*mut PyObject> {
+    let callees = record.callees.as_ref().filter(|callees| callees.more == 0)?;
+    let [callee] = callees.met() else {
+        return None;
+    };
+    if callee.kind != CalleeKind::Builtin || callee.bound {
+        return None;
+    }
+    let ty = types(Some(&callee.receiver)).only()?;
+    // SAFETY: the GIL is held; a static type lives for ever, and so do its methods and their definitions. The definition is
+    // looked at only where the type has one of that address.
+    unsafe {
+        if PyType_HasFeature(ty, Py_TPFLAGS_HEAPTYPE) != 0 {
+            return None;
+        }
+        let methods = (*ty).tp_methods;
+        let definition = callee.definition();
+        let mut at = methods;
+        while !at.is_null() && !(*at).ml_name.is_null() && at != definition {
+            at = at.add(1);
+        }
+        if at.is_null() || at != definition {
+            return None;
+        }
+        let method = PyObject_GetAttrString(ty.cast(), (*definition).ml_name);
+        if method.is_null() {
+            PyErr_Clear();
+            return None;
+        }
+        // The type has it.
+        Py_DECREF(method);
+        let is_method = Py_TYPE(method) == &raw mut PyMethodDescr_Type;
+        (is_method && (*method.cast::<MethodDescriptor>()).d_method == definition).then_some(method)
     }
 }
 
@@ -94,6 +132,7 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         DeoptReason::Bounds => Some(Reason::Bounds),
         DeoptReason::DivisionByZero => Some(Reason::DivisionByZero),
         DeoptReason::Domain => Some(Reason::Domain),
+        DeoptReason::Missing => Some(Reason::Missing),
         DeoptReason::Unbound => Some(Reason::Unbound),
         DeoptReason::Changed | DeoptReason::Global | DeoptReason::Class => Some(Reason::Changed),
         DeoptReason::Unreached => Some(Reason::Unreached),
@@ -110,6 +149,40 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         let widened = (*state).widened.iter();
         let widened = widened.filter_map(|one| Some((one.offset, reason(one.reason)?)));
         widened.collect()
+    }
+}
+
+/// Samples are taken of a few rounds in a row, in which what is unpacked may be one object. What any version of the code has met
+/// says whether there were others.
+///
+/// # Safety
+/// The GIL is held; a live code object.
+unsafe fn add_unpacked(code: *mut Code, decoded: &Decoded, all: &mut [Seen]) {
+    // SAFETY: see the contract; versions live as long as their code.
+    unsafe {
+        let state = hook::state_of(code.cast());
+        if state.is_null() {
+            return;
+        }
+        let instructions = decoded.instructions.iter().enumerate();
+        let unpacking = instructions.filter(|(_, one)| one.opcode == Opcode::UnpackSequence);
+        for (index, _) in unpacking {
+            if all[index].operands[0].met.is_empty() {
+                continue;
+            }
+            let versions = (*state).versions.iter();
+            let known = versions.filter_map(|&version| (&*version).feedback.get(index).copied());
+            let known = known.fold(0, |all, one| all | one);
+            let met = [(bits::LIST, &raw mut PyList_Type), (bits::TUPLE, &raw mut PyTuple_Type)];
+            all[index].operands[0].add(Types {
+                met: met
+                    .into_iter()
+                    .filter(|(bit, _)| known & bit != 0)
+                    .map(|(_, ty)| ty)
+                    .collect(),
+                ..Types::default()
+            });
+        }
     }
 }
 
@@ -165,6 +238,8 @@ impl Snapshot {
                 sum.add(seen(record));
             }
         }
+        // SAFETY: a live code object; the GIL is held.
+        unsafe { add_unpacked(code, decoded, &mut all) };
         let mut knowledge = Knowledge {
             widened: widened.collect(),
             sampled: !sampled.is_empty(),
@@ -271,7 +346,7 @@ impl Known for Snapshot {
             let value = value_of(cell)?;
             // A name that is a variable rather than a constant.
             let lost = bets::losses(cell.cast_const().cast());
-            let varies = lost >= NAME_LOSSES || (*cell).changes >= NAME_CHANGES;
+            let varies = lost >= NAME_LOSSES || (*cell).changes >= globals::CHANGES;
             if !bet || varies {
                 return Some(Global::Cell(cell));
             }
@@ -459,7 +534,7 @@ impl Known for Snapshot {
 unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
     // SAFETY: types are looked at before fields.
     unsafe {
-        let classes: [(*mut PyTypeObject, Builtin); 8] = [
+        let classes: [(*mut PyTypeObject, Builtin); 9] = [
             (&raw mut PyRange_Type, Builtin::Range),
             (&raw mut PyEnum_Type, Builtin::Enumerate),
             (&raw mut PyZip_Type, Builtin::Zip),
@@ -468,6 +543,7 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             (&raw mut PyBool_Type, Builtin::Bool),
             (&raw mut PyList_Type, Builtin::List),
             (&raw mut PyTuple_Type, Builtin::Tuple),
+            (&raw mut PySet_Type, Builtin::Set),
         ];
         if let Some((_, builtin)) = classes.iter().find(|(class, _)| class.cast::<PyObject>() == object) {
             return Some(*builtin);

@@ -3,9 +3,12 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Returns};
-use justjit_ir::{Op, Reason, Type, Value};
+use crate::mixed::SPLIT_LIMIT;
+use justjit_bytecode::Opcode;
+use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::special::{
-    Unary, binary_method, comparison_method, set_subscript_method, subscript_method, unary_method,
+    Unary, binary_method, compares_by_identity, comparison_method, is_always_true, set_subscript_method,
+    subscript_method, unary_method,
 };
 use pyo3_ffi::*;
 use std::ptr::null_mut;
@@ -69,12 +72,38 @@ impl Builder<'_> {
             return Ok(false);
         }
         let kinds: Vec<_> = met.met.iter().map(|&ty| self.kind_of_type(ty)).collect();
-        if !kinds.iter().all(|kind| matches!(kind, Kind::Other(_))) {
+        let (unpacks, tests) = (
+            self.at.opcode == Opcode::UnpackSequence,
+            self.at.opcode == Opcode::ToBool,
+        );
+        for &kind in &kinds {
+            let fits = match kind {
+                _ if unpacks => matches!(kind, Kind::List | Kind::Tuple),
+                // None is false, and so parts from what may be true anyway.
+                Kind::None => tests && kinds.len() == 2,
+                Kind::Other(_) => !tests || self.is_always_true(kind),
+                Kind::List | Kind::Tuple | Kind::Str | Kind::Int | Kind::Float => tests,
+                _ => false,
+            };
+            if !fits {
+                return Ok(false);
+            }
+        }
+        if tests && !kinds.contains(&Kind::None) {
             return Ok(false);
         }
-        let depth = self.frames.len();
-        self.told_apart.push((object.value, depth));
-        self.join_at(self.index + 1);
+        // What a local goes on having may be unpacked again: its kind is worth ways of their own for all that follows.
+        let mut locals = self.frames.iter().flat_map(|frame| &frame.locals);
+        let lasts = locals.any(|local| matches!(&local.item, Item::Object(one) if one.value == object.value));
+        if unpacks && lasts && self.splits < SPLIT_LIMIT {
+            self.splits += 1;
+        } else {
+            let depth = self.frames.len();
+            self.told_apart.push((object.value, depth));
+            if !tests {
+                self.join_at(self.index + 1);
+            }
+        }
         let (frames, index) = (self.frames.clone(), self.index);
         for (at, &kind) in kinds.iter().enumerate() {
             self.frames.clone_from(&frames);
@@ -101,6 +130,35 @@ impl Builder<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether all objects of a kind are true.
+    pub fn is_always_true(&mut self, kind: Kind) -> bool {
+        // SAFETY: a live type.
+        let class = self.class_of(kind).filter(|&class| unsafe { is_always_true(class) });
+        class.is_some_and(|class| self.may_inline_special(class))
+    }
+
+    /// `==` and `!=` of objects that are compared by what they are.
+    pub fn compare_identities(&mut self, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Value> {
+        let mut values = Vec::with_capacity(2);
+        for (item, kind) in [(left, kinds.0), (right, kinds.1)] {
+            let class = self.class_of(kind);
+            // SAFETY: a live type.
+            let simple = class.filter(|&class| unsafe { compares_by_identity(class) });
+            let fine = kind == Kind::None || simple.is_some_and(|class| self.may_inline_special(class));
+            if !fine || !matches!(item, Item::Object(_) | Item::Constant(_)) {
+                return None;
+            }
+        }
+        for (item, kind) in [(left, kinds.0), (right, kinds.1)] {
+            values.push(match self.expect_operand(item, kind) {
+                Item::Object(object) => object.value,
+                Item::Constant(constant) => self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
+                _ => unreachable!("looked at above"),
+            });
+        }
+        Some(self.op(Op::Same, &values))
     }
 
     /// Where ways come together: what has been told apart is of any kind again.

@@ -14,6 +14,7 @@ impl Builder<'_> {
         let arg = self.at.arg as usize;
         let receiver = match self.at.opcode {
             BinaryOp | BinarySubscr => Some((1, 0)),
+            UnpackSequence | ToBool => Some((0, 0)),
             _ => None,
         };
         if let Some((below, operand)) = receiver
@@ -25,6 +26,7 @@ impl Builder<'_> {
             Nop | Resume => {}
             // Inlined callees have their cells from the beginning.
             CopyFreeVars if self.is_inlined() => {}
+            MakeCell if self.is_inlined() => self.make_cell(arg),
             LoadConst => self.load_const(arg),
             LoadFast | LoadFastCheck => self.load_fast(arg),
             LoadFastLoadFast => {
@@ -129,6 +131,7 @@ impl Builder<'_> {
                 }
             }
             GetAwaitable => self.get_awaitable(arg as i64)?,
+            GetYieldFromIter => self.get_yield_from_iter()?,
             Send => self.send()?,
             EndSend => self.end_send()?,
             MakeFunction => self.make_function()?,

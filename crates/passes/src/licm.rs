@@ -272,17 +272,20 @@ impl Hoist<'_> {
         latches.all(|&latch| self.dominators.dominates(block, latch))
     }
 
-    /// Whether an item of an array is read that an object's header points to, and the index was tested in this loop against
-    /// a size in that header, by a guard that has moved.
+    /// Whether an item of an array is read that an object's header points to, and the index was tested against a size in that
+    /// header: in this loop, by a guard that has moved, or before it, if the size is that of the array.
     fn in_bounds(&self, load: Inst) -> bool {
         let data = self.function.inst(load);
         let Imm::Memory { offset, scale, .. } = data.imm else {
             return false;
         };
-        let array = self.function.def(data.args[0]);
-        let Some(array) = array.filter(|array| is_field(array)) else {
+        let ValueDef::Result(pointer) = self.function.values[data.args[0].index()].def else {
             return false;
         };
+        let array = self.function.inst(pointer);
+        if !is_field(array) {
+            return false;
+        }
         let (base, plus) = match data.op {
             Op::LoadIndexed if offset == 0 && scale == 8 => {
                 let (base, plus) = Facts::decompose(self.function, data.args[1]);
@@ -293,7 +296,9 @@ impl Hoist<'_> {
         };
         // Of two tests of neighbours one says that the index is not too small, the other that it is not too large.
         let (mut natural, mut below) = (base.is_none(), false);
-        for &guard in &self.moved_guards {
+        let earlier = self.guards_before();
+        let moved = self.moved_guards.iter().map(|&guard| (guard, true));
+        for (guard, moved) in moved.chain(earlier.into_iter().map(|guard| (guard, false))) {
             let Some(test) = self.function.def(self.function.inst(guard).args[0]) else {
                 continue;
             };
@@ -302,8 +307,11 @@ impl Hoist<'_> {
                 (Op::IntCompare, Imm::IntCond(IntCond::UnsignedGt)) => (test.args[1], test.args[0]),
                 _ => continue,
             };
-            let size = self.function.def(size);
-            if !size.is_some_and(|size| is_field(size) && size.args == array.args) {
+            let ValueDef::Result(read) = self.function.values[size.index()].def else {
+                continue;
+            };
+            let size = self.function.inst(read);
+            if !is_field(size) || size.args != array.args || !moved && !self.at_once(read, pointer) {
                 continue;
             }
             let tested = match base {
@@ -316,6 +324,36 @@ impl Hoist<'_> {
             below |= tested.is_some_and(|tested| tested >= plus);
         }
         natural && below
+    }
+
+    /// The guards of the preheader and of the blocks on every way to it.
+    fn guards_before(&self) -> Vec<Inst> {
+        let mut guards = Vec::new();
+        let mut at = Some(self.preheader);
+        while let Some(block) = at {
+            let insts = self.function.blocks[block.index()].insts.iter();
+            guards.extend(insts.filter(|&&inst| self.function.inst(inst).op == Op::Guard));
+            at = self.dominators.parent(block);
+        }
+        guards
+    }
+
+    /// Whether two fields of a header are read in one block, with nothing between that could change them.
+    fn at_once(&self, one: Inst, other: Inst) -> bool {
+        let (Some(home), Some(place)) = (self.homes[one.index()], Place::of(self.function, other)) else {
+            return false;
+        };
+        if self.homes[other.index()] != Some(home) {
+            return false;
+        }
+        let insts = &self.function.blocks[home.index()].insts;
+        let at = |wanted| insts.iter().position(|&inst| inst == wanted);
+        let (Some(one), Some(other)) = (at(one), at(other)) else {
+            return false;
+        };
+        insts[one.min(other)..one.max(other)].iter().all(|&inst| {
+            !Clobber::of(self.function, inst).is_some_and(|clobber| clobber.touches(&place, self.function))
+        })
     }
 
     /// Whether a word is read of a short array that an object's header points to, such as an array's shape, whose length, a

@@ -5,6 +5,7 @@
 //! two such ways; with a preheader what is the same in every iteration is no parameter of the loop any more. Before that it
 //! tells nested loops apart that share a header, as they do where the outer one is entered in the inner one, because the
 //! first round of both was made apart: the outer one gets a header of its own.
+//! Blocks that are no loop's header lose their entry states: nothing is moved before them.
 //! *Assumes*: nothing.
 //! *Guarantees*: blocks are added, none is changed but for where it jumps.
 
@@ -25,6 +26,7 @@ pub fn run(function: &mut Function) -> bool {
         separate(function, &flow, data, &inner);
     }
     let (flow, loops) = loops(function);
+    forget_states(function, &loops);
     for data in &loops.loops {
         let within = |block: &Block| data.latches.contains(block);
         let mut outside: Vec<Block> = flow.predecessors(data.header).to_vec();
@@ -33,6 +35,19 @@ pub fn run(function: &mut Function) -> bool {
         edit::ensure_preheader(function, data.header, &outside);
     }
     function.blocks.len() != count
+}
+
+/// Takes the entry states off of what is no loop's header.
+fn forget_states(function: &mut Function, loops: &Loops) {
+    let mut headers = vec![false; function.blocks.len()];
+    for data in &loops.loops {
+        headers[data.header.index()] = true;
+    }
+    for (block, is_header) in function.blocks.iter_mut().zip(headers) {
+        if !is_header {
+            block.entry_state = None;
+        }
+    }
 }
 
 fn loops(function: &Function) -> (Flow, Loops) {

@@ -8,6 +8,7 @@ use crate::layout::version_tag;
 use crate::numbers::new_int;
 use crate::ops::reference::{Owned, PyResult, Raised};
 use crate::runtime_fns;
+use crate::sets;
 use crate::site::{CallSite, Callee};
 use crate::thread::{self, Thread};
 use crate::types::class_attribute;
@@ -20,6 +21,8 @@ pub struct Known {
     pub len: *mut PyMethodDef,
     pub isinstance: *mut PyMethodDef,
     pub issubclass: *mut PyMethodDef,
+    pub min: *mut PyMethodDef,
+    pub max: *mut PyMethodDef,
     /// `list.append`
     pub append: *mut PyMethodDef,
 }
@@ -28,6 +31,8 @@ static mut KNOWN: Known = Known {
     len: null_mut(),
     isinstance: null_mut(),
     issubclass: null_mut(),
+    min: null_mut(),
+    max: null_mut(),
     append: null_mut(),
 };
 
@@ -48,11 +53,14 @@ pub unsafe fn initialize() -> PyResult<()> {
         if builtins.is_null() {
             return Err(Raised);
         }
-        for (name, slot) in [
+        let functions = [
             (c"len", &raw mut KNOWN.len),
             (c"isinstance", &raw mut KNOWN.isinstance),
             (c"issubclass", &raw mut KNOWN.issubclass),
-        ] {
+            (c"min", &raw mut KNOWN.min),
+            (c"max", &raw mut KNOWN.max),
+        ];
+        for (name, slot) in functions {
             let function = PyObject_GetAttrString(builtins, name.as_ptr());
             if function.is_null() {
                 return Err(Raised);
@@ -85,7 +93,7 @@ unsafe fn none() -> *mut PyObject {
     }
 }
 
-/// What `len`, `isinstance` and `issubclass` give where that takes no look-up; `None` to have the function itself called.
+/// What `len`, `isinstance`, `issubclass`, `min` and `max` give where that takes no look-up; `None` to have the function itself called.
 #[inline]
 unsafe fn known_function(
     definition: *mut PyMethodDef,
@@ -103,10 +111,17 @@ unsafe fn known_function(
                 PyUnicode_GET_LENGTH(object)
             } else if tp == &raw mut PyDict_Type {
                 PyDict_Size(object)
+            } else if sets::is_set(object) {
+                PySet_Size(object)
             } else {
                 return None;
             };
             return Some(new_int(size as i64));
+        }
+        if (definition == KNOWN.min || definition == KNOWN.max) && count == 1 {
+            let found = sets::least(args.read(), definition == KNOWN.max)?;
+            Py_INCREF(found);
+            return Some(found);
         }
         if definition == KNOWN.isinstance && count == 2 {
             let (object, class) = (args.read(), args.add(1).read());
@@ -298,6 +313,10 @@ pub unsafe fn call_builtin(
         let function = callable.cast::<PyCFunctionObject>();
         (*site).learn(seen::C, || {
             let definition = (*function).m_ml;
+            if (definition == KNOWN.min || definition == KNOWN.max) && count == 1 && sets::is_set(args.read()) {
+                // It is done here.
+                return None;
+            }
             Some(if definition == KNOWN.len && count == 1 {
                 Callee::Len
             } else if definition == KNOWN.isinstance && count == 2 {

@@ -8,9 +8,11 @@ use crate::feedback::{self, seen};
 use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
 use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
+use crate::numbers::drop_reference;
 use crate::runtime_fns;
 use crate::safepoint;
 use crate::site::{CallSite, Callee};
+use crate::special::{self, Unary};
 use crate::thread::{self, Thread};
 use crate::tiering;
 use crate::version::{Body, Version};
@@ -178,6 +180,9 @@ runtime_fns! {
                 let result = checked(thread, callable, result);
                 return drop_items(items, nargs, result);
             }
+            if !has_self && let Some(result) = call_instance(thread, items, nargs) {
+                return result;
+            }
         }
         let result = match call_by_slot(callable, args, count) {
             Some(result) => checked(thread, callable, result),
@@ -280,6 +285,40 @@ pub(crate) unsafe fn unbind(items: *mut *mut PyObject) -> *mut PyObject {
         items.add(1).write(receiver);
         Py_DECREF(callable);
         function
+    }
+}
+
+/// Calls an instance of a class whose `__call__` is a compiled function, without a detour by the class's slot; `None`, with
+/// nothing done, for others. `items` are a call's, which has no self.
+unsafe fn call_instance(thread: *mut Thread, items: *mut *mut PyObject, nargs: isize) -> Option<*mut PyObject> {
+    // SAFETY: the items are the caller's; the method is alive while the class, which has it, is not changed.
+    unsafe {
+        let instance = items.read();
+        let method = special::unary_method(Unary::Call, Py_TYPE(instance));
+        if method.is_null() {
+            return None;
+        }
+        let version = hook::version_for_call(thread, method);
+        if version.is_null() {
+            return None;
+        }
+        Py_INCREF(method);
+        items.write(method);
+        items.add(1).write(instance);
+        let (args, count) = (items.add(1), nargs as usize + 1);
+        // The interpreter's way by the slot keeps the instance and the arguments until the call is over, whatever becomes of
+        // the parameters.
+        let simple = (*version).simple && (*version).argcount as usize == count;
+        let result = run(thread, version, method, |slots| match simple {
+            true => {
+                (0..count).for_each(|index| slots.add(index).write(Py_NewRef(args.add(index).read())));
+                true
+            }
+            false => bind(method, slots, args, count, null_mut()),
+        });
+        let result = result
+            .unwrap_or_else(|| hook::call_original(method, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, null_mut()));
+        Some(drop_items(items, nargs, result))
     }
 }
 
@@ -411,9 +450,12 @@ unsafe fn drop_items(items: *mut *mut PyObject, nargs: isize, result: *mut PyObj
     // SAFETY: the caller owns the items.
     unsafe {
         for index in 2..nargs + 2 {
-            Py_DECREF(items.offset(index).read());
+            drop_reference(items.offset(index).read());
         }
-        Py_XDECREF(items.add(1).read());
+        let receiver = items.add(1).read();
+        if !receiver.is_null() {
+            drop_reference(receiver);
+        }
         Py_DECREF(items.read());
         result
     }

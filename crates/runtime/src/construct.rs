@@ -8,6 +8,7 @@ use crate::layout::Function;
 use crate::runtime_fns;
 use crate::safepoint;
 use crate::site::CallSite;
+use crate::spares;
 use crate::thread::Thread;
 use crate::types::class_attribute;
 use crate::version::keep;
@@ -61,7 +62,7 @@ pub(crate) unsafe fn construct(
             (*site).remember_class(count + 1, kwnames);
             version
         };
-        let instance = ((*class).tp_alloc?)(class, 0);
+        let instance = spares::allocate(class);
         if instance.is_null() {
             return Some(null_mut());
         }
@@ -120,10 +121,7 @@ unsafe fn finish(instance: *mut PyObject, result: *mut PyObject) -> *mut PyObjec
 runtime_fns! {
     /// A new instance of a class, not initialized; NULL, without an exception, when there is no memory.
     NEW_INSTANCE = fn new_instance(class: *mut PyTypeObject) -> *mut PyObject {
-        let instance = match (*class).tp_alloc {
-            Some(allocate) => allocate(class, 0),
-            None => PyType_GenericAlloc(class, 0),
-        };
+        let instance = spares::allocate(class);
         if instance.is_null() {
             PyErr_Clear();
         }

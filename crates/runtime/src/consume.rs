@@ -16,6 +16,12 @@ pub const SUM: i32 = 2;
 pub const LIST: i32 = 3;
 /// `tuple`; so far a list.
 pub const TUPLE: i32 = 4;
+/// `min`; so far the least item, or nothing.
+pub const MIN: i32 = 5;
+/// `max`; so far the greatest item, or nothing.
+pub const MAX: i32 = 6;
+/// `set`; so far a set of objects that run no code of the program when they are hashed and compared.
+pub const SET: i32 = 7;
 
 /// Where a sum is, as `sum` goes through three loops.
 enum Sum {
@@ -135,6 +141,7 @@ pub(crate) unsafe fn consume(
 ) -> *mut PyObject {
     // SAFETY: see the contract.
     unsafe {
+        let mut so_far = so_far;
         let mut item = first_of(generator, first);
         let mut sum = Sum::Ints(0);
         if consumer == SUM {
@@ -156,8 +163,25 @@ pub(crate) unsafe fn consume(
                     truth >= 0
                 }
                 SUM => sum.add(item),
+                MIN | MAX if so_far.is_null() => {
+                    so_far = item;
+                    true
+                }
+                MIN | MAX => {
+                    let better = PyObject_RichCompareBool(item, so_far, if consumer == MAX { Py_GT } else { Py_LT });
+                    let worse = if better > 0 {
+                        std::mem::replace(&mut so_far, item)
+                    } else {
+                        item
+                    };
+                    Py_DECREF(worse);
+                    better >= 0
+                }
                 _ => {
-                    let status = PyList_Append(so_far, item);
+                    let status = match consumer {
+                        SET => PySet_Add(so_far, item),
+                        _ => PyList_Append(so_far, item),
+                    };
                     Py_DECREF(item);
                     status == 0
                 }
@@ -172,6 +196,15 @@ pub(crate) unsafe fn consume(
         let result = match consumer {
             ANY => Py_NewRef(Py_False()),
             ALL => Py_NewRef(Py_True()),
+            MIN | MAX if so_far.is_null() && !raised => {
+                let name = if consumer == MAX { c"max" } else { c"min" };
+                PyErr_Format(
+                    PyExc_ValueError,
+                    c"%s() iterable argument is empty".as_ptr(),
+                    name.as_ptr(),
+                );
+                return null_mut();
+            }
             SUM => {
                 Py_DECREF(so_far);
                 sum.into_object()
@@ -198,6 +231,18 @@ runtime_fns! {
     /// A list for a builtin to fill.
     NEW_LIST = fn new_list() -> *mut PyObject {
         certain(PyList_New(0))
+    }
+
+    /// A set for a builtin to fill.
+    NEW_SET = fn new_set() -> *mut PyObject {
+        certain(PySet_New(null_mut()))
+    }
+
+    /// Adds an item (taken over) to a set of such as run no code when they are hashed and compared: 0, or -1 without memory.
+    ADD_TO_SET = fn add_to_set(set: *mut PyObject, item: *mut PyObject) -> i32 {
+        let status = PySet_Add(set, item);
+        Py_DECREF(item);
+        status
     }
 
     /// A tuple of a list's items; the list is taken over.

@@ -6,9 +6,10 @@
 //! happens; for the rest the code is left first.
 
 use crate::api::PyMethod_Type;
-use crate::layout::{DictValues, Generator, MANAGED_DICT_OFFSET, ThreadState, frame_state, type_object, version_tag};
+use crate::layout::{DictValues, Generator, MANAGED_DICT_OFFSET, ThreadState, frame_state, version_tag};
 use crate::numbers::{deallocate, drop_reference};
 use crate::runtime_fns;
+use crate::spares::has_plain_instances;
 use crate::thread::Thread;
 use pyo3_ffi::*;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -38,6 +39,7 @@ struct Parts {
 }
 
 /// Nothing happens but that memory is freed when an object of this type ends.
+#[inline]
 unsafe fn is_leaf(ty: *mut PyTypeObject) -> bool {
     ty == &raw mut PyFloat_Type
         || ty == &raw mut PyLong_Type
@@ -284,79 +286,124 @@ unsafe fn is_quiet(object: *mut PyObject) -> bool {
     }
 }
 
-/// What is known of classes by their version tags, which are never used again: whether instances are plain, in that they
-/// consist of inline values only.
-static mut CLASSES: [(u32, bool); 256] = [(0, false); 256];
-
-/// Whether ending an instance of the class is to give up its inline values and its memory, where it has no dictionary and
-/// nobody has a weak reference to it.
+/// The inline values of an instance whose end is to give them up and its memory: NULL for other objects.
 #[inline]
-unsafe fn has_plain_instances(ty: *mut PyTypeObject) -> bool {
-    // SAFETY: a live type; the GIL is held.
-    unsafe {
-        let tag = version_tag(ty);
-        let known = (&raw mut CLASSES).cast::<(u32, bool)>().add(tag as usize % 256);
-        if (*known).0 != tag {
-            *known = (tag, looks_plain(ty));
-        }
-        tag != 0 && (*known).1
-    }
-}
-
-unsafe fn looks_plain(ty: *mut PyTypeObject) -> bool {
-    // SAFETY: a live type.
-    unsafe {
-        let basic: isize = ty.cast::<u8>().add(type_object::TP_BASICSIZE).cast::<isize>().read();
-        let freed = (*ty).tp_free.map_or(0, |function| function as usize);
-        basic as usize == size_of::<PyObject>()
-            && crate::attributes::has_inline_values(ty)
-            && freed == PyObject_GC_Del as *const () as usize
-            && is_plain_class(ty)
-    }
-}
-
-/// Ends an instance whose reference count has become zero, if that is a plain one and nothing else ends with it but numbers,
-/// strings and their like. Else nothing was done.
-///
-/// # Safety
-/// The GIL is held; nobody has the object any more.
-#[inline]
-pub unsafe fn end_instance(object: *mut PyObject) -> bool {
-    // SAFETY: see the contract. A plain instance begins with its inline values; what they refer to is alive.
+unsafe fn only_values(object: *mut PyObject) -> *mut DictValues {
+    // SAFETY: a live object. A plain instance begins with its inline values.
     unsafe {
         let ty = Py_TYPE(object);
         if !has_plain_instances(ty) || Py_REFCNT(ty.cast()) < 2 || !unobserved(object, ty) {
-            return false;
+            return null_mut();
         }
         let values = object.cast::<u8>().add(size_of::<PyObject>()).cast::<DictValues>();
         let dictionary = object.cast::<u8>().offset(MANAGED_DICT_OFFSET).cast::<*mut PyObject>();
         if (*values).valid == 0 || !dictionary.read().is_null() {
-            return false;
+            return null_mut();
         }
+        values
+    }
+}
+
+/// Instances that end as parts of others, within which they are looked for.
+const DEPTH: u32 = 4;
+
+/// Whether nothing ends with an instance's values but numbers, strings and their like, and instances of which the same
+/// holds.
+unsafe fn values_end_quietly(values: *mut DictValues, depth: u32) -> bool {
+    // SAFETY: what values refer to is alive.
+    unsafe {
         let count = usize::from((*values).size);
         let first = (&raw mut (*values).values).cast::<*mut PyObject>();
         // Indices in the order of insertion, which lies behind the values.
         let order = first.add((*values).capacity.into()).cast::<u8>();
         let at = |index: usize| first.add(order.add(index).read().into());
         let all = || (0..count).map(|index| at(index).read()).filter(|part| !part.is_null());
-        let stays = |part: *mut PyObject| {
-            part.cast::<i32>().read() < 0
-                || is_leaf(Py_TYPE(part))
-                || Py_REFCNT(part) > all().filter(|&other| other == part).count() as Py_ssize_t
-        };
-        if !all().all(stays) {
-            return false;
-        }
+        all().all(|part| {
+            if part.cast::<i32>().read() < 0 || is_leaf(Py_TYPE(part)) {
+                return true;
+            }
+            let references = Py_REFCNT(part);
+            if references > count as Py_ssize_t {
+                return true;
+            }
+            if references == 1 && depth > 0 {
+                let parts = only_values(part);
+                return !parts.is_null() && values_end_quietly(parts, depth - 1);
+            }
+            references > all().filter(|&other| other == part).count() as Py_ssize_t
+        })
+    }
+}
+
+/// Ends an instance whose values are these, and end quietly.
+unsafe fn end_with(object: *mut PyObject, values: *mut DictValues) {
+    // SAFETY: nobody has the object any more.
+    unsafe {
         PyObject_GC_UnTrack(object.cast());
+        let first = (&raw mut (*values).values).cast::<*mut PyObject>();
         for index in 0..usize::from((*values).capacity) {
             let part = first.add(index).replace(null_mut());
             if !part.is_null() {
                 drop_reference(part);
             }
         }
-        PyObject_GC_Del(object.cast());
-        Py_DECREF(ty.cast());
+        crate::spares::give_back(object);
+    }
+}
+
+/// Ends an instance whose reference count has become zero, if that is a plain one and nothing else ends with it but numbers,
+/// strings and their like, and other such instances. Else nothing was done.
+///
+/// # Safety
+/// The GIL is held; nobody has the object any more.
+#[inline]
+pub unsafe fn end_instance(object: *mut PyObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        let values = only_values(object);
+        if values.is_null() || !values_end_quietly(values, DEPTH) {
+            return false;
+        }
+        end_with(object, values);
         true
+    }
+}
+
+/// Items of a list or tuple that are looked at before its end.
+const FEW: Py_ssize_t = 32;
+
+/// Ends those items of a short list or tuple without anybody else that [end so](end_instance): the interpreter finds none in
+/// their places. Nothing is done to other objects.
+///
+/// # Safety
+/// The GIL is held; nobody has the object any more.
+#[inline]
+pub unsafe fn end_items(object: *mut PyObject) {
+    // SAFETY: see the contract; the deallocators of lists and tuples expect that items may be NULL. No code runs.
+    unsafe {
+        let ty = Py_TYPE(object);
+        let items = if ty == &raw mut PyList_Type {
+            (*object.cast::<PyListObject>()).ob_item
+        } else if ty == &raw mut PyTuple_Type {
+            (&raw mut (*object.cast::<PyTupleObject>()).ob_item).cast()
+        } else {
+            return;
+        };
+        let count = Py_SIZE(object);
+        if count > FEW {
+            return;
+        }
+        for index in (0..count).rev() {
+            let item = items.offset(index).read();
+            if item.is_null() || Py_REFCNT(item) != 1 {
+                continue;
+            }
+            let values = only_values(item);
+            if !values.is_null() && values_end_quietly(values, DEPTH) {
+                items.offset(index).write(null_mut());
+                end_with(item, values);
+            }
+        }
     }
 }
 
@@ -373,7 +420,7 @@ pub unsafe fn initialize() -> crate::ops::reference::PyResult<()> {
             return Err(crate::ops::reference::Raised);
         }
         CLASS_DEALLOCATOR = deallocator(class.cast());
-        Py_DECREF(class);
+        crate::spares::initialize(class.cast());
         Ok(())
     }
 }
@@ -395,7 +442,12 @@ runtime_fns! {
             return 0;
         }
         object.cast::<isize>().write(0);
-        deallocate(object);
+        let values = only_values(object);
+        if values.is_null() {
+            deallocate(object);
+        } else {
+            end_with(object, values);
+        }
         1
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::feedback::{self, seen};
 use crate::layout::{Code, Frame, Function};
+use crate::lookup;
 use crate::numbers::compact_value;
 use crate::ops;
 use crate::ops::reference::Owned;
@@ -77,16 +78,12 @@ runtime_fns! {
     SUBSCR = fn subscr(container: *mut PyObject, key: *mut PyObject, site: *mut u8) -> *mut PyObject {
         feedback::container(site, container);
         let tp = Py_TYPE(container);
-        if tp == &raw mut PyDict_Type {
-            // Strings hash and compare without Python code; any other key goes the way that protects the dictionary.
-            if PyUnicode_CheckExact(key) != 0 || PyLong_CheckExact(key) != 0 {
-                let mut value = null_mut();
-                Py_INCREF(container);
-                let status = crate::api::PyDict_GetItemRef(container, key, &mut value);
-                Py_DECREF(container);
-                if status != 0 {
-                    return value;
-                }
+        if lookup::subscripts_as_dict(tp) {
+            // Any other key than a plain one goes the way that protects the dictionary.
+            let value = lookup::quiet_value(container, key);
+            if !value.is_null() {
+                Py_INCREF(value);
+                return value;
             }
         } else if PyLong_CheckExact(key) != 0
             && let Some(index) = compact_value(key)
@@ -148,7 +145,7 @@ runtime_fns! {
             let old = PyList_GET_ITEM(container, at);
             Py_INCREF(value);
             PyList_SET_ITEM(container, at, value);
-            Py_DECREF(old);
+            crate::numbers::drop_reference(old);
             return 0;
         }
         ops::containers::store_subscr(container, key, value)
@@ -317,10 +314,14 @@ runtime_fns! {
 
     /// `UNPACK_SEQUENCE` and the `STORE_FAST`s behind it: item `i` goes to the local whose number is `plan[i]`.
     /// `out` has room for the items.
-    UNPACK_TO_LOCALS = fn unpack_to_locals(sequence: *mut PyObject, count: i32, plan: *const u8, slots: *mut *mut PyObject, out: *mut *mut PyObject) -> i32 {
+    UNPACK_TO_LOCALS = fn unpack_to_locals(sequence: *mut PyObject, count: i32, plan: *const u8, slots: *mut *mut PyObject, out: *mut *mut PyObject, site: *mut u8) -> i32 {
         let tp = Py_TYPE(sequence);
         let count = count as usize;
         if tp == &raw mut PyTuple_Type && PyTuple_GET_SIZE(sequence) as usize == count {
+            // The optimizing tier wants to know all that comes here, not just what its samples meet.
+            if site.read() & seen::TUPLE == 0 {
+                feedback::note(site, seen::TUPLE);
+            }
             // The last reference to the tuple may be one of the old values.
             Py_INCREF(sequence);
             for index in 0..count {
@@ -334,6 +335,7 @@ runtime_fns! {
             Py_DECREF(sequence);
             return 0;
         }
+        feedback::container(site, sequence);
         if ops::unpack::unpack_sequence(sequence, count as i32, out) < 0 {
             return -1;
         }

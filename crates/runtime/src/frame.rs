@@ -36,7 +36,7 @@ unsafe fn clear_slot(slot: *mut *mut PyObject) {
         let value = slot.read();
         if !value.is_null() {
             slot.write(null_mut());
-            Py_DECREF(value);
+            crate::numbers::drop_reference(value);
         }
     }
 }

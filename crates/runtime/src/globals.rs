@@ -2,6 +2,9 @@
 //! dictionary watchers, so that compiled code reads it with one load.
 
 use crate::api::{self, dict_event};
+use crate::attributes::DICTIONARY_VERSION;
+use crate::layout::{DICT_VERSION_STEP, DICT_WATCHER_MASK, DictObject};
+use crate::numbers::{SMALL_INT_MAX, SMALL_INT_MIN, overwrite_int};
 use crate::ops;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
@@ -24,6 +27,10 @@ pub struct GlobalCell {
     references: u32,
     /// How often the name got another value.
     pub changes: u32,
+    /// The value is that of the globals, not of the builtins.
+    own: bool,
+    /// There have been other cells for the name in one of the dictionaries.
+    shared: bool,
     misses: u64,
 }
 
@@ -109,11 +116,17 @@ pub unsafe fn cell(globals: *mut PyObject, builtins: *mut PyObject, name: *mut P
             builtins,
             references: 1,
             changes: 0,
+            own: false,
+            shared: false,
             misses: 0,
         }));
-        watched(globals).cells.entry(name as usize).or_default().push(cell);
-        if !builtins.is_null() && builtins != globals {
-            watched(builtins).cells.entry(name as usize).or_default().push(cell);
+        let second = (!builtins.is_null() && builtins != globals).then_some(builtins);
+        for dict in [globals].into_iter().chain(second) {
+            let cells = watched(dict).cells.entry(name as usize).or_default();
+            cells.push(cell);
+            if cells.len() > 1 {
+                cells.iter().for_each(|&one| (*one).shared = true);
+            }
         }
         cell
     }
@@ -196,11 +209,8 @@ unsafe extern "C" fn on_event(event: i32, dict: *mut PyObject, key: *mut PyObjec
                         (*cell).changes = (*cell).changes.saturating_add(1);
                     }
                     // A name that is added may still fail to get in; one that is modified cannot.
-                    (*cell).value = if event == dict_event::MODIFIED && (*cell).globals == dict {
-                        new_value
-                    } else {
-                        null_mut()
-                    };
+                    (*cell).own = event == dict_event::MODIFIED && (*cell).globals == dict;
+                    (*cell).value = if (*cell).own { new_value } else { null_mut() };
                 };
                 if let Some(cells) = watched.cells.get(&(key as usize)) {
                     cells.iter().for_each(|&cell| update(cell));
@@ -262,6 +272,7 @@ pub unsafe fn look_up(cell: *mut GlobalCell) -> *mut PyObject {
             }
             if !value.is_null() {
                 (*cell).value = value;
+                (*cell).own = dict == (*cell).globals;
                 return value;
             }
         }
@@ -269,7 +280,33 @@ pub unsafe fn look_up(cell: *mut GlobalCell) -> *mut PyObject {
     }
 }
 
+/// Changes of a name's value after which it is not taken for constant.
+pub const CHANGES: u32 = 16;
+
 runtime_fns! {
+    /// `STORE_GLOBAL` of an int, if that can be written over the int that the name has: one that nobody else has, of a name that
+    /// nobody takes for constant, in a dictionary that nobody but us watches. Else 0, and nothing was done.
+    WRITE_GLOBAL_INT = fn write_global_int(cell: *mut GlobalCell, value: i64) -> i64 {
+        let object = (*cell).value;
+        let possible = !object.is_null()
+            && (*cell).own
+            && !(*cell).shared
+            && (*cell).changes >= CHANGES
+            && Py_REFCNT(object) == 1
+            && !(SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value);
+        if !possible {
+            return 0;
+        }
+        let dict = (*cell).globals.cast::<DictObject>();
+        let tag = (*dict).ma_version_tag;
+        if tag & DICT_WATCHER_MASK != 1 << registry().watcher || !overwrite_int(object, value) {
+            return 0;
+        }
+        DICTIONARY_VERSION += DICT_VERSION_STEP;
+        (*dict).ma_version_tag = DICTIONARY_VERSION | tag & (DICT_VERSION_STEP - 1);
+        1
+    }
+
     /// `LOAD_GLOBAL` when the cell is empty: a new reference, or NULL with NameError.
     LOAD_GLOBAL_CELL = fn load_global_cell(cell: *mut GlobalCell) -> *mut PyObject {
         let found = look_up(cell);

@@ -25,6 +25,8 @@ pub struct CodeState {
     /// Calls to wait for, where the user set it for this function.
     pub baseline_calls: Option<u64>,
     pub has_loop: bool,
+    /// Rounds of loops of generators that its frames went through.
+    pub borrowed: u64,
     /// What the user set for this function.
     pub options: tiering::policy::Options,
     /// How far it is on its way to the optimizing tier: for each namespace.
@@ -158,6 +160,7 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             code,
             cold_calls: 0,
             baseline_calls: None,
+            borrowed: 0,
             has_loop: crate::code_has_loop(code.cast()),
             options: tiering::policy::Options::default(),
             tiering: Vec::new(),
@@ -343,7 +346,7 @@ unsafe fn count_call(thread: *mut Thread, function: *mut PyObject) -> *mut Versi
             None if (*state).has_loop => 0,
             None => hooks().default_calls,
         };
-        if (*state).cold_calls > wanted {
+        if (*state).cold_calls > wanted || tiering::has_borrowed_enough(state) {
             compile(function)
         } else {
             null_mut()

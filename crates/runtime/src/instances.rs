@@ -6,7 +6,6 @@ use crate::layout::{DictValues, type_object};
 use crate::runtime_fns;
 use crate::types::class_attribute;
 use pyo3_ffi::*;
-use std::ptr::null_mut;
 
 /// What making an instance runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,10 +116,7 @@ runtime_fns! {
     /// A new instance of a class that is plain, whose attributes at these indices of its inline values are about to be set, in
     /// that order: the caller writes them before anything else happens.
     MAKE_INSTANCE = fn make_instance(class: *mut PyTypeObject, indices: *const u8, count: i64) -> *mut PyObject {
-        let instance = match (*class).tp_alloc {
-            Some(allocate) => allocate(class, 0),
-            None => null_mut(),
-        };
+        let instance = crate::spares::allocate(class);
         if instance.is_null() {
             Py_FatalError(c"no memory for an object that optimized code had put off".as_ptr());
         }
@@ -130,6 +126,16 @@ runtime_fns! {
         order.copy_from_nonoverlapping(indices, count as usize);
         (*values).size = count as u8;
         instance
+    }
+
+    /// A new cell with a value (taken over; NULL is none).
+    NEW_CELL = fn new_cell(value: *mut PyObject) -> *mut PyObject {
+        let cell = PyCell_New(value);
+        Py_XDECREF(value);
+        if cell.is_null() {
+            Py_FatalError(c"no memory for a cell that optimized code had put off".as_ptr());
+        }
+        cell
     }
 
     /// Notes that an attribute is about to be set at an index of an instance's inline values, where there is none, and the

@@ -284,6 +284,24 @@ pub struct DictObject {
     pub ma_values: *mut DictValues,
 }
 
+/// `setentry` (`cpython/setobject.h`).
+#[repr(C)]
+pub struct SetEntry {
+    pub key: *mut PyObject,
+    pub hash: Py_ssize_t,
+}
+
+/// `PySetObject` (`cpython/setobject.h`), up to its table.
+#[repr(C)]
+pub struct SetObject {
+    pub ob_base: PyObject,
+    /// Entries that have or had a key, and those that have.
+    pub fill: Py_ssize_t,
+    pub used: Py_ssize_t,
+    pub mask: Py_ssize_t,
+    pub table: *mut SetEntry,
+}
+
 /// `DICT_WATCHER_MASK` (`internal/pycore_dict.h`): the bits of `ma_version_tag` that say who watches.
 pub const DICT_WATCHER_MASK: u64 = 0xff;
 

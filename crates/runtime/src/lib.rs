@@ -31,6 +31,7 @@ pub mod instances;
 pub mod iteration;
 pub mod keeping;
 pub mod layout;
+pub mod lookup;
 pub mod names;
 pub mod numbers;
 pub mod ops;
@@ -39,7 +40,9 @@ pub mod probe;
 pub mod profiler;
 pub mod safepoint;
 pub mod sampling;
+pub mod sets;
 pub mod site;
+pub mod spares;
 pub mod special;
 pub mod thread;
 pub mod tiering;
@@ -74,7 +77,8 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
     }
 }
 
-/// Whether the code jumps backwards, read off its bytecode.
+/// Whether one call may run for long: the code jumps backwards, or has a generator expression, whose function is compiled
+/// only where this one is.
 ///
 /// # Safety
 /// The GIL is held; a live code object.
@@ -91,6 +95,14 @@ unsafe fn code_has_loop(code: *mut layout::Code) -> bool {
         let units = std::slice::from_raw_parts(PyBytes_AsString(bytes).cast::<u8>(), size);
         let found = units.chunks_exact(2).any(|unit| unit[0] == layout::JUMP_BACKWARD);
         Py_DECREF(bytes);
+        let constants = (*code).co_consts;
         found
+            || (0..PyTuple_Size(constants)).any(|at| {
+                let constant = PyTuple_GetItem(constants, at);
+                let code = constant.cast::<layout::Code>();
+                PyCode_Check(constant) != 0
+                    && (*code).co_flags & CO_GENERATOR != 0
+                    && PyUnicode_CompareWithASCIIString((*code).co_name, c"<genexpr>".as_ptr()) == 0
+            })
     }
 }

@@ -526,6 +526,7 @@ runtime_fns! {
             }
         };
         if !kept {
+            crate::ending::end_items(object);
             crate::api::_Py_Dealloc(object);
         }
     }

@@ -57,7 +57,22 @@ fn float_div_mod(a: f64, b: f64) -> (f64, f64) {
 
 macro_rules! math {
     ($($(#[$meta:meta])* $constant:ident = $name:ident($($arg:ident),+) $body:block)*) => {
-        runtime_fns! {
+        /// The items of an exact list or tuple.
+#[inline]
+unsafe fn items<'a>(sequence: *mut PyObject) -> &'a [*mut PyObject] {
+    // SAFETY: the caller's sequence stays as it is while it looks at them.
+    unsafe {
+        let first = if Py_TYPE(sequence) == &raw mut PyList_Type {
+            (*sequence.cast::<PyListObject>()).ob_item.cast_const()
+        } else {
+            (&raw const (*sequence.cast::<PyTupleObject>()).ob_item).cast()
+        };
+        let count = Py_SIZE(sequence) as usize;
+        if count == 0 { &[] } else { std::slice::from_raw_parts(first, count) }
+    }
+}
+
+runtime_fns! {
             $($(#[$meta])* $constant = pure fn $name($($arg: f64),+) -> f64 $body)*
         }
     };
@@ -344,6 +359,32 @@ runtime_fns! {
         status
     }
 
+    /// `list[start:stop] = list[from:to:step]` of an exact list, where both are the same items and `step` is 1 or -1: 1; else
+    /// 0, and nothing was done.
+    MOVE_PART = fn move_part(list: *mut PyObject, start: i64, stop: i64, from: i64, to: i64, step: i64) -> i64 {
+        let size = PyList_GET_SIZE(list) as i64;
+        // As `PySlice_AdjustIndices`.
+        let clip = |bound: i64, least: i64, most: i64| {
+            let bound = if bound < 0 { bound.saturating_add(size) } else { bound };
+            bound.clamp(least, most)
+        };
+        let (start, stop) = (clip(start, 0, size), clip(stop, 0, size));
+        let taken = match step {
+            1 => (clip(from, 0, size), clip(to, 0, size)),
+            _ => (clip(to, -1, size - 1) + 1, clip(from, -1, size - 1) + 1),
+        };
+        if taken != (start, stop) || start > stop {
+            return 0;
+        }
+        if step < 0 {
+            let items = (*list.cast::<PyListObject>()).ob_item;
+            if start < stop {
+                std::slice::from_raw_parts_mut(items.add(start as usize), (stop - start) as usize).reverse();
+            }
+        }
+        1
+    }
+
     /// Whether two exact strings are equal.
     STRING_EQUAL = fn strings_equal(a: *mut PyObject, b: *mut PyObject) -> u8 {
         u8::from(a == b || numbers::string_equal(a, b))
@@ -411,6 +452,40 @@ runtime_fns! {
     /// Whether an exact string is just the character.
     IS_CHARACTER = fn is_character(string: *mut PyObject, code_point: i64) -> u8 {
         u8::from(PyUnicode_GET_LENGTH(string) == 1 && i64::from(PyUnicode_ReadChar(string, 0)) == code_point)
+    }
+
+    /// Whether an int is equal to an item of an exact list or tuple: 1 or 0, or -1 if Python code might have to say so.
+    HAS_INT = fn has_int(sequence: *mut PyObject, value: i64) -> i64 {
+        for &item in items(sequence) {
+            let ty = Py_TYPE(item);
+            if ty == &raw mut PyLong_Type || ty == &raw mut PyBool_Type {
+                let mut other = 0;
+                if numbers::int_word(item, &mut other) != 0 && other == value {
+                    return 1;
+                }
+            } else if ty != &raw mut PyUnicode_Type && item != Py_None() {
+                return -1;
+            }
+        }
+        0
+    }
+
+    /// The same for an exact str.
+    HAS_STRING = fn has_string(sequence: *mut PyObject, string: *mut PyObject) -> i64 {
+        for &item in items(sequence) {
+            let ty = Py_TYPE(item);
+            if item == string {
+                return 1;
+            }
+            if ty == &raw mut PyUnicode_Type {
+                if numbers::string_equal(item, string) {
+                    return 1;
+                }
+            } else if ty != &raw mut PyLong_Type && item != Py_None() {
+                return -1;
+            }
+        }
+        0
     }
 
     /// Appends a value, which is taken over, to a list: 0, or -1 with an exception.

@@ -39,6 +39,8 @@ wrapper = large.__repr__
 slot = int.__repr__
 table = {f'name{number}': number for number in range(0, 60, 2)}
 del table['name8']
+samples = [(n, -n, str(n), ((n, 'a'), None, n << 40), True, n / 3) for n in range(-3, 400)]
+samples += [*range(-3, 60), *(n << 40 for n in range(1, 30)), *map(str, range(50)), (), None]
 ";
 
 static VERDICT: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
@@ -177,6 +179,7 @@ unsafe fn check(namespace: *mut PyObject) -> Result<(), String> {
             Py_DECREF(name);
             ensure(has != lacks, "dictionaries")?;
         }
+        ensure(crate::lookup::agrees(get(c"samples")), "dictionaries and sets")?;
         let tracked = |object: *mut PyObject| object.cast::<u8>().offset(GC_HEAD_NEXT).cast::<isize>().read() != 0;
         let tag = |table: *mut PyObject| (*table.cast::<DictObject>()).ma_version_tag;
         let (was_tracked, before) = (PyObject_GC_IsTracked(table) != 0, tag(table));

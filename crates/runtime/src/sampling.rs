@@ -389,7 +389,7 @@ pub struct CalleeSample {
     code: Tracked,
     /// What a builtin's calls are known by: its definition. For an `Other`: its type's address.
     definition: usize,
-    /// The bound method's receiver, or self where the instruction has one.
+    /// The bound method's receiver (also of one of a builtin type), or self where the instruction has one.
     pub receiver: Sample,
     pub count: u32,
 }
@@ -439,7 +439,7 @@ impl Callees {
         // SAFETY: live objects; the receiver may be NULL.
         unsafe {
             let bound = Py_TYPE(callable) == &raw mut api::PyMethod_Type;
-            let (callable, receiver) = if bound {
+            let (callable, mut receiver) = if bound {
                 (
                     (*callable.cast::<BoundMethod>()).im_func,
                     (*callable.cast::<BoundMethod>()).im_self,
@@ -455,10 +455,11 @@ impl Callees {
             } else if PyType_Check(callable) != 0 {
                 (CalleeKind::Class, callable as usize)
             } else if ty == &raw mut PyCFunction_Type {
-                (
-                    CalleeKind::Builtin,
-                    (*callable.cast::<PyCFunctionObject>()).m_ml as usize,
-                )
+                let function = callable.cast::<PyCFunctionObject>();
+                if receiver.is_null() && !is_module_function(callable) {
+                    receiver = (*function).m_self;
+                }
+                (CalleeKind::Builtin, (*function).m_ml as usize)
             } else if ty == &raw mut PyMethodDescr_Type {
                 (
                     CalleeKind::Method,

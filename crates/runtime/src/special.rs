@@ -313,6 +313,30 @@ pub unsafe fn comparison_method(which: i32, ty: *mut PyTypeObject) -> *mut PyObj
     }
 }
 
+/// Whether all objects of a type are true (`PyObject_IsTrue`): it has neither `__bool__` nor `__len__`.
+///
+/// # Safety
+/// A live type.
+pub unsafe fn is_always_true(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a type's tables of methods, where it has any.
+    unsafe {
+        let (number, mapping, sequence) = ((*ty).tp_as_number, (*ty).tp_as_mapping, (*ty).tp_as_sequence);
+        (number.is_null() || (*number).nb_bool.is_none())
+            && (mapping.is_null() || (*mapping).mp_length.is_none())
+            && (sequence.is_null() || (*sequence).sq_length.is_none())
+    }
+}
+
+/// Whether `==` and `!=` of a type's objects are those of `object`, which leave it to the other operand, and in the end to
+/// identity.
+///
+/// # Safety
+/// A live type.
+pub unsafe fn compares_by_identity(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe { address((*ty).tp_richcompare) == address(PyBaseObject_Type.tp_richcompare) }
+}
+
 /// The Python function that decides what `container[key]` gives, or NULL.
 ///
 /// # Safety

@@ -80,8 +80,8 @@ pub struct ResumePoint {
     pub code: *mut Code,
     /// The number by which the version's body is entered here.
     pub entry: i64,
-    /// An optimized version that is entered here instead, by the same number; or NULL.
-    pub better: *mut Version,
+    /// Whose body is entered here, by that number: this version's, or that of an optimized one.
+    pub enters: *mut Version,
     /// For a frame that waits for another, in `yield from` or `await`.
     pub delegation: Option<Delegation>,
 }
@@ -137,8 +137,12 @@ pub struct Version {
     pub back_edges: u64,
     pub handovers: [u64; HandOverReason::ALL.len()],
     pub compile_ns: u64,
+    /// When it was made.
+    pub since: std::time::Instant,
     pub code_bytes: usize,
     pub instructions: u32,
+    /// Instructions of the smallest loop; 0 if there is none.
+    pub loop_instructions: u32,
     pub call_sites: Vec<Box<CallSite>>,
     pub attribute_sites: Vec<Box<AttributeSite>>,
     /// Tables that the code reads.
@@ -170,6 +174,8 @@ pub struct Version {
     pub successor: *mut Version,
     /// Where a generator's body is entered, in the order of instructions.
     pub resume_points: Box<[ResumePoint]>,
+    /// The entries, by number, at which suspended frames go on in this version, if it is an optimized one.
+    pub resumes_at: Box<[i64]>,
     /// For generators, coroutines and asynchronous generators.
     pub generator: Option<GeneratorPrologue>,
     /// Times that a suspended frame was resumed in this version.
@@ -234,8 +240,10 @@ impl Version {
                 back_edges: 0,
                 handovers: [0; HandOverReason::ALL.len()],
                 compile_ns: 0,
+                since: std::time::Instant::now(),
                 code_bytes: 0,
                 instructions: 0,
+                loop_instructions: 0,
                 call_sites: Vec::new(),
                 attribute_sites: Vec::new(),
                 tables: Vec::new(),
@@ -254,6 +262,7 @@ impl Version {
                 records: Box::default(),
                 successor: null_mut(),
                 resume_points: Box::default(),
+                resumes_at: Box::default(),
                 generator: None,
                 resumes: 0,
                 machine_code: Vec::new(),

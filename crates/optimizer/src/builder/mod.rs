@@ -35,8 +35,11 @@ const HEADER_VERSIONS: usize = 3;
 /// The same in a function of so many instructions of IR.
 const LARGE_VERSION_LIMIT: usize = 2;
 const VERSION_ROOM: usize = 5_000;
-/// Instructions of IR, beyond which the function is too large.
+/// Instructions of IR, beyond which the function is too large: where its bytecode is, as much of it is to be expected for each
+/// instruction, and most of that is the same again and again.
 const SIZE_LIMIT: usize = 60_000;
+const SIZE_LIMIT_OF_LARGE: usize = 150_000;
+const SIZE_OF_INSTRUCTION: usize = 50;
 
 /// Why building stops.
 pub enum Stop {
@@ -65,6 +68,8 @@ pub struct CodeInfo {
     /// Instructions that are reached in more than one way.
     merges: FxHashSet<usize>,
     headers: FxHashSet<usize>,
+    /// Those of the merges that are in loops: what comes round there first may be any of them.
+    looping: FxHashSet<usize>,
     /// Instructions that return.
     pub returns: usize,
     /// Blocks that nobody went to while somebody looked, though there were occasions: by their first instructions.
@@ -137,8 +142,8 @@ pub struct Builder<'a> {
     pub refused: bool,
     /// Why building stops, where that could not be said at once.
     pub failed: Option<Stop>,
-    /// The body is entered at the function's start, and not in a loop.
-    pub begins_at_start: bool,
+    /// The body is entered at a loop header.
+    pub begins_in_loop: bool,
     /// Where baseline code goes on with a suspended frame, by byte offsets.
     pub resume_points: Vec<(u32, *const ())>,
 }
@@ -247,7 +252,7 @@ impl<'a> Builder<'a> {
             typed: None,
             refused: false,
             failed: None,
-            begins_at_start: false,
+            begins_in_loop: false,
             resume_points: Vec::new(),
         };
         (builder, params)
@@ -262,6 +267,10 @@ impl<'a> Builder<'a> {
         (globals, builtins): (*mut PyObject, *mut PyObject),
     ) -> usize {
         let (merges, headers) = merges(&decoded);
+        let loops = decoded.loops();
+        let inside = loops.iter().flat_map(|one| &one.blocks);
+        let inside = inside.map(|&block| decoded.blocks[block as usize].start);
+        let looping = inside.filter(|start| merges.contains(start)).collect();
         let number = self.codes.len();
         // SAFETY: a live code object.
         let name = unsafe { crate::text::name_of((*code).co_qualname) };
@@ -294,6 +303,7 @@ impl<'a> Builder<'a> {
             builtins,
             merges,
             headers,
+            looping,
         });
         number
     }
@@ -488,12 +498,17 @@ impl<'a> Builder<'a> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
+    fn size_limit(&self) -> usize {
+        let bytecode = self.codes[0].decoded.instructions.len();
+        (bytecode * SIZE_OF_INSTRUCTION).clamp(SIZE_LIMIT, SIZE_LIMIT_OF_LARGE)
+    }
+
     fn run_block(&mut self, begun: bool) -> Done {
         self.terminated = false;
         self.unsure = false;
         let mut begun = begun;
         while !self.terminated {
-            if self.f.insts.len() > SIZE_LIMIT {
+            if self.f.insts.len() > self.size_limit() {
                 return decline("too large for the optimizing tier");
             }
             self.sweep();

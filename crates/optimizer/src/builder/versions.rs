@@ -203,8 +203,7 @@ impl Builder<'_> {
         }
         let shape = shape_of(&frames);
         let info = self.info();
-        let is_header = info.headers.contains(&place.last().expect("a place").1);
-        if is_header {
+        if info.looping.contains(&place.last().expect("a place").1) {
             let state = self.state_of(&frames, Going::Resume, Reason::Unreached);
             self.f.blocks[block.index()].entry_state = Some(state);
         }
@@ -290,25 +289,20 @@ impl Builder<'_> {
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].stack.len() {
                 let item = self.frames[depth].stack[at].clone();
-                if matches!(item, Item::Null) {
-                    continue;
-                }
-                let value = self.owned_object(item)?;
-                self.frames[depth].stack[at] = Item::owned(value, Kind::Unknown);
+                self.frames[depth].stack[at] = self.forgotten(item)?;
             }
             if depth == 0 {
                 continue;
             }
             for at in 0..self.frames[depth].locals.len() {
                 let item = self.frames[depth].locals[at].item.clone();
-                if matches!(item, Item::Null) {
-                    continue;
-                }
-                let value = self.owned_object(item)?;
-                self.frames[depth].locals[at].item = Item::owned(value, Kind::Unknown);
+                self.frames[depth].locals[at].item = self.forgotten(item)?;
             }
         }
         for item in self.frames.iter_mut().flat_map(Frame::items_mut) {
+            if matches!(item, Item::Iterator(_)) {
+                continue;
+            }
             item.objects_mut(&mut |object| {
                 if object.kind != Kind::Maybe {
                     object.kind = Kind::Unknown;
@@ -316,6 +310,45 @@ impl Builder<'_> {
             });
         }
         Ok(())
+    }
+
+    /// An item of which no more is known than that it is an object; but loops go on over what they go over without an iterator,
+    /// and generators are not made: where they were, that is all the same in every shape.
+    fn forgotten(&mut self, mut item: Item) -> Done<Item> {
+        if matches!(item, Item::Null) || self.outlasts(&item) {
+            let mut detach = Vec::new();
+            item.objects_mut(&mut |object| {
+                if object.owner != Owner::Item {
+                    object.owner = Owner::Item;
+                    detach.push(object.value);
+                }
+            });
+            for value in detach {
+                self.effect(Op::Incref, &[value], Imm::None);
+            }
+            return Ok(item);
+        }
+        let value = self.owned_object(item)?;
+        Ok(Item::owned(value, Kind::Unknown))
+    }
+
+    fn outlasts(&self, item: &Item) -> bool {
+        use crate::item::{Form, Iterator};
+        match item {
+            Item::Iterator(Iterator::Range { .. }) => true,
+            Item::Iterator(Iterator::Sequence { sequence, .. }) => matches!(**sequence, Item::Object(_)),
+            Item::Iterator(Iterator::Enumerate { inner, .. }) => self.outlasts(inner),
+            Item::Iterator(Iterator::Zip { inner }) => inner.iter().all(|one| self.outlasts(one)),
+            Item::Instance(id, _) => {
+                let instance = &self.frames[0].instances[*id as usize];
+                match instance.form {
+                    Form::Plain => false,
+                    Form::Iterator => instance.values.iter().all(|(_, one)| self.outlasts(one)),
+                    Form::Generator(_) | Form::Cell => true,
+                }
+            }
+            _ => false,
+        }
     }
 
     /// Makes a way out of the present block: the frames there, at an instruction.

@@ -103,6 +103,8 @@ pub enum VirtualObject {
     },
     /// The str of one character, by its code point (an `Int`).
     Character(Recovery),
+    /// A cell with this value, or an empty one (`Null`).
+    Cell(Recovery),
     /// A generator of a function, with its locals and operand stack.
     Generator {
         function: Recovery,
@@ -137,7 +139,7 @@ impl VirtualObject {
             VirtualObject::Instance { class, ref values, .. } => {
                 std::iter::once(class).chain(values.iter().copied()).collect()
             }
-            VirtualObject::Character(code_point) => vec![code_point],
+            VirtualObject::Character(part) | VirtualObject::Cell(part) => vec![part],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
             VirtualObject::Row { array, index } => vec![array, index],
             VirtualObject::Generator {
@@ -273,10 +275,12 @@ pub enum DeoptReason {
     Unsupported = 18,
     /// An object has lost its last reference whose end may run code of the program's.
     Ending = 19,
+    /// A key that was not in a dictionary, or that code of the program may have to look for.
+    Missing = 20,
 }
 
 impl DeoptReason {
-    pub const COUNT: usize = 20;
+    pub const COUNT: usize = 21;
     pub const ALL: [DeoptReason; Self::COUNT] = [
         DeoptReason::Type,
         DeoptReason::Overflow,
@@ -298,6 +302,7 @@ impl DeoptReason {
         DeoptReason::Changed,
         DeoptReason::Unsupported,
         DeoptReason::Ending,
+        DeoptReason::Missing,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -322,6 +327,7 @@ impl DeoptReason {
             DeoptReason::Changed => "something taken for constant was changed",
             DeoptReason::Unsupported => "something that optimized code does not do",
             DeoptReason::Ending => "an object's end that may run code",
+            DeoptReason::Missing => "a key that was not found",
         }
     }
 }

@@ -175,6 +175,7 @@ impl<'a> Recovering<'a> {
                     PyComplex_FromDoubles(self.float(real), self.float(imaginary))
                 }
                 VirtualObject::Character(Recovery::Int(index)) => PyUnicode_FromOrdinal(self.word(index) as i32),
+                VirtualObject::Cell(_) => PyCell_New(parts[0]),
                 VirtualObject::Character(_) => unreachable!("a character is made of an int"),
                 VirtualObject::Generator {
                     code, offset, progress, ..

@@ -23,7 +23,6 @@ pub use pool::recycle;
 use crate::frame::leave;
 use crate::hook;
 use crate::layout::{Code, ExceptionStackItem, Frame, Generator, frame_state};
-use crate::runtime_fns;
 use crate::safepoint;
 use crate::thread::{self, Thread};
 use crate::version::{Body, ResumePoint, Version};
@@ -228,10 +227,7 @@ unsafe fn enter(
 ) -> Sent {
     // SAFETY: the generator is suspended, so that nobody else runs it; its operand stack has room for the value.
     unsafe {
-        let version = match (*point).better.is_null() {
-            true => (*point).version,
-            false => (*point).better,
-        };
+        let version = (*point).enters;
         let tstate = (*thread).tstate;
         let frame = &raw mut (*generator).frame;
         let value = if value.is_null() { Py_None() } else { value };
@@ -281,23 +277,6 @@ unsafe fn refuse(thread: *mut Thread, frame: *mut Frame) {
         }
         leave(thread, frame);
         crate::api::PyErr_SetRaisedException(raised);
-    }
-}
-
-runtime_fns! {
-    /// A frame is suspended, as baseline code's `YIELD_VALUE` (with this argument) does it: `top` slots of it are in use, and it
-    /// goes on at `point`.
-    SUSPEND = fn suspend(thread: *mut Thread, frame: *mut Frame, point: *mut ResumePoint, top: i64, argument: i64) {
-        let tstate = (*thread).tstate;
-        let generator = Generator::of(frame);
-        (*frame).instr_ptr = (*point).instr_ptr;
-        (*frame).stacktop = top as i32;
-        (*generator).frame_state = frame_state::SUSPENDED + argument as i8;
-        (*tstate).exc_info = (*generator).exc_state.previous_item;
-        (*generator).exc_state.previous_item = mark(point);
-        (*tstate).py_recursion_remaining += 1;
-        (*tstate).current_frame = (*frame).previous;
-        (*frame).previous = null_mut();
     }
 }
 

@@ -4,6 +4,7 @@ use super::reference::{
     Owned, PyResult, Raised, check, interned, is_not_iterable, optional_attribute, raise, to_object, to_status,
     type_name,
 };
+use crate::lookup;
 use crate::runtime_fns;
 use pyo3_ffi::*;
 use std::ptr;
@@ -355,6 +356,9 @@ runtime_fns! {
 
     /// `item in container`: 1, 0, or -1 with an exception set.
     CONTAINS = fn contains(container: *mut PyObject, item: *mut PyObject) -> i32 {
+        if let Some(has) = lookup::quiet_contains(container, item) {
+            return has.into();
+        }
         let (_container, _item) = (Owned::new_ref(container), Owned::new_ref(item));
         PySequence_Contains(container, item)
     }
@@ -395,6 +399,11 @@ runtime_fns! {
 
     /// `container[key] = value`
     STORE_SUBSCR = fn store_subscr(container: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> i32 {
+        let old = lookup::quiet_replace(container, key, value);
+        if !old.is_null() {
+            Py_DECREF(old);
+            return 0;
+        }
         let _held = (Owned::new_ref(container), Owned::new_ref(key), Owned::new_ref(value));
         PyObject_SetItem(container, key, value)
     }

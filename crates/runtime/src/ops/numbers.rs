@@ -3,6 +3,7 @@
 use super::percent::percent;
 use super::reference::Owned;
 use crate::runtime_fns;
+use crate::sets;
 use crate::special::unsupported;
 use pyo3_ffi::*;
 use std::mem::offset_of;
@@ -206,6 +207,9 @@ runtime_fns! {
 
     /// `left op right` where `op` is one of `Py_LT` to `Py_GE`.
     COMPARE = fn compare(op: i32, left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
+        if let Some(holds) = sets::compare(op, left, right) {
+            return PyBool_FromLong(holds.into());
+        }
         let (_left, _right) = (Owned::new_ref(left), Owned::new_ref(right));
         PyObject_RichCompare(left, right, op)
     }
@@ -213,6 +217,9 @@ runtime_fns! {
     /// The truth of `left op right`: 1, 0, or -1 with an exception set. Unlike `PyObject_RichCompareBool`, it asks even
     /// where both are the same object.
     COMPARE_BOOL = fn compare_bool(op: i32, left: *mut PyObject, right: *mut PyObject) -> i32 {
+        if let Some(holds) = sets::compare(op, left, right) {
+            return holds.into();
+        }
         let (_left, _right) = (Owned::new_ref(left), Owned::new_ref(right));
         match Owned::from_result(PyObject_RichCompare(left, right, op)) {
             Ok(result) => PyObject_IsTrue(result.as_ptr()),

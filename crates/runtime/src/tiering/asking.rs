@@ -1,5 +1,6 @@
 //! Asking for optimized versions, and taking them over.
 
+use super::lending::borrows_much;
 use super::request::{Compiled, Decline, Request};
 use super::stage::{Stage, Tiering};
 use super::{VERSION_LIMIT, add_version, background, effective, globals, is_resumable, newest_of, tiering_of};
@@ -49,6 +50,7 @@ pub(super) unsafe fn ask(
         version.enters = Some(entry);
         version.why = why.into();
         version.instructions = (*baseline).instructions;
+        version.loop_instructions = (*baseline).loop_instructions;
         let version = Box::into_raw(version);
         let effective = effective(state);
         let settings = effective.settings();
@@ -80,8 +82,8 @@ pub(super) unsafe fn ask(
             version,
             refines: false,
         };
-        // The loop is waiting.
-        let in_place = entry != 0 && unit.is_quick();
+        // A loop is waiting, its own or a generator's.
+        let in_place = (entry != 0 || borrows_much(state)) && unit.is_quick();
         let unit = if effective.in_background() && !in_place {
             match background::submit(unit) {
                 Ok(job) => {

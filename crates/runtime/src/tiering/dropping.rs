@@ -14,6 +14,9 @@ const POINT_DEOPTS: u64 = 10;
 const ALL_DEOPTS: u64 = 100;
 /// What is left more seldom than once in so many calls costs less than another version would, and less than going without.
 const CALLS_TO_LEAVE: u64 = 256;
+/// Keys that may be missing in a thousandth of a second that a version has been there for, on average: dictionaries are filled, and
+/// are full from then on. To look for keys without a bet is for callers with frames only.
+const MISSES: u128 = 2;
 /// Versions that were dropped without anything learned, before no more are made.
 const LESSONS: u32 = 2;
 
@@ -42,6 +45,12 @@ unsafe fn is_lesson(point: &DeoptPoint) -> bool {
     }
 }
 
+/// Whether keys were missing seldom enough.
+fn is_tolerable(version: &Version, point: &DeoptPoint) -> bool {
+    let most = u128::from(POINT_DEOPTS) + MISSES * version.since.elapsed().as_millis();
+    u128::from(point.count) <= most
+}
+
 /// A version was left at a point.
 pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
     // SAFETY: a live version and its point; the GIL is held.
@@ -51,14 +60,17 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
         if is_harmless((*point).reason) || !(*owner).valid || on_purpose {
             return;
         }
+        if (*point).reason == DeoptReason::Missing && is_tolerable(&*owner, &*point) {
+            return;
+        }
         let all = || {
             let points = (*owner).deopt_points.iter();
             points
-                .filter(|one| !is_harmless(one.reason))
+                .filter(|one| !is_harmless(one.reason) && one.reason != DeoptReason::Missing)
                 .map(|one| one.count)
                 .sum::<u64>()
         };
-        let tolerated = (*owner).calls / CALLS_TO_LEAVE;
+        let tolerated = (*owner).calls.max((*owner).resumes) / CALLS_TO_LEAVE;
         let most = ALL_DEOPTS.max(tolerated);
         // Adding them all up is not for each deopt.
         let often = (*owner).deopts > most && (*owner).deopts.is_multiple_of(8) && all() > most;
@@ -74,6 +86,7 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             .deopt_points
             .iter()
             .filter(|one| one.count > 1 && !is_harmless(one.reason))
+            .filter(|one| one.reason != DeoptReason::Missing || !is_tolerable(&*owner, one))
             .map(|one| &raw const **one)
             .collect();
         let mut taught = false;

@@ -1,5 +1,6 @@
 //! Looking: what calls and back edges of baseline code do about the optimizing tier, now and then.
 
+use super::lending::{borrows_much, lend, sample, waits_for_callees};
 use super::stage::{Stage, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
@@ -74,9 +75,13 @@ unsafe fn look_from_baseline(
         if !effective.optimizes() {
             return null_mut();
         }
-        if entry == 0 {
+        if entry != 0 && is_resumable((*version).code) {
+            lend(state, version, frame);
+        }
+        if entry == 0 || is_resumable((*version).code) {
             set_entry(function, version, optimized(state, t, 0));
-        } else {
+        }
+        if entry != 0 {
             if is_observed(frame) {
                 return null_mut();
             }
@@ -94,6 +99,11 @@ unsafe fn look_from_baseline(
                 }
                 return known;
             }
+        }
+        if entry == 0 && (*t).wanted && matches!((*t).stage, Stage::Counting | Stage::Resting(_)) {
+            (*t).wanted = false;
+            (*t).why = "somebody goes through it".to_owned();
+            return start_sampling(function, state, t, version);
         }
         if matches!((*t).stage, Stage::Sampling) {
             if version == (*t).sampling {
@@ -149,7 +159,7 @@ unsafe fn start_sampling(
     unsafe {
         if (*t).bursts > 0 {
             // Samples are added to those that it has.
-            let (sampling, sample) = ((*t).sampling, effective(state).sample());
+            let (sampling, sample) = ((*t).sampling, sample(state));
             (*sampling).check_calls = (*sampling).calls + sample.calls;
             (*sampling).check_edges = (*sampling).back_edges + sample.edges;
             supersede(function, version, sampling);
@@ -170,6 +180,7 @@ unsafe fn start_sampling(
         }
         (*t).samplings += 1;
         (*t).reached = 0;
+        (*t).waits = 0;
         let Some(makers) = globals().makers else {
             return null_mut();
         };
@@ -227,7 +238,7 @@ unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version
         let effective = effective(state);
         // As soon as possible is after the first calls.
         let enough = if entry == 0 {
-            effective.is_eager()
+            effective.is_eager() || borrows_much(state)
         } else {
             effective.is_stressed()
         };
@@ -267,6 +278,10 @@ unsafe fn end_sampling(
             return null_mut();
         }
         if (*sampling).successor.is_null() && (*t).sampling == sampling && gets_on(state, t, sampling, entry) {
+            return null_mut();
+        }
+        if (*sampling).successor.is_null() && entry == 0 && (*t).sampling == sampling && waits_for_callees(t, sampling)
+        {
             return null_mut();
         }
         if (*sampling).successor.is_null() {

@@ -11,6 +11,7 @@
 mod asking;
 pub mod background;
 mod dropping;
+mod lending;
 mod looking;
 pub mod policy;
 pub mod request;
@@ -25,6 +26,7 @@ pub use asking::take_over;
 use asking::{Pending, ask};
 pub use dropping::drop_version;
 use dropping::on_deopt;
+pub use lending::{has_borrowed_enough, sample};
 pub use looking::look;
 use policy::{Effective, Policy, Tiers};
 use pyo3_ffi::*;
@@ -219,7 +221,7 @@ unsafe fn may_optimize(version: *mut Version) -> bool {
 /// The GIL is held; a live state.
 pub unsafe fn begins_with_samples(state: *const CodeState) -> bool {
     // SAFETY: see the contract.
-    unsafe { globals().makers.is_some() && effective(state).begins_with_samples() }
+    unsafe { globals().makers.is_some() && (effective(state).begins_with_samples() || has_borrowed_enough(state)) }
 }
 
 /// A valid optimized version that is entered at `entry`, or NULL.
@@ -258,16 +260,16 @@ unsafe fn is_resumable(code: *mut Code) -> bool {
     unsafe { (*code).co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0 }
 }
 
-/// Has the bodies of coroutines that baseline code has made begin in an optimized version (or in it again, for NULL).
+/// Has frames that baseline code has suspended go on in an optimized version (or in it again, for NULL), where that can.
 unsafe fn offer(version: *mut Version, optimized: *mut Version) {
     // SAFETY: live versions of one code object. Only code that has entries at loop headers shares the numbers of entries.
     unsafe {
-        if (*version).tier == Tier::Baseline
-            && is_resumable((*version).code)
-            && !(*version).profiling
-            && let Some(start) = (*version).resume_points.first_mut()
-        {
-            start.better = optimized;
+        if (*version).tier == Tier::Baseline && is_resumable((*version).code) && !(*version).profiling {
+            let entries = optimized.as_ref().map_or(&[][..], |one| &one.resumes_at[..]);
+            for point in &mut (*version).resume_points {
+                let entered = entries.contains(&point.entry);
+                point.enters = if entered { optimized } else { point.version };
+            }
         }
     }
 }
@@ -297,6 +299,9 @@ pub unsafe fn begin(state: *mut CodeState, version: *mut Version) {
             let t = tiering_of(state, version);
             (*t).stage = Stage::Sampling;
             (*t).sampling = version;
+            if !effective(state).begins_with_samples() {
+                (*t).why = format!("{} rounds of generators that it goes through", (*state).borrowed);
+            }
         }
     }
 }
@@ -337,8 +342,15 @@ unsafe fn next_look(version: *mut Version) -> (u64, u64) {
             Stage::Pending(_) => (calls + WAITING_CALLS, edges + WAITING_EDGES),
             // There may be other functions of the same code.
             Stage::Sampling => (0, 0),
+            // What goes through it may be optimized, though it is not.
+            Stage::Resting(_) if is_resumable((*version).code) => {
+                (u64::MAX, edges.saturating_add(effective(state).limits(0, 0, 0).edges))
+            }
             Stage::Resting(_) => (u64::MAX, u64::MAX),
         };
+        if (*t).wanted {
+            next.0 = 0;
+        }
         let mut loops = false;
         let mut start = false;
         for &one in &(*state).versions {

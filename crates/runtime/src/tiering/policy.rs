@@ -146,8 +146,9 @@ impl Effective<'_> {
         }
     }
 
-    /// What a function of so many instructions takes to be optimized, when so many versions of it were dropped.
-    pub fn limits(&self, instructions: u32, dropped: u32) -> Limits {
+    /// What a function of so many instructions, with so many in the smallest of its loops, takes to be optimized, when so many
+    /// versions of it were dropped.
+    pub fn limits(&self, instructions: u32, in_loop: u32, dropped: u32) -> Limits {
         let (calls, edges, weight) = if self.is_eager() {
             (1, SAMPLE_SHORTLY.edges, 1)
         } else {
@@ -158,10 +159,12 @@ impl Effective<'_> {
             )
         };
         // The first has told what nobody had seen.
-        let factor = weight << dropped.saturating_sub(1).min(DOUBLINGS);
+        let doublings = dropped.saturating_sub(1).min(DOUBLINGS);
+        // A round takes the longer, the more of the code it runs.
+        let rounds = weight.div_ceil(1 + u64::from(in_loop) / WEIGHT);
         Limits {
-            calls: calls.saturating_mul(factor),
-            edges: edges.saturating_mul(factor),
+            calls: calls.saturating_mul(weight << doublings),
+            edges: edges.saturating_mul(rounds << doublings),
         }
     }
 
@@ -214,12 +217,15 @@ mod tests {
             ..Options::default()
         };
         let effective = Effective::new(&policy, &options);
-        let calls = |instructions, dropped| effective.limits(instructions, dropped).calls;
+        let calls = |instructions, dropped| effective.limits(instructions, 0, dropped).calls;
         assert_eq!(calls(10, 0), 100);
         assert_eq!(calls(400, 0), 200);
         assert_eq!((calls(10, 1), calls(10, 3)), (100, 400));
         assert_eq!(calls(10, 60), 100 << DOUBLINGS);
-        assert_eq!(effective.limits(10, 0).edges, OPTIMIZE_LOOPS);
+        assert_eq!(effective.limits(10, 0, 0).edges, OPTIMIZE_LOOPS);
+        // Small loops of a large function, and a loop that is all of it.
+        let edges = |in_loop| effective.limits(2_800, in_loop, 0).edges / OPTIMIZE_LOOPS;
+        assert_eq!((edges(30), edges(1_200), edges(2_790)), (8, 2, 2));
     }
 
     #[test]

@@ -45,6 +45,12 @@ pub struct Tiering {
     pub loop_entries: u64,
     /// Entries for which no code could be made, and why.
     pub declines: Vec<(i64, String)>,
+    /// Samples from its start on are wanted for somebody who goes through it.
+    pub(super) wanted: bool,
+    /// Times that its sampling version has waited for samples of what it calls.
+    pub(super) waits: u32,
+    /// Rounds of its loops that were lent already to those who go through it.
+    pub(super) lent_until: u64,
     /// Calls and back edges at which counting began.
     from: Limits,
 }
@@ -54,7 +60,7 @@ pub struct Tiering {
 pub(super) const BURSTS: u64 = 4;
 
 /// Optimized code that loops for longer than this part of what it takes to be optimized is entered in the loop.
-const LONG_LOOP: u64 = 8;
+pub(super) const LONG_LOOP: u64 = 8;
 
 impl Tiering {
     /// # Safety
@@ -76,6 +82,9 @@ impl Tiering {
                 reached: 0,
                 loop_entries: 0,
                 declines: Vec::new(),
+                wanted: false,
+                waits: 0,
+                lent_until: 0,
                 from: Limits { calls: 0, edges: 0 },
             }
         }
@@ -103,27 +112,38 @@ impl Tiering {
         }
     }
 
-    /// Calls and back edges of code that is not optimized.
+    /// Rounds of its loops in code that is not optimized.
+    ///
+    /// # Safety
+    /// A live state.
+    pub(super) unsafe fn rounds(&self, state: *const CodeState) -> u64 {
+        // SAFETY: see the contract.
+        let versions = unsafe { self.versions(state) };
+        let versions = versions.filter(|version| version.tier != Tier::Optimizing);
+        versions.map(|version| version.back_edges).sum()
+    }
+
+    /// Calls and back edges of code that is not optimized, those that it has borrowed among them.
     unsafe fn totals(&self, state: *const CodeState) -> Limits {
         // SAFETY: a live state.
-        let versions = unsafe { self.versions(state) };
-        let mut totals = Limits { calls: 0, edges: 0 };
-        for version in versions.filter(|version| version.tier != Tier::Optimizing) {
-            totals.calls += version.calls;
-            totals.edges += version.back_edges;
+        let (versions, borrowed) = unsafe { (self.versions(state), (*state).borrowed) };
+        let versions = versions.filter(|version| version.tier != Tier::Optimizing);
+        Limits {
+            calls: versions.map(|version| version.calls).sum(),
+            // SAFETY: as above.
+            edges: unsafe { self.rounds(state) } + borrowed,
         }
-        totals
     }
 
     /// What has to be met, counted from `from`.
     unsafe fn needed(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
-        let (mut instructions, mut dropped) = (0, 0);
+        let (mut instructions, mut in_loop, mut dropped) = (0, 0, 0);
         // SAFETY: a live state.
         for version in unsafe { self.versions(state) } {
-            instructions = version.instructions;
+            (instructions, in_loop) = (version.instructions, version.loop_instructions);
             dropped += u32::from(version.tier == Tier::Optimizing && !version.valid);
         }
-        effective.limits(instructions, dropped)
+        effective.limits(instructions, in_loop, dropped)
     }
 
     /// Counts from here on.
@@ -165,7 +185,12 @@ impl Tiering {
         if calls >= needed.calls / part {
             Some(format!("{} calls", calls * part))
         } else if edges >= needed.edges / part {
-            Some(format!("{} rounds of its loops", edges * part))
+            // SAFETY: as above.
+            let whose = match unsafe { self.rounds(state) } {
+                0 => "generators that it goes through",
+                _ => "its loops",
+            };
+            Some(format!("{} rounds of {whose}", edges * part))
         } else {
             None
         }
