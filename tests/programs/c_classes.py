@@ -319,3 +319,104 @@ def case_endless_check(rounds):
         except RecursionError as error:
             seen.append(type(error).__name__)
     return seen
+
+
+class Text(str):
+    def __str__(self):
+        return "text's own"
+
+    def __mod__(self, other):
+        return "mod", other
+
+    def __rmod__(self, other):
+        return "rmod", other
+
+
+def percent(a, b):
+    return a % b
+
+
+@over((1,), (40,))
+def case_percent(rounds):
+    formats = [
+        "%s",
+        "a%s",
+        "%s: %s",
+        "(%s,)",
+        "%s%s",
+        "%%s",
+        "%s%",
+        "%5s",
+        "%d",
+        "%(a)s",
+        "ä%s",
+        "%s→%s",
+        "none",
+        "",
+        Text("%s"),
+    ]
+    values = [
+        "",
+        "x",
+        "abc",
+        "grün",
+        "→",
+        "𝄞",
+        Text("t"),
+        5,
+        None,
+        [1],
+        {"a": "b"},
+        b"b",
+        (),
+        ("a",),
+        ("a", "b"),
+        ("ä", "𝄞"),
+        ("", ""),
+    ]
+    values += [("a", 5), (Text("a"), "b"), ("a", "b", "c"), (("a", "b"), "c")]
+    seen = []
+    for _ in range(rounds):
+        for text in formats:
+            for value in values:
+                seen.append(attempt(percent, text, value))
+                result = attempt(percent, text, value)
+                # Equal strings need not be one object, but these are in the interpreter.
+                seen.append(any(result is one for one in (value, *(value if isinstance(value, tuple) else ()))))
+                seen.append(
+                    isinstance(result, str) and (len(result.encode()), result.isascii(), max(result, default=""))
+                )
+    return [repr(value) for value in seen[-700:]], len(seen)
+
+
+class Base:
+    pass
+
+
+class Derived(Base):
+    pass
+
+
+class Meta(type):
+    def __subclasscheck__(cls, other):
+        log.append("asked")
+        return other is int
+
+
+class Judged(metaclass=Meta):
+    pass
+
+
+@over((1,), (40,))
+def case_subclasses(rounds):
+    log.clear()
+    seen = []
+    for _ in range(rounds):
+        for one in (Base, Derived, Judged, int, bool, type, object, 3, "text", list[int]):
+            for other in (Base, Derived, Judged, int, object, (int, Base), 3, int | str, list[int]):
+                seen.append(attempt(issubclass, one, other))
+                try:
+                    seen.append(issubclass(one, other))
+                except TypeError as error:
+                    seen.append(str(error))
+    return seen[:200], len(seen), len(log)

@@ -20,6 +20,7 @@ use std::ptr::null_mut;
 pub struct Known {
     pub len: *mut PyMethodDef,
     pub isinstance: *mut PyMethodDef,
+    pub issubclass: *mut PyMethodDef,
     pub min: *mut PyMethodDef,
     pub max: *mut PyMethodDef,
     /// `list.append`
@@ -29,6 +30,7 @@ pub struct Known {
 static mut KNOWN: Known = Known {
     len: null_mut(),
     isinstance: null_mut(),
+    issubclass: null_mut(),
     min: null_mut(),
     max: null_mut(),
     append: null_mut(),
@@ -54,6 +56,7 @@ pub unsafe fn initialize() -> PyResult<()> {
         let functions = [
             (c"len", &raw mut KNOWN.len),
             (c"isinstance", &raw mut KNOWN.isinstance),
+            (c"issubclass", &raw mut KNOWN.issubclass),
             (c"min", &raw mut KNOWN.min),
             (c"max", &raw mut KNOWN.max),
         ];
@@ -90,7 +93,7 @@ unsafe fn none() -> *mut PyObject {
     }
 }
 
-/// What `len`, `isinstance`, `min` and `max` give where that takes no look-up; `None` to have the function itself called.
+/// What `len`, `isinstance`, `issubclass`, `min` and `max` give where that takes no look-up; `None` to have the function itself called.
 #[inline]
 unsafe fn known_function(
     definition: *mut PyMethodDef,
@@ -127,6 +130,13 @@ unsafe fn known_function(
                 let yes = Py_True();
                 Py_INCREF(yes);
                 return Some(yes);
+            }
+        }
+        if definition == KNOWN.issubclass && count == 2 {
+            let (class, base) = (args.read(), args.add(1).read());
+            // Without a metaclass of the program's own, the MRO decides.
+            if Py_TYPE(base) == &raw mut PyType_Type && PyType_Check(class) != 0 {
+                return Some(PyBool_FromLong(PyType_IsSubtype(class.cast(), base.cast()).into()));
             }
         }
         None

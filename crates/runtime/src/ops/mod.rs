@@ -17,5 +17,6 @@ pub mod intrinsics;
 pub mod matching;
 pub mod names;
 pub mod numbers;
+pub mod percent;
 pub mod reference;
 pub mod unpack;

@@ -1,5 +1,6 @@
 //! Operators: `BINARY_OP`, `COMPARE_OP`, the unary operators and truth.
 
+use super::percent::percent;
 use super::reference::Owned;
 use crate::runtime_fns;
 use crate::sets;
@@ -159,6 +160,12 @@ runtime_fns! {
     /// `left op right`, where `op` is the `oparg` of `BINARY_OP`, in-place operators included.
     BINARY_OP = fn binary_op(op: i32, left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
         let (_left, _right) = (Owned::new_ref(left), Owned::new_ref(right));
+        if op % nb::INPLACE == nb::REMAINDER && PyUnicode_CheckExact(left) != 0 {
+            let result = percent(left, right);
+            if !result.is_null() {
+                return result;
+            }
+        }
         if let Some(result) = by_number_methods(op, left, right) {
             return result;
         }
