@@ -4,13 +4,21 @@
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
 use justjit_builder::{IntCond, Type as Width};
+use justjit_bytecode::Opcode;
 use justjit_ir::{Op, Reason, Type};
 use justjit_runtime::layout::offset;
 
 impl Builder<'_> {
     /// `FOR_ITER` over an iterator of a range, a list or a tuple; `false` if it is another, and nothing has been done.
     pub fn next_of_object(&mut self, iterator: Object) -> Done<bool> {
+        let info = self.info();
+        let before = self.index.checked_sub(1);
+        // Where what the loop goes over has turned out to be of several types, its iterators are as well.
+        let varies = before.is_some_and(|at| {
+            info.decoded.instructions[at].opcode == Opcode::GetIter && info.knowledge.is_widened(at, Reason::Type)
+        });
         let kind = match iterator.kind {
+            Kind::Unknown if varies => return Ok(false),
             Kind::Unknown => self.predicted(0),
             kind => kind,
         };
