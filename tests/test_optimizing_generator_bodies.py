@@ -206,6 +206,21 @@ def test_what_is_sent() -> None:
     )
 
 
+def test_tuples_below_a_yield() -> None:
+    source = """
+        def g(n):
+            found = []
+            for i in range(n):
+                found.append(((i, (yield "a")), (i + 1, i), (yield "b"), [(yield "c")]))
+            return found
+    """
+    both(
+        source,
+        lambda p: p["drive"](p["g"](20), range(100)),
+        lambda p: p["drive"](p["g"](3), [None, 0.5, "x"] * 4),
+    )
+
+
 def test_a_yield_among_operands() -> None:
     source = """
         def add(a, b, c):

@@ -38,8 +38,12 @@ impl Builder<'_> {
         let slots = self.codes[0].decoded.nlocals_plus as usize;
         let stack = std::mem::take(&mut self.frame().stack);
         let top = slots + stack.len();
-        for (at, item) in stack.into_iter().enumerate() {
-            let item = self.owned_object(item)?;
+        // Making an object may use the operand stack's memory.
+        let mut items = Vec::with_capacity(stack.len());
+        for item in stack {
+            items.push(self.owned_object(item)?);
+        }
+        for (at, item) in items.into_iter().enumerate() {
             self.store(item, self.frame_pointer, slot_offset(slots + at), ir_region::FRAME);
         }
         self.unlink_suspended(point, offset, top, state as i32);
