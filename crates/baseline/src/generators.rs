@@ -14,6 +14,7 @@ use justjit_runtime::ops::awaiting::{
     sent,
 };
 use justjit_runtime::ops::intrinsics::{CALL_INTRINSIC_1, unary};
+use justjit_runtime::safepoint::LEVELS_AHEAD;
 use justjit_runtime::thread::Thread;
 use justjit_runtime::version::{HandOverReason, ResumePoint, Version};
 use std::mem::offset_of;
@@ -63,7 +64,7 @@ impl<B: Builder> Emitter<'_, B> {
         let unwatched = self.b.compare_const(IntCond::Eq, monitoring, 0);
         let remaining_offset = offset_of!(ThreadState, py_recursion_remaining) as i32;
         let remaining = self.b.load(Type::I32, self.tstate, remaining_offset);
-        let shallow = self.b.compare_const(IntCond::SignedGt, remaining, 0);
+        let shallow = self.b.compare_const(IntCond::SignedGt, remaining, LEVELS_AHEAD.into());
         let stack_pointer = self.b.stack_pointer();
         let limit = self.load(self.thread, offset_of!(Thread, stack_limit) as i32);
         let room = self.b.compare(IntCond::UnsignedGt, stack_pointer, limit);

@@ -7,6 +7,7 @@ use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Type, Value};
 use justjit_runtime::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function, ThreadState};
 use justjit_runtime::optimized::{ENTRY_STOPPED, LOOK_AT_ENTRY};
+use justjit_runtime::safepoint::LEVELS_AHEAD;
 use justjit_runtime::thread::Thread;
 use justjit_runtime::version::Version;
 use pyo3_ffi::*;
@@ -90,9 +91,10 @@ impl Builder<'_> {
         let monitoring = self.load(Type::Int, code_value, monitoring, ir_region::ANY);
         let stack_pointer = self.op(Op::StackPointer, &[]);
         let zero = self.int(0);
+        let ahead = self.int(LEVELS_AHEAD.into());
         let mut fine = self.int_compare(IntCond::Eq, breaker, expected);
         for more in [
-            self.int_compare(IntCond::SignedGe, remaining, zero),
+            self.int_compare(IntCond::SignedGe, remaining, ahead),
             self.int_compare(IntCond::UnsignedGe, stack_pointer, limit),
             self.int_compare(IntCond::Eq, monitoring, zero),
         ] {

@@ -181,7 +181,11 @@ runtime_fns! {
     LOOK_AT_ENTRY = fn look_at_entry(thread: *mut Thread, frame: *mut Frame, version: *mut Version) -> i32 {
         let here = 0u8;
         let remaining = (*(*thread).tstate).py_recursion_remaining;
-        safepoint::entry_check(thread, frame, remaining, &raw const here as usize, version)
+        let verdict = safepoint::entry_check(thread, frame, remaining, &raw const here as usize, version);
+        match verdict == verdict::GO_ON && remaining < safepoint::LEVELS_AHEAD {
+            true => verdict::NEAR_LIMIT,
+            false => verdict,
+        }
     }
 
     /// What a body gives whose entry does not go on: after [`LOOK_AT_ENTRY`].
@@ -194,7 +198,11 @@ runtime_fns! {
             }
             _ => {
                 let at = (*frame).instr_ptr;
-                crate::frame::hand_over(thread, frame, at, 0, HandOverReason::Instrumentation as i32, 0, version)
+                let reason = match stopped {
+                    verdict::NEAR_LIMIT => HandOverReason::NearLimit,
+                    _ => HandOverReason::Instrumentation,
+                };
+                crate::frame::hand_over(thread, frame, at, 0, reason as i32, 0, version)
             }
         }
     }

@@ -30,6 +30,21 @@ pub mod verdict {
     pub const HAND_OVER: i32 = 3;
     /// Go on in the version that the thread's `enter` is.
     pub const ENTER: i32 = 4;
+    /// Hand the frame to the interpreter: the recursion limit is so near that calls which are inlined may reach it.
+    pub const NEAR_LIMIT: i32 = 5;
+}
+
+/// Calls that optimized code may have inlined in one another, without counting them: where fewer are left to the recursion
+/// limit, it is not entered.
+pub const LEVELS_AHEAD: i32 = 10;
+
+/// Whether optimized code may be entered by the present frame.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn has_levels_ahead(tstate: *const crate::layout::ThreadState) -> bool {
+    // SAFETY: the present thread's state.
+    unsafe { (*tstate).py_recursion_remaining >= LEVELS_AHEAD }
 }
 
 /// The user wants everything to run in the interpreter.

@@ -26,14 +26,17 @@ pub enum HandOverReason {
     Requested = 2,
     /// Optimized code was left, and there is no baseline code to go on in.
     NoContinuation = 3,
+    /// Optimized code, which does not count the calls that it inlines, was to be entered near the recursion limit.
+    NearLimit = 4,
 }
 
 impl HandOverReason {
-    pub const ALL: [HandOverReason; 4] = [
+    pub const ALL: [HandOverReason; 5] = [
         HandOverReason::Instrumentation,
         HandOverReason::Instruction,
         HandOverReason::Requested,
         HandOverReason::NoContinuation,
+        HandOverReason::NearLimit,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -42,6 +45,7 @@ impl HandOverReason {
             HandOverReason::Instruction => "instruction left to the interpreter",
             HandOverReason::Requested => "requested by a test",
             HandOverReason::NoContinuation => "no baseline code to go on in",
+            HandOverReason::NearLimit => "near the recursion limit",
         }
     }
 }

@@ -227,8 +227,11 @@ unsafe fn enter(
 ) -> Sent {
     // SAFETY: the generator is suspended, so that nobody else runs it; its operand stack has room for the value.
     unsafe {
-        let version = (*point).enters;
         let tstate = (*thread).tstate;
+        let version = match safepoint::has_levels_ahead(tstate) {
+            true => (*point).enters,
+            false => (*point).version,
+        };
         let frame = &raw mut (*generator).frame;
         let value = if value.is_null() { Py_None() } else { value };
         Py_INCREF(value);

@@ -9,6 +9,7 @@ use super::{add_version, baseline_version, is_resumable, offer, reinstate, super
 use crate::api;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
+use crate::safepoint;
 use crate::sampling::Record;
 use crate::version::{Tier, Version};
 use pyo3_ffi::*;
@@ -82,7 +83,7 @@ unsafe fn look_from_baseline(
             set_entry(function, version, optimized(state, t, 0));
         }
         if entry != 0 {
-            if is_observed(frame) {
+            if is_observed(frame) || !safepoint::has_levels_ahead(api::PyThreadState_GetUnchecked().cast()) {
                 return null_mut();
             }
             let known = optimized(state, t, entry);
@@ -342,7 +343,8 @@ unsafe fn end_sampling(
             return null_mut();
         }
         let optimized = optimized(state, t, entry);
-        if optimized.is_null() || is_observed(frame) {
+        let ahead = safepoint::has_levels_ahead(api::PyThreadState_GetUnchecked().cast());
+        if optimized.is_null() || is_observed(frame) || !ahead {
             return baseline;
         }
         (*optimized).entered += 1;
