@@ -216,6 +216,17 @@ class TestRecursion:
         )
         assert out == ["RecursionError"]
 
+    def test_calls_in_c_are_counted(self, same: Any) -> None:
+        """What has no vectorcall is called with the interpreter's own count of calls in C that are nested."""
+        out = same(
+            "import functools, operator\nsys.setrecursionlimit(10**6)\ndepth = 0\n"
+            "@functools.lru_cache\ndef cached(n):\n    global depth\n    depth = n\n    return cached(n + 1)\n"
+            "for _ in range(3):\n"
+            "    cached.cache_clear()\n"
+            "    try:\n        cached(0)\n    except RecursionError as e:\n        print(500 < depth < 50_000, e)\n"
+        )
+        assert out == ["True maximum recursion depth exceeded while calling a Python object"] * 3
+
     def test_recovers_many_times(self, run: Any) -> None:
         out = run(
             f"{DEEP}\nn = 0\nfor _ in range(200):\n    try:\n        f(0)\n    except RecursionError:\n        n += 1\nprint(n)"

@@ -13,7 +13,8 @@ const KEPT: usize = 7;
 /// One empty tuple of each size, its items NULL, not tracked; NULL while it is in use.
 static mut POOL: [*mut PyObject; KEPT] = [null_mut(); KEPT];
 
-/// Calls `function` with a tuple of the arguments (borrowed, and held by the caller); NULL without memory for it.
+/// Calls `function` with a tuple of the arguments (borrowed, and held by the caller), counted among the calls in C that are
+/// nested, as the interpreter does it; NULL without memory for it, or with RecursionError.
 ///
 /// # Safety
 /// The GIL is held; `args` holds `count` live objects.
@@ -23,7 +24,24 @@ pub unsafe fn with_tuple(
     count: usize,
     function: impl FnOnce(*mut PyObject) -> *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: see the contract; a tuple in the pool has no owner but the pool.
+    // SAFETY: see the contract.
+    unsafe {
+        if Py_EnterRecursiveCall(c" while calling a Python object".as_ptr()) != 0 {
+            return null_mut();
+        }
+        let result = call_with_tuple(args, count, function);
+        Py_LeaveRecursiveCall();
+        result
+    }
+}
+
+#[inline]
+unsafe fn call_with_tuple(
+    args: *mut *mut PyObject,
+    count: usize,
+    function: impl FnOnce(*mut PyObject) -> *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as for `with_tuple`; a tuple in the pool has no owner but the pool.
     unsafe {
         let pooled = count < KEPT;
         let mut tuple = if pooled { POOL[count] } else { null_mut() };
