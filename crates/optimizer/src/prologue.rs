@@ -4,6 +4,7 @@ use crate::builder::{Builder, ir_region};
 use crate::convert::slot_offset;
 use crate::entry::Input;
 use justjit_builder::{IntCond, Type as Width};
+use justjit_bytecode::Opcode;
 use justjit_ir::{Effect, Imm, Op, Type, Value};
 use justjit_runtime::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function, ThreadState};
 use justjit_runtime::optimized::{ENTRY_STOPPED, LOOK_AT_ENTRY};
@@ -91,7 +92,10 @@ impl Builder<'_> {
         let monitoring = self.load(Type::Int, code_value, monitoring, ir_region::ANY);
         let stack_pointer = self.op(Op::StackPointer, &[]);
         let zero = self.int(0);
-        let ahead = self.int(LEVELS_AHEAD.into());
+        // The interpreter cannot be handed a frame before its cells are made: such a function may come to the limit a few calls
+        // later.
+        let begins = input.decoded.instructions[0].opcode == Opcode::Resume;
+        let ahead = self.int(if begins { LEVELS_AHEAD.into() } else { 0 });
         let mut fine = self.int_compare(IntCond::Eq, breaker, expected);
         for more in [
             self.int_compare(IntCond::SignedGe, remaining, ahead),

@@ -182,7 +182,10 @@ runtime_fns! {
         let here = 0u8;
         let remaining = (*(*thread).tstate).py_recursion_remaining;
         let verdict = safepoint::entry_check(thread, frame, remaining, &raw const here as usize, version);
-        match verdict == verdict::GO_ON && remaining < safepoint::LEVELS_AHEAD {
+        // Not before the frame's cells are made.
+        let code = (*version).code;
+        let begins = (*code).co_ncellvars == 0 && (*code).co_nfreevars == 0;
+        match verdict == verdict::GO_ON && begins && remaining < safepoint::LEVELS_AHEAD {
             true => verdict::NEAR_LIMIT,
             false => verdict,
         }
