@@ -10,9 +10,9 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::generators::start_of;
 use crate::item::{Form, Item, Kind, Returns, Suspended};
-use justjit_builder::IntCond;
+use justjit_builder::{IntCond, RuntimeFn};
 use justjit_bytecode::{Function as Decoded, Opcode};
-use justjit_ir::{Imm, Op, Progress, Reason, Type};
+use justjit_ir::{Imm, Op, Progress, Reason, Type, Value};
 use justjit_runtime::layout::ThreadState;
 use justjit_runtime::ops::awaiting::{GET_AWAITABLE, GET_YIELD_FROM_ITER, SEND, sent};
 use justjit_runtime::thread::Thread;
@@ -125,24 +125,18 @@ impl Builder<'_> {
 
     /// `GET_AWAITABLE`.
     pub fn get_awaitable(&mut self, from: i64) -> Done {
-        if self.is_unseen() {
-            return Ok(());
-        }
-        if !self.is_own_resumable() {
-            return self.unsupported();
-        }
-        let object = self.pop();
-        self.begin_unknown()?;
-        let (object, item) = self.borrow_object(object)?;
-        let from = self.int(from);
-        let iterator = self.unknown_call(&GET_AWAITABLE, &[object, from], Type::Object, vec![item]);
-        self.raise_if_null(iterator);
-        self.push(Item::owned(iterator, Kind::Unknown));
-        Ok(())
+        self.waited_for(&GET_AWAITABLE, |builder, object| vec![object, builder.int(from)])
     }
 
     /// `GET_YIELD_FROM_ITER`.
     pub fn get_yield_from_iter(&mut self) -> Done {
+        self.waited_for(&GET_YIELD_FROM_ITER, |builder, object| {
+            vec![builder.thread, object, builder.frame_pointer]
+        })
+    }
+
+    /// What the frame that is entered is going to wait for, by the runtime.
+    fn waited_for(&mut self, function: &'static RuntimeFn, args: impl FnOnce(&mut Self, Value) -> Vec<Value>) -> Done {
         if self.is_unseen() {
             return Ok(());
         }
@@ -152,8 +146,8 @@ impl Builder<'_> {
         let object = self.pop();
         self.begin_unknown()?;
         let (object, item) = self.borrow_object(object)?;
-        let args = [self.thread, object, self.frame_pointer];
-        let iterator = self.unknown_call(&GET_YIELD_FROM_ITER, &args, Type::Object, vec![item]);
+        let args = args(self, object);
+        let iterator = self.unknown_call(function, &args, Type::Object, vec![item]);
         self.raise_if_null(iterator);
         self.push(Item::owned(iterator, Kind::Unknown));
         Ok(())
