@@ -1,8 +1,9 @@
 //! What optimized code takes for constant, and who is told when it is not any more.
 //!
 //! A version bets on things by their addresses: a [`GlobalCell`](crate::globals::GlobalCell) (the name keeps its value), a
-//! function object (it keeps its code). Whoever notices a change [`fire`]s; the versions that bet on it are invalid from
-//! then on, and their code leaves at its next look.
+//! function object (it keeps its code), a class. Whoever notices a change [`fire`]s; the versions that bet on it are invalid
+//! from then on, and their code leaves at its next look. Whoever notices that a thing is no more calls [`ended`]: another one
+//! may come to lie at its address, about which nothing is known.
 
 use crate::deopt;
 use crate::version::Version;
@@ -66,7 +67,17 @@ pub fn forget(version: *const Version) {
     });
 }
 
-/// How often a bet on the subject (or on what lay at its address before) was lost.
+/// The subject is no more: nothing is known of what comes to lie at its address.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn ended(subject: *const ()) {
+    // SAFETY: see the contract.
+    unsafe { fire(subject) };
+    bets().lost.remove(&(subject as usize));
+}
+
+/// How often a bet on the subject was lost.
 pub fn losses(subject: *const ()) -> u32 {
     bets().lost.get(&(subject as usize)).copied().unwrap_or(0)
 }

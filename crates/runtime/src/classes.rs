@@ -8,7 +8,9 @@ use crate::bets;
 use crate::ops::reference::{PyResult, Raised};
 use crate::version::Version;
 use pyo3_ffi::*;
+use rustc_hash::FxHashMap;
 use std::ffi::{CStr, c_int, c_void};
+use std::ptr::null_mut;
 
 /// Losses after which nothing is bet on a class any more.
 const LOSS_LIMIT: u32 = 3;
@@ -16,6 +18,8 @@ const LOSS_LIMIT: u32 = 3;
 static mut WATCHER: c_int = -1;
 /// `object`'s own setter of `__class__`.
 static mut SET_CLASS: Option<setter> = None;
+/// The classes that were bet on, with weak references: nobody tells of a class's end.
+static mut KNOWN: Option<FxHashMap<usize, *mut PyObject>> = None;
 
 /// What stands for a class whose instances keep it: no object lies at that address.
 fn identity(ty: *mut PyTypeObject) -> *const () {
@@ -63,6 +67,33 @@ pub unsafe fn initialize() -> PyResult<()> {
     }
 }
 
+/// Forgets the losses of a class that lay at this one's address before.
+///
+/// # Safety
+/// The GIL is held; a live class.
+#[allow(static_mut_refs, reason = "guarded by the GIL; no reference outlives a call")]
+unsafe fn know(ty: *mut PyTypeObject) {
+    // SAFETY: see the contract. The list of its base's subclasses has a weak reference to each class, which is this one.
+    unsafe {
+        let known = KNOWN.get_or_insert_with(FxHashMap::default);
+        let weak = known.entry(ty as usize).or_insert(null_mut());
+        if !weak.is_null() {
+            let mut object = null_mut();
+            if PyWeakref_GetRef(*weak, &mut object) > 0 {
+                Py_DECREF(object);
+                return;
+            }
+            Py_DECREF(*weak);
+        }
+        *weak = PyWeakref_NewRef(ty.cast(), null_mut());
+        if weak.is_null() {
+            PyErr_Clear();
+        }
+        bets::ended(ty.cast_const().cast());
+        bets::ended(identity(ty));
+    }
+}
+
 /// The version is told when the class is modified; `false` if that cannot be, or has happened too often.
 ///
 /// # Safety
@@ -73,6 +104,7 @@ pub unsafe fn bet_on_class(ty: *mut PyTypeObject, version: *mut Version) -> bool
         if PyType_GetFlags(ty) & Py_TPFLAGS_IMMUTABLETYPE != 0 {
             return true;
         }
+        know(ty);
         let subject = ty.cast_const().cast();
         if bets::losses(subject) >= LOSS_LIMIT || api::PyUnstable_Type_AssignVersionTag(ty) == 0 {
             return false;
@@ -97,6 +129,7 @@ pub unsafe fn bet_on_instances(ty: *mut PyTypeObject, version: *mut Version) -> 
         if PyType_GetFlags(ty) & Py_TPFLAGS_IMMUTABLETYPE != 0 {
             return true;
         }
+        know(ty);
         if (&raw const SET_CLASS).read().is_none() || bets::losses(identity(ty)) >= LOSS_LIMIT {
             return false;
         }

@@ -143,6 +143,7 @@ pub unsafe fn release(cell: *mut GlobalCell) {
         if (*cell).references > 0 {
             return;
         }
+        crate::bets::ended(cell.cast_const().cast());
         let cell = Box::from_raw(cell);
         let registry = registry();
         for dict in [cell.globals, cell.builtins] {

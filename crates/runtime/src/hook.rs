@@ -652,6 +652,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
                 }
             }
             function_event::DESTROY => {
+                crate::bets::ended(function.cast_const().cast());
                 crate::sampling::forget(function);
                 if !hooks.replaced.is_empty()
                     && let Some(codes) = hooks.replaced.remove(&(function as usize))

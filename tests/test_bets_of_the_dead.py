@@ -1,0 +1,71 @@
+"""What was learned of a name, a function or a class ends with it: others come to lie at its address, in the same process."""
+
+import gc
+
+import justjit
+import pytest
+
+from tests.optimized_programs import namespace, optimizing  # noqa: F401
+
+NAMES = """
+    def power(n, base):
+        if n == 0:
+            return 1
+        return power(n - 1, base) * base
+"""
+
+
+@pytest.mark.parametrize("rebinding", [True, False])
+def test_names(rebinding: bool) -> None:
+    for turn in range(200):
+        names = namespace(NAMES, jitted=True)
+        for _ in range(30):
+            assert names["power"](9, 3) == 3**9
+        forms = justjit.stats(names["power"]).forms
+        assert any(form.typed_calls for form in forms if form.dropped is None), justjit.explain(names["power"])
+        # Else it is the dictionary's end that loses the bets on its names.
+        if rebinding and turn % 7 == 0:
+            names["power"] = None
+        del names, forms
+        # Some end together, so that others come to lie at other places.
+        if turn % 3 == 0:
+            gc.collect()
+
+
+CLASSES = """
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+        def double(self):
+            return self.x + self.x
+
+    def f(n):
+        total = 0
+        for i in range(n):
+            total += Point(i).double()
+        return total
+"""
+
+
+def test_classes() -> None:
+    seen: set[int] = set()
+    reused = 0
+    for _ in range(10):
+        # The first class that lies where another lay.
+        candidates = [namespace(CLASSES, jitted=True) for _ in range(2000 if seen else 1)]
+        names = next((one for one in candidates if id(one["Point"]) in seen), candidates[0])
+        del candidates
+        reused += id(names["Point"]) in seen
+        seen.add(id(names["Point"]))
+        # Each of the classes loses bets, until none is made on it any more.
+        for loss in range(4):
+            for _ in range(12):
+                assert names["f"](20) == 380
+            text = justjit.dump(names["f"], "ir:build")
+            inlined = next((line for line in text.splitlines() if line.startswith("inlined ")), "")
+            assert ("Point.double" in inlined) == (loss < 3), text
+            names["Point"].triple = lambda self: self.x * 3
+        del names
+        gc.collect()
+    assert reused, "no class lies where another lay: nothing was tested"
