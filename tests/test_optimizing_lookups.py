@@ -2,6 +2,7 @@
 tested by ``tests/programs/lookups.py``.
 """
 
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -197,3 +198,61 @@ def test_what_is_made_for_a_look_up_that_is_left_is_one_object() -> None:
     table.clear()
     del part
     assert [sys.getrefcount(part) for part in parts] == before
+
+
+JOINED = """
+    class Node:
+        parent = None
+        line = None
+
+        def __bool__(self):
+            return True
+
+    class One(Node):
+        def __init__(self):
+            self.children = []
+
+    class Two(Node):
+        def __init__(self):
+            self.attributes = {}
+            self.children = []
+
+    class Three(Node):
+        def __init__(self):
+            self.other = 1
+            self.attributes = {}
+            self.children = []
+
+    def place(node):
+        while node:
+            if node.line or node.parent is node:
+                return node.line
+            node = node.parent
+        return None
+"""
+
+
+def test_truth_where_ways_come_together() -> None:
+    """What may be None, of attributes that lie at several places, is told apart at the very instruction at which they join."""
+    names = namespace(JOINED, jitted=True)
+    chance = random.Random(7)
+    nodes: list[Any] = []
+    for number in range(60):
+        node = names[chance.choice(["One", "Two", "Three"])]()
+        if nodes and number % 12:
+            node.parent = nodes[-1]
+        if chance.random() < 0.4:
+            node.line = chance.randrange(5)
+        nodes.append(node)
+
+    def expected(node: Any) -> Any:
+        while node is not None:
+            if node.line:
+                return node.line
+            node = node.parent
+        return None
+
+    for _ in range(3000):
+        node = chance.choice(nodes)
+        assert names["place"](node) == expected(node)
+    assert justjit.stats(names["place"]).tier == "optimizing"

@@ -104,14 +104,14 @@ impl Builder<'_> {
                 self.join_at(self.index + 1);
             }
         }
-        let (frames, index) = (self.frames.clone(), self.index);
+        let frames = self.frames.clone();
         for (at, &kind) in kinds.iter().enumerate() {
             self.frames.clone_from(&frames);
             let test = self.is_of_kind(object.value, kind);
             if at + 1 < kinds.len() {
                 self.learn(object.value, kind);
                 let frames = self.frames.clone();
-                let here = self.edge(index, frames);
+                let here = self.knowing_more(frames);
                 let next = self.f.add_block();
                 self.branch(test, here, next);
                 self.block = next;
@@ -120,7 +120,7 @@ impl Builder<'_> {
                 self.guard(test, Reason::Type);
                 self.learn(object.value, kind);
                 let frames = self.frames.clone();
-                let here = self.edge(index, frames);
+                let here = self.knowing_more(frames);
                 let target = justjit_ir::BlockCall {
                     block: here,
                     args: Vec::new(),

@@ -353,14 +353,19 @@ impl Builder<'_> {
 
     /// Makes a way out of the present block: the frames there, at an instruction.
     pub fn edge(&mut self, index: usize, frames: Vec<Frame>) -> Block {
+        self.make_way(index, frames, false)
+    }
+
+    /// Makes a way on which more is known, from the present instruction on. That has begun: where ways come together at it,
+    /// this one would come back to where it was made, with what is known forgotten.
+    pub fn knowing_more(&mut self, frames: Vec<Frame>) -> Block {
+        self.make_way(self.index, frames, true)
+    }
+
+    fn make_way(&mut self, index: usize, mut frames: Vec<Frame>, begun: bool) -> Block {
         let block = self.f.add_block();
-        let mut frames = frames;
         frames.last_mut().expect("there is a frame").index = index;
-        self.tasks.push(Task {
-            block,
-            frames,
-            begun: false,
-        });
+        self.tasks.push(Task { block, frames, begun });
         block
     }
 
