@@ -92,7 +92,7 @@ mod imp {
             unsafe {
                 let (next, previous) = ((*self.entry).next, (*self.entry).previous);
                 match previous.is_null() {
-                    true => (*&raw mut __jit_debug_descriptor).first = next,
+                    true => __jit_debug_descriptor.first = next,
                     false => (*previous).next = next,
                 }
                 if !next.is_null() {
@@ -123,6 +123,22 @@ mod imp {
     const SYMBOL: usize = 24;
     const NAMES: &[u8] = b"\0.text\0.eh_frame\0.symtab\0.strtab\0.shstrtab\0";
 
+    const ALLOCATED: u64 = 2;
+    const EXECUTABLE: u64 = 4;
+
+    /// A section of an ELF file. `size` is that of the content, but where there is none in the file.
+    #[derive(Default)]
+    struct Section<'a> {
+        name: &'a [u8],
+        kind: u32,
+        flags: u64,
+        address: u64,
+        content: &'a [u8],
+        size: usize,
+        link: u32,
+        info: u32,
+    }
+
     /// An ELF file that says where the function is, what it is called, and how it is unwound.
     fn object_file(start: u64, size: u64, name: &str) -> Vec<u8> {
         const NO_BITS: u32 = 8;
@@ -141,14 +157,30 @@ mod imp {
         strings.push(0);
 
         let unwinding = unwinding(start, size);
-        // Name, kind, flags, address, content, size, link, info, alignment.
-        let sections: [(&[u8], u32, u64, u64, &[u8], u64, u32, u32, u64); 6] = [
-            (b"", 0, 0, 0, b"", 0, 0, 0, 0),
-            (b".text", NO_BITS, 2 | 4, start, b"", size, 0, 0, 16),
-            (b".eh_frame", BITS, 0, 0, &unwinding, unwinding.len() as u64, 0, 0, 8),
-            (b".symtab", SYMBOLS, 0, 0, &symbols, symbols.len() as u64, 4, 1, 8),
-            (b".strtab", STRINGS, 0, 0, &strings, strings.len() as u64, 0, 0, 1),
-            (b".shstrtab", STRINGS, 0, 0, NAMES, NAMES.len() as u64, 0, 0, 1),
+        let section = |name, kind, content| Section {
+            name,
+            kind,
+            content,
+            size: content.len(),
+            ..Section::default()
+        };
+        let sections = [
+            Section::default(),
+            Section {
+                flags: ALLOCATED | EXECUTABLE,
+                address: start,
+                size: size as usize,
+                ..section(b".text", NO_BITS, &[])
+            },
+            section(b".eh_frame", BITS, &unwinding),
+            Section {
+                // Its names are in the section behind it, and all but the first are global.
+                link: 4,
+                info: 1,
+                ..section(b".symtab", SYMBOLS, &symbols)
+            },
+            section(b".strtab", STRINGS, &strings),
+            section(b".shstrtab", STRINGS, NAMES),
         ];
 
         let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
@@ -164,23 +196,22 @@ mod imp {
         file.extend((sections.len() as u16).to_le_bytes());
         file.extend((sections.len() as u16 - 1).to_le_bytes()); // the one with the sections' names
         let mut offset = (HEADER + SECTION * sections.len()) as u64;
-        for &(name, kind, flags, address, content, size, link, info, alignment) in &sections {
-            let found = NAMES
-                .windows(name.len() + 1)
-                .position(|at| at.ends_with(b"\0") && at.starts_with(name));
-            file.extend((found.expect("it is there") as u32).to_le_bytes());
-            file.extend(kind.to_le_bytes());
-            for number in [flags, address, offset, size] {
+        for section in &sections {
+            let starts = |at: &[u8]| at.ends_with(b"\0") && at.starts_with(section.name);
+            let name = NAMES.windows(section.name.len() + 1).position(starts);
+            file.extend((name.expect("it is there") as u32).to_le_bytes());
+            file.extend(section.kind.to_le_bytes());
+            for number in [section.flags, section.address, offset, section.size as u64] {
                 file.extend(number.to_le_bytes());
             }
-            file.extend(link.to_le_bytes());
-            file.extend(info.to_le_bytes());
-            file.extend(alignment.to_le_bytes());
-            file.extend(if kind == SYMBOLS { SYMBOL as u64 } else { 0 }.to_le_bytes());
-            offset += (content.len() as u64).next_multiple_of(8);
+            file.extend(section.link.to_le_bytes());
+            file.extend(section.info.to_le_bytes());
+            file.extend(8u64.to_le_bytes()); // alignment
+            file.extend(if section.kind == SYMBOLS { SYMBOL as u64 } else { 0 }.to_le_bytes());
+            offset += (section.content.len() as u64).next_multiple_of(8);
         }
-        for (_, _, _, _, content, ..) in sections {
-            file.extend(content);
+        for section in sections {
+            file.extend(section.content);
             file.resize(file.len().next_multiple_of(8), 0);
         }
         file
