@@ -15,24 +15,29 @@ from typing import Any
 
 import justjit
 
-from benchmarks import report
+from benchmarks import kernels, report
 from benchmarks.measure import Timing, calibrate, geomean, interleave
 from benchmarks.stats import Counters
 
-KERNELS = Path(__file__).with_name("kernels.py")
+FILES = sorted(Path(kernels.__file__).parent.glob("[a-z]*.py"))
 
 
 def load_side(name: str, compiled: bool) -> dict[str, tuple[str, Callable[[int], Any]]]:
     """Executes the kernels' source anew, and gives its kernels by name with their groups."""
-    module = types.ModuleType(f"kernels_{name}")
-    # A dataclass looks its module up there.
-    sys.modules[module.__name__] = module
-    exec(compile(KERNELS.read_text(encoding="utf-8"), str(KERNELS), "exec"), module.__dict__)
-    if compiled:
+    found = []
+    for path in FILES:
+        module = types.ModuleType(f"kernels_{path.stem}_{name}")
+        # A dataclass looks its module up there.
+        sys.modules[module.__name__] = module
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
         for value in list(vars(module).values()):
             if isinstance(value, types.FunctionType | type) and value.__module__ == module.__name__:
-                justjit.jit(value)
-    return {kernel.__name__: (group, kernel) for group, kernels in module.KERNELS.items() for kernel in kernels}
+                if compiled:
+                    justjit.jit(value)
+                if group := getattr(value, "group", None):
+                    found.append((group, value))
+    found.sort(key=lambda member: kernels.GROUPS.index(member[0]))
+    return {kernel.__name__: (group, kernel) for group, kernel in found}
 
 
 def measure(plain: Callable[[int], Any], compiled: Callable[[int], Any], target: float, repeat: int) -> list[Timing]:

@@ -295,20 +295,20 @@ def run_edges(source: str, name: str, usual: str, edges: list[str], mode: str) -
     return records, _versions() - before
 
 
-def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
+def code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _code_objects(constant)
+            yield from code_objects(constant)
 
 
 def points(source: str, filename: str, name: str, how: str) -> list[Point]:
     """Every instruction of the function ``name`` and of the functions in it."""
-    for code in _code_objects(compiled(source, filename)):
+    for code in code_objects(compiled(source, filename)):
         if code.co_qualname == name:
             return [
                 Point(how, found.co_qualname, instruction.offset, instruction.opname)
-                for found in _code_objects(code)
+                for found in code_objects(code)
                 if found.co_flags & inspect.CO_OPTIMIZED
                 for instruction in dis.get_instructions(found)
             ]

@@ -226,7 +226,7 @@ class TestRecursion:
     @each_call
     def test_huge_limit_raises_and_does_not_crash(self, run: Any, call: str) -> None:  # noqa: F811
         out = run(
-            f"{DEEP}\nsys.setrecursionlimit(10**5)\n"
+            f"{DEEP}\nsys.setrecursionlimit(10**6)\n"
             f"try:\n    {call}\nexcept RecursionError:\n    print('RecursionError', depth > 1000)\n"
             "def fine(n):\n    if n:\n        yield from fine(n - 1)\n    yield n\n"
             "sys.setrecursionlimit(1000)\nprint(sum(fine(500)))",
@@ -234,7 +234,7 @@ class TestRecursion:
         assert out == ["RecursionError True", "125250"]
 
     @each_call
-    @pytest.mark.parametrize(("limit", "size"), [(1000, 256), (1000, 1024), (10**5, 1024)])
+    @pytest.mark.parametrize(("limit", "size"), [(1000, 256), (1000, 1024), (10**6, 1024)])
     def test_small_thread_stack(self, run: Any, call: str, limit: int, size: int) -> None:  # noqa: F811
         out = run(
             f"{DEEP}\nsys.setrecursionlimit({limit})\nthreading.stack_size({size} * 1024)\n"
@@ -263,7 +263,7 @@ class TestRecursion:
 
     def test_long_chain_in_a_small_stack(self, run: Any) -> None:  # noqa: F811
         out = run(
-            "sys.setrecursionlimit(10**5)\nthreading.stack_size(256 * 1024)\n"
+            "sys.setrecursionlimit(10**6)\nthreading.stack_size(256 * 1024)\n"
             "def wrap(it):\n    yield from it\n"
             "def go():\n"
             "    g = iter(range(5))\n"

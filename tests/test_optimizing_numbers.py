@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.test_optimizing import Check, check  # noqa: F401 (a fixture)
+from tests.edges import Check, check  # noqa: F401 (a fixture)
 
 TEXTS = [
     "'hello world'",

@@ -1,5 +1,5 @@
 """Instances that optimized code does not make, and methods that it inlines: that it does so. That nobody can tell is tested by
-``tests/programs/objects.py``.
+``tests/programs/objects.py`` and ``class_members.py``.
 """
 
 import textwrap

@@ -1,8 +1,11 @@
 """Every hand-written case under the interpreter, the baseline tier, its sampling code, and with compiled code left at each
 instruction."""
 
+import _opcode
 import ast
+import dis
 import functools
+import inspect
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,8 @@ from tests.harness import (
     SETTLED,
     TIERING,
     Record,
+    code_objects,
+    compiled,
     difference,
 )
 from tests.worker import Worker
@@ -195,3 +200,24 @@ def test_most_cases_were_optimized(mode: str) -> None:
 def test_everything_hooked(plain_worker: Worker, enabled_worker: Worker, path: Path, name: str) -> None:
     found = enabled_worker.call("harness.run_case", path.read_text(), str(path), name, BASELINE)
     assert not difference(_expected(plain_worker, path, name), found)
+
+
+NOT_IN_FUNCTIONS = {
+    *("DELETE_NAME", "LOAD_LOCALS", "LOAD_NAME", "SETUP_ANNOTATIONS", "STORE_NAME"),  # class bodies and modules
+    *("CACHE", "ENTER_EXECUTOR", "EXIT_INIT_CHECK", "INTERPRETER_EXIT", "RESERVED"),  # the interpreter's own
+}
+
+
+def test_every_opcode_is_in_a_case() -> None:
+    found = set()
+    for path in sorted(PROGRAMS.glob("*.py")):
+        for code in code_objects(compiled(path.read_text(), str(path))):
+            if code.co_flags & inspect.CO_OPTIMIZED:
+                found |= {(i.opname, i.argrepr) for i in dis.get_instructions(code)}
+    names = {name for name, code in dis.opmap.items() if code < 256 and not name.startswith("INSTRUMENTED_")}
+    assert names - NOT_IN_FUNCTIONS <= {name for name, _ in found}
+    functions = {"CALL_INTRINSIC_1": _opcode.get_intrinsic1_descs(), "CALL_INTRINSIC_2": _opcode.get_intrinsic2_descs()}
+    functions["BINARY_OP"] = [symbol for _, symbol in _opcode.get_nb_ops()]
+    elsewhere = {"INTRINSIC_1_INVALID", "INTRINSIC_2_INVALID", "INTRINSIC_PRINT", "INTRINSIC_IMPORT_STAR"}
+    for name, kinds in functions.items():
+        assert set(kinds) - elsewhere <= {kind for found_name, kind in found if found_name == name}

@@ -584,7 +584,7 @@ class TestSettings:
             ("background", 1, TypeError),
             ("backend", "gcc", ValueError),
             ("passes_off", "inline", TypeError),
-            ("passes_off", ["not a name!"], ValueError),
+            ("passes_off", ["inline"], ValueError),
             ("passes_off", [1], TypeError),
             ("stress", "everything", ValueError),
         ],
@@ -606,7 +606,7 @@ class TestSettings:
             "opt_level": 3,
             "background": False,
             "backend": "cranelift",
-            "passes_off": ("inline", "loop-invariants"),
+            "passes_off": ("licm", "selects"),
             "stress": "optimize",
         }
         before = justjit.config().as_dict()
@@ -647,7 +647,7 @@ class TestSettings:
             "JUSTJIT_OPT_LEVEL": "1",
             "JUSTJIT_BACKGROUND": "0",
             "JUSTJIT_BACKEND": "llvm",
-            "JUSTJIT_PASSES_OFF": "inline, licm",
+            "JUSTJIT_PASSES_OFF": "selects, licm",
             "JUSTJIT_STRESS": "optimize",
         }
         show = (
@@ -655,7 +655,7 @@ class TestSettings:
             " c.background, c.backend, c.passes_off, c.stress)"
         )
         found = run_interpreter("-c", show, env=values)
-        expected = "optimizing 7 70 1 False llvm ('inline', 'licm') optimize\n"
+        expected = "optimizing 7 70 1 False llvm ('selects', 'licm') optimize\n"
         assert (found.stdout, found.stderr) == (expected, "")
         for name in values:
             wrong = run_interpreter("-c", show, env={name: "?!"})

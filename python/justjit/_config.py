@@ -49,14 +49,14 @@ def check_bool(name: str, value: object) -> bool:
 
 
 def check_names(name: str, value: object) -> tuple[str, ...]:
-    """``value`` as a tuple, if it is a list, tuple or set of names."""
+    """``value`` as a tuple, if it is a list, tuple or set of names of passes."""
     if not isinstance(value, (list, tuple, set, frozenset)):
         raise TypeError(f"{name} must be a list, tuple or set of names, not {value!r} ({type(value).__name__})")
     for one in value:
         if not isinstance(one, str):
             raise TypeError(f"{name} must have names only, not {one!r} ({type(one).__name__})")
-        if not one.replace("-", "_").isidentifier():
-            raise ValueError(f"{name} must have names of passes only, not {one!r}")
+        if one not in (known := [found for found, _ in _core.passes()]):
+            raise ValueError(f"{name} must have names of passes only ({', '.join(known)}), not {one!r}")
     return tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
 
 
@@ -91,7 +91,6 @@ class Config:
         "baseline_calls",
         "code_memory_limit",
         "count_hits",
-        "deopt_every",
         "deopt_every",
         "handover_every",
         "opt_level",

@@ -173,3 +173,37 @@ def case_annotated_attribute_target():
     d = {}
     d["k"]: str = "v"
     return a.x, d
+
+
+def case_scopes_within_classes():
+    """Annotation scopes that look names up in the class's namespace first, and then among the globals."""
+
+    def make(k):
+        here = ("function", k)
+
+        class Holder:
+            here = ("class", k)
+
+            def bound[T: here](self): ...
+
+            def constrained[T: (here, TYPES)](self): ...
+
+            type Alias = (here, TYPES)
+            type Generic[T] = (here, T)
+
+        return Holder
+
+    found = []
+    for k in range(4):
+        holder = make(k)
+        if k == 2:
+            del holder.here
+        if k == 3:
+            holder.TYPES = "of the class"
+        found.append(holder.bound.__type_params__[0].__bound__)
+        found.append(holder.constrained.__type_params__[0].__constraints__)
+        found += [holder.Alias.__value__, holder.Generic.__value__[0]]
+    return found
+
+
+TYPES = "of the module"

@@ -423,3 +423,41 @@ def case_call_is_replaced(when):
             Changing.__call__ = classmethod(lambda cls, number: cls.__name__)
         found.append(instance(at))
     return found
+
+
+class Multiplied:
+    """``a @= b`` by ``__imatmul__``, by ``__matmul__``, or by the other's ``__rmatmul__``."""
+
+    def __init__(self, log, kind):
+        self.log, self.kind = log, kind
+
+    def __matmul__(self, other):
+        self.log.append(("matmul", self.kind))
+        return NotImplemented if self.kind == "right" else [other]
+
+    def __imatmul__(self, other):
+        self.log.append(("imatmul", self.kind))
+        return self if self.kind == "in place" else NotImplemented
+
+
+class FromTheRight:
+    def __rmatmul__(self, other):
+        other.log.append("rmatmul")
+        return "right"
+
+
+@over(("in place",), ("left",), ("right",))
+def case_matrix_multiplied_in_place(kind):
+    log, out = [], []
+    for other in (3, FromTheRight(), None):
+        first = value = Multiplied(log, kind)
+        try:
+            value @= other
+        except TypeError as error:
+            out.append(str(error))
+        out.append((value is first, type(value).__name__, value == "right"))
+    try:
+        log @= 1
+    except TypeError as error:
+        out.append(str(error))
+    return log, out

@@ -1,6 +1,7 @@
 //! From a function object to an installed version.
 
 use crate::config;
+use crate::debugger::Registration;
 use justjit_baseline::input::{Input, Objects, Sites, interpreter_feedback};
 use justjit_baseline::{
     BODY, compile as emit, continuation_entries, decline_reason, generator_prologue, resume_points,
@@ -461,10 +462,10 @@ pub unsafe fn give_entry(version: &mut Version, parts: MachineParts, registers: 
             compiler.limit_reached = true;
             return Err(LIMIT_REACHED.into());
         }
-        if config.perf_map {
-            write_perf_map(&parts, version.tier, &name, (*version.code).co_filename);
-        }
+        let entry_bytes = entry.size();
         version.machine_code = vec![parts.code, Box::new(entry)];
+        name_code(version, parts.body, parts.bytes);
+        name_code(version, version.vectorcall.cast(), entry_bytes);
         if registers {
             register(version);
         }
@@ -481,23 +482,31 @@ pub unsafe fn give_better_body(version: &mut Version, parts: MachineParts) -> Re
     if (code_bytes() + parts.bytes) as u64 > config.code_memory_limit {
         return Err(LIMIT_REACHED.into());
     }
-    // SAFETY: see the contract.
-    unsafe {
-        if config.perf_map {
-            let name = text((*version.code).co_qualname);
-            write_perf_map(&parts, version.tier, &name, (*version.code).co_filename);
-        }
-    }
     version.body = parts.body;
     add_code(version, parts.code, parts.bytes);
+    // SAFETY: see the contract; the version has the code.
+    unsafe { name_code(version, parts.body, parts.bytes) };
     Ok(())
 }
 
-unsafe fn write_perf_map(code: &MachineParts, tier: Tier, name: &str, file: *mut PyObject) {
-    // SAFETY: the code is mapped; the interpreter copies the name.
+/// Names some of a version's code for perf and for gdb, where settings ask for that.
+///
+/// # Safety
+/// The GIL is held; the code is mapped, and the version has it.
+unsafe fn name_code(version: &mut Version, start: *const (), bytes: usize) {
+    let config = config::get();
+    // SAFETY: see the contract; the interpreter copies the name.
     unsafe {
-        if let Ok(name) = CString::new(format!("py::{name}:{} [justjit {}]", text(file), tier.name())) {
-            api::PyUnstable_WritePerfMapEntry(code.body.cast(), code.bytes as u32, name.as_ptr());
+        let code = &*version.code;
+        if config.perf_map {
+            let (name, file) = (text(code.co_qualname), text(code.co_filename));
+            if let Ok(name) = CString::new(format!("py::{name}:{file} [justjit {}]", version.tier.name())) {
+                api::PyUnstable_WritePerfMapEntry(start.cast(), bytes as u32, name.as_ptr());
+            }
+        }
+        if config.unwind_info {
+            let known = Registration::new(start, bytes, &text(code.co_qualname));
+            version.machine_code.push(Box::new(known));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod compiler;
 mod config;
+mod debugger;
 mod optimize;
 mod optimizing_report;
 mod profile;
