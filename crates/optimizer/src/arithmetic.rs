@@ -2,6 +2,7 @@
 
 use crate::builder::{Builder, Done};
 use crate::item::{Constant, Item, Kind, Number};
+use crate::subclasses::AsList;
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
@@ -499,16 +500,20 @@ impl Builder<'_> {
                 let zero = self.float(0.0);
                 self.float_compare(FloatCond::Ne, value, zero)
             }
-            kind @ (Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray) => match *item {
-                Item::Object(object) => {
-                    self.expect(&object, kind);
-                    let size = self.size_of(object.value);
-                    let zero = self.int(0);
-                    self.int_compare(IntCond::Ne, size, zero)
+            kind if matches!(kind, Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray)
+                || self.is_as_list(kind, AsList::Size) =>
+            {
+                match *item {
+                    Item::Object(object) => {
+                        self.expect(&object, kind);
+                        let size = self.size_of(object.value);
+                        let zero = self.int(0);
+                        self.int_compare(IntCond::Ne, size, zero)
+                    }
+                    Item::Character(_) => self.bool(true),
+                    _ => return None,
                 }
-                Item::Character(_) => self.bool(true),
-                _ => return None,
-            },
+            }
             _ => return None,
         })
     }

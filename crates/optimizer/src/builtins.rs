@@ -2,8 +2,10 @@
 
 use crate::Builtin;
 use crate::arithmetic::constant_int;
+use crate::arrays::is_index;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Iterator, Kind, Object, Owner, Step};
+use crate::subclasses::AsList;
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
@@ -138,6 +140,19 @@ impl Builder<'_> {
                 self.release_known(list, kind);
                 return Ok(true);
             }
+            (Builtin::Pop, [list @ Item::Object(object), at @ ..]) if at.len() <= 1 => {
+                let fits = at.iter().all(|at| is_index(at.kind()));
+                let kind = self.list_kind(object);
+                let Some(kind) = kind.filter(|_| fits && !self.is_widened(Reason::Bounds)) else {
+                    return Ok(false);
+                };
+                self.expect(object, kind);
+                let item = self.pop_from(object.value, at.first());
+                self.specialized += 1;
+                self.push(Item::owned(item, Kind::Unknown));
+                self.release_known(list.clone(), kind);
+                return Ok(true);
+            }
             (Builtin::Math(function), [item]) if is_real(kinds[0]) => self.math_of(function, item),
             (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_real(kind)) => {
                 let a = self.as_float(a);
@@ -208,14 +223,17 @@ impl Builder<'_> {
                 Some(Item::Int(self.load(Type::Int, object.value, used, ir_region::HEADER)))
             }
             item if matches!(item.kind(), Kind::Array(_)) => self.array_length(item),
+            Item::Object(object) if matches!(object.kind, Kind::Other(_)) => self
+                .is_as_list(object.kind, AsList::Size)
+                .then(|| Item::Int(self.size_of(object.value))),
             Item::Object(object) if object.kind == Kind::Unknown => {
                 // By what the call was seen with.
                 let kind = self.predicted(1);
                 let sized = matches!(
                     kind,
-                    Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Dict
+                    Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray | Kind::Dict
                 );
-                if !sized {
+                if !sized && !self.is_as_list(kind, AsList::Size) {
                     return None;
                 }
                 self.expect(object, kind);
@@ -253,7 +271,7 @@ impl Builder<'_> {
     fn can_iterate(&mut self, item: &Item) -> bool {
         match item {
             Item::Range { .. } | Item::Iterator(_) => true,
-            Item::Object(object) => matches!(object.kind, Kind::List | Kind::Tuple | Kind::Str),
+            Item::Object(object) => self.is_sequence(object.kind),
             _ => false,
         }
     }

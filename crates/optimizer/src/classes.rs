@@ -3,12 +3,16 @@
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind, Object, Owner};
-use justjit_ir::{Imm, Op, Reason, Symbol, Type};
+use justjit_ir::{Imm, Op, Reason, Symbol, Type, Value};
 use justjit_runtime::attributes::{ClassAttribute, of_class, of_super};
 use justjit_runtime::builtins::IS_INSTANCE;
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::functions::LOAD_SUPER_ATTR;
 use pyo3_ffi::*;
+use std::ptr::null_mut;
+
+/// Classes that are told apart where `super` is called for instances of several, at most.
+const FAMILY: usize = 8;
 
 impl Builder<'_> {
     /// A constant that is an instance of a class whose attributes can be told, as an object.
@@ -137,37 +141,75 @@ impl Builder<'_> {
         let Some(class) = self.symbol_address(class) else {
             return false;
         };
-        if arg & 1 == 0 || !is_super || self.is_widened(Reason::Type) || self.is_widened(Reason::Changed) {
+        if arg & 1 == 0 || !is_super || self.is_widened(Reason::Changed) {
             return false;
         }
         let kind = self.likely_kind(receiver, 2);
-        let (Kind::Other(_), Some(ty)) = (kind, self.type_of_kind(kind)) else {
+        // SAFETY: constants are alive.
+        if unsafe { PyType_Check(class) } == 0 {
             return false;
+        }
+        let kinds = match kind {
+            Kind::Other(_) => vec![kind],
+            Kind::Unknown if matches!(receiver, Item::Object(_)) => self.receivers_of(class.cast()),
+            _ => return false,
         };
-        // SAFETY: constants are alive, and so are types that were met; the GIL is held.
-        unsafe {
-            // A class's `super` is another thing.
-            if PyType_Check(class) == 0 || PyType_IsSubtype(ty, &raw mut PyType_Type) != 0 {
-                return false;
+        let name = self.name(arg >> 2);
+        let mut found: *mut PyObject = null_mut();
+        for &kind in &kinds {
+            // SAFETY: constants are alive, and so are types that were met; the GIL is held.
+            let method = self.type_of_kind(kind).and_then(|ty| unsafe {
+                // A class's `super` is another thing.
+                let plain = PyType_IsSubtype(ty, &raw mut PyType_Type) == 0;
+                let method = of_super(class.cast(), ty, name).filter(|_| plain)?;
+                let types = [&raw mut PyFunction_Type, &raw mut PyWrapperDescr_Type];
+                (types.contains(&Py_TYPE(method)) && self.known.bet_on_class(ty)).then_some(method)
+            });
+            match method {
+                Some(method) if found.is_null() || found == method => found = method,
+                _ => return false,
             }
-            let Some(found) = of_super(class.cast(), ty, self.name(arg >> 2)) else {
-                return false;
-            };
-            let is_method =
-                Py_TYPE(found) == &raw mut PyFunction_Type || Py_TYPE(found) == &raw mut PyWrapperDescr_Type;
-            if !is_method || !self.known.bet_on_class(ty) {
-                return false;
-            }
-            let mut receiver = receiver.clone();
-            if let Item::Object(object) = &mut receiver {
+        }
+        if found.is_null() {
+            return false;
+        }
+        let mut receiver = receiver.clone();
+        if let Item::Object(object) = &mut receiver {
+            if let [kind] = kinds[..] {
                 self.expect(object, kind);
                 object.kind = kind;
+            } else {
+                self.expect_one_of(object.value, &kinds);
             }
-            let function = self.constant_item(found);
-            self.specialized += 1;
-            self.push(function);
-            self.push(receiver);
-            true
+        }
+        let function = self.constant_item(found);
+        self.specialized += 1;
+        self.push(function);
+        self.push(receiver);
+        true
+    }
+
+    /// The kinds of what a class's method may be called with, where that has been of several types: the class and all its
+    /// subclasses, if they are few. What was met in a short time need not be all that there is.
+    fn receivers_of(&mut self, class: *mut PyTypeObject) -> Vec<Kind> {
+        let types = self.known.family(class, FAMILY);
+        let kinds: Vec<Kind> = types.into_iter().map(|ty| self.kind_of_type(ty)).collect();
+        let known = kinds.iter().all(|kind| matches!(kind, Kind::Other(_)));
+        if known { kinds } else { Vec::new() }
+    }
+
+    /// Leaves unless the object is of one of these kinds.
+    fn expect_one_of(&mut self, object: Value, kinds: &[Kind]) {
+        let mut any = None;
+        for &kind in kinds {
+            let test = self.is_of_kind(object, kind);
+            any = Some(match any {
+                Some(any) => self.op(Op::BoolOr, &[any, test]),
+                None => test,
+            });
+        }
+        if let Some(any) = any {
+            self.guard(any, Reason::Type);
         }
     }
 
@@ -176,7 +218,7 @@ impl Builder<'_> {
         let [receiver] = args else {
             return false;
         };
-        if !matches!(receiver.kind(), Kind::Other(_)) {
+        if !matches!(receiver.kind(), Kind::Other(_) | Kind::Unknown) {
             return false;
         }
         // SAFETY: constants are alive; what `object` has never changes.

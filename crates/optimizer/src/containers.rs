@@ -4,6 +4,7 @@ use crate::arithmetic::constant_int;
 use crate::arrays::is_index;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
+use crate::subclasses::AsList;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::layout::offset;
@@ -46,10 +47,9 @@ impl Builder<'_> {
             return Ok(());
         }
         let kinds = (self.likely_kind(&container, 0), self.likely_kind(&key, 1));
-        if let (
-            Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray,
-            Kind::Int | Kind::Bool | Kind::Numpy(_),
-        ) = kinds
+        let indexed = matches!(kinds.0, Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray)
+            || self.is_as_list(kinds.0, AsList::Subscript);
+        if indexed
             && is_index(kinds.1)
             && !self.is_widened(Reason::Overflow)
             && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
@@ -60,7 +60,7 @@ impl Builder<'_> {
                 container = self.materialized(container, 1)?;
             }
             let element = match kinds.0 {
-                Kind::List | Kind::Tuple => {
+                Kind::List | Kind::Tuple | Kind::Other(_) => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
                     let Item::Object(mut object) = sequence else {
                         unreachable!("a sequence is an object")
@@ -380,5 +380,27 @@ impl Builder<'_> {
         self.specialized += 1;
         self.raise_if_negative(status);
         Ok(())
+    }
+
+    /// Takes an item out of a list: the last one, or that at an index, which is likely to be in range.
+    pub fn pop_from(&mut self, list: Value, index: Option<&Item>) -> Value {
+        let size = self.size_of(list);
+        let place = match index {
+            Some(item) => {
+                let index = self.as_int(item);
+                self.checked_index(index, item, size)
+            }
+            None => {
+                let one = self.int(1);
+                let zero = self.int(0);
+                let some = self.int_compare(IntCond::SignedGt, size, zero);
+                self.guard(some, Reason::Bounds);
+                self.op(Op::IntSub, &[size, one])
+            }
+        };
+        let item = self.call(&optimized::POP, &[list, place], Some(Type::Object), (Effect::Any, true));
+        let item = item.expect("a result");
+        self.raise_if_null(item);
+        item
     }
 }

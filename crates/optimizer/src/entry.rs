@@ -4,6 +4,7 @@ use crate::builder::{Builder, Done, Stop, decline, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Frame, Item, Iterator, Kind, Local, Object, Owner, Step};
 use crate::knowledge::Knowledge;
+use crate::subclasses::AsList;
 use crate::typed::{self, Key};
 use crate::{Built, Decline, Known};
 use justjit_builder::{IntCond, Type as Width};
@@ -507,11 +508,20 @@ impl Builder<'_> {
                     let there = self.op(Op::BoolNot, &[gone]);
                     self.unless(there, otherwise);
                     let over = match kind {
-                        Kind::ListIterator => Kind::List,
+                        // It may be over a subclass's instance.
+                        Kind::ListIterator => {
+                            // SAFETY: a live iterator; the GIL is held.
+                            let met = unsafe { list_of(now) };
+                            let met = met.map_or(Kind::List, |met| self.kind_of_type(met));
+                            if self.is_as_list(met, AsList::Iterate) {
+                                met
+                            } else {
+                                Kind::List
+                            }
+                        }
                         Kind::TupleIterator => Kind::Tuple,
                         _ => Kind::Str,
                     };
-                    // A list's iterator may be over a subclass's instance.
                     let test = self.is_of_kind(sequence, over);
                     self.unless(test, otherwise);
                     let zero = self.int(0);
@@ -595,5 +605,18 @@ impl Builder<'_> {
         let one = self.int(1);
         let alone = self.int_compare(IntCond::Eq, count, one);
         self.unless(alone, otherwise);
+    }
+}
+
+/// The type of what a list's iterator goes over, unless that is at its end.
+///
+/// # Safety
+/// A live iterator of a list; the GIL is held.
+unsafe fn list_of(iterator: *mut PyObject) -> Option<*mut PyTypeObject> {
+    // SAFETY: the field is there in every such iterator.
+    unsafe {
+        let at = iterator.cast::<u8>().add(offset::SEQITER_SEQ as usize);
+        let list = at.cast::<*mut PyObject>().read();
+        (!list.is_null()).then(|| Py_TYPE(list))
     }
 }

@@ -21,7 +21,7 @@ impl Builder<'_> {
             item @ Item::Iterator(_) => item,
             item @ Item::Instance(..) if self.form_of(&item).is_some() => item,
             item => match self.likely_kind(&item, 0) {
-                kind @ (Kind::List | Kind::Tuple | Kind::Str) => {
+                kind if self.is_sequence(kind) => {
                     let sequence = self.as_sequence(item, kind)?;
                     let index = self.int(0);
                     Item::Iterator(Iterator::Sequence {
@@ -53,7 +53,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The item as a list, tuple or str object.
+    /// The item as an object of that kind, a sequence.
     pub fn as_sequence(&mut self, item: Item, kind: Kind) -> Done<Item> {
         Ok(match item {
             Item::Object(mut object) => {

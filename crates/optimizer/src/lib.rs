@@ -38,6 +38,7 @@ pub mod snapshot;
 mod special;
 mod splices;
 mod stress;
+mod subclasses;
 mod suspend;
 mod table;
 pub mod text;
@@ -117,6 +118,8 @@ pub enum Builtin {
     Chr,
     /// `list.append`
     Append,
+    /// `list.pop`
+    Pop,
     Math(MathFn),
     /// A function of two floats; NaN stands for what is not plain.
     Math2(&'static justjit_builder::RuntimeFn),
@@ -168,6 +171,8 @@ pub trait Known {
     ) -> Option<Global>;
     /// An attribute of a constant object that is a module or class; bets on it.
     fn attribute_of_constant(&mut self, object: *mut PyObject, name: *mut PyObject) -> Option<*mut PyObject>;
+    /// A class and all its subclasses; none if they are more than that.
+    fn family(&self, class: *mut PyTypeObject, most: usize) -> Vec<*mut PyTypeObject>;
     /// A method in the dictionary of a static type.
     fn method_of_type(&mut self, ty: *mut PyTypeObject, name: *mut PyObject) -> Option<*mut PyObject>;
     /// The shapes that the attribute instruction has met.

@@ -60,14 +60,12 @@ impl Builder<'_> {
         let gone = self.op(Op::IsNull, &[value]);
         let there = self.op(Op::BoolNot, &[gone]);
         self.guard(there, Reason::Type);
-        let unknown = Object {
+        // Where the items are is the same in instances of subclasses, and they are all that is looked at.
+        let sequence = Object {
             value,
-            kind: Kind::Unknown,
+            kind: over,
             owner: Owner::Version,
         };
-        // A list's iterator may be over a subclass's instance.
-        self.expect(&unknown, over);
-        let sequence = Object { kind: over, ..unknown };
         let index = self.load(Type::Int, iterator.value, offset::SEQITER_INDEX, ir_region::ANY);
         let size = self.size_of(value);
         let more = self.int_compare(IntCond::UnsignedLt, index, size);

@@ -510,6 +510,28 @@ impl Known for Snapshot {
         }
     }
 
+    fn family(&self, class: *mut PyTypeObject, most: usize) -> Vec<*mut PyTypeObject> {
+        let mut all = vec![class];
+        let mut at = 0;
+        while at < all.len() {
+            // SAFETY: live classes: what is asked about lives as long as the version, and has references to its subclasses'
+            // bases only, but nothing ends while they are looked at; the GIL is held.
+            unsafe {
+                let subclasses = justjit_runtime::types::subclasses(all[at]);
+                for &subclass in &subclasses {
+                    if !all.contains(&subclass) {
+                        all.push(subclass);
+                    }
+                }
+            }
+            if all.len() > most {
+                return Vec::new();
+            }
+            at += 1;
+        }
+        all
+    }
+
     fn bet_on_function(&mut self, function: *mut PyObject) {
         bets::bet(function.cast_const().cast(), self.version);
     }
@@ -552,7 +574,11 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             let descriptor = object.cast::<PyMethodDescrObject>();
             let name = std::ffi::CStr::from_ptr((*(*descriptor).d_method).ml_name);
             let of_list = (*object.cast::<PyDescrObject>()).d_type == &raw mut PyList_Type;
-            return (of_list && name == c"append").then_some(Builtin::Append);
+            return match name.to_bytes() {
+                b"append" if of_list => Some(Builtin::Append),
+                b"pop" if of_list => Some(Builtin::Pop),
+                _ => None,
+            };
         }
         if PyCFunction_CheckExact(object) == 0 {
             return None;

@@ -6,12 +6,14 @@ use crate::item::{Item, Kind, Returns};
 use crate::mixed::SPLIT_LIMIT;
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
+use justjit_runtime::layout::offset;
 use justjit_runtime::special::{
     Unary, binary_method, compares_by_identity, comparison_method, is_always_true, set_subscript_method,
     subscript_method, unary_method,
 };
 use pyo3_ffi::*;
-use std::ptr::null_mut;
+use std::mem::offset_of;
+use std::ptr::{null, null_mut};
 
 impl Builder<'_> {
     /// Whether the method of this class may be inlined for it.
@@ -142,16 +144,26 @@ impl Builder<'_> {
     /// `==` and `!=` of objects that are compared by what they are.
     pub fn compare_identities(&mut self, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Value> {
         let mut values = Vec::with_capacity(2);
-        for (item, kind) in [(left, kinds.0), (right, kinds.1)] {
+        let operands = [(left, kinds.0), (right, kinds.1)];
+        for (operand, (item, kind)) in operands.into_iter().enumerate() {
             let class = self.class_of(kind);
             // SAFETY: a live type.
             let simple = class.filter(|&class| unsafe { compares_by_identity(class) });
-            let fine = kind == Kind::None || simple.is_some_and(|class| self.may_inline_special(class));
+            let fine = match kind {
+                Kind::None => true,
+                Kind::Unknown => self.all_compare_by_identity(operand),
+                _ => simple.is_some_and(|class| self.may_inline_special(class)),
+            };
             if !fine || !matches!(item, Item::Object(_) | Item::Constant(_)) {
                 return None;
             }
         }
-        for (item, kind) in [(left, kinds.0), (right, kinds.1)] {
+        for (item, kind) in operands {
+            if let (Item::Object(object), Kind::Unknown) = (item, kind) {
+                self.expect_identity(object.value);
+                values.push(object.value);
+                continue;
+            }
             values.push(match self.expect_operand(item, kind) {
                 Item::Object(object) => object.value,
                 Item::Constant(constant) => self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
@@ -159,6 +171,25 @@ impl Builder<'_> {
             });
         }
         Some(self.op(Op::Same, &values))
+    }
+
+    /// Whether an operand of the present instruction has been of several types, all of which have `==` of `object`.
+    fn all_compare_by_identity(&mut self, operand: usize) -> bool {
+        let met = self.seen().operands[operand].met.clone();
+        // SAFETY: types that were met are alive.
+        !met.is_empty() && !self.is_widened(Reason::Type) && met.iter().all(|&ty| unsafe { compares_by_identity(ty) })
+    }
+
+    /// Leaves unless the object, of whatever type, has `==` of `object`.
+    fn expect_identity(&mut self, object: Value) {
+        let ty = self.load(Type::Pointer, object, offset::OB_TYPE, ir_region::HEADER);
+        let at = offset_of!(PyTypeObject, tp_richcompare) as i32;
+        let slot = self.load(Type::Pointer, ty, at, ir_region::SHAPE);
+        // SAFETY: a static type.
+        let wanted = unsafe { PyBaseObject_Type.tp_richcompare }.map_or(null(), |slot| slot as *const ());
+        let wanted = self.pointer(wanted, "object.__eq__");
+        let same = self.op(Op::Same, &[slot, wanted]);
+        self.guard(same, Reason::Type);
     }
 
     /// Where ways come together: what has been told apart is of any kind again.

@@ -34,7 +34,10 @@ pub fn fail_exits(function: &mut Function) -> Failures {
 fn leaves(function: &Function, inst: Inst) -> bool {
     let data = function.inst(inst);
     let resumes = |state: State| function.states[state.0 as usize].going == Going::Resume;
-    data.op != Op::Deopt && data.state.is_some_and(resumes)
+    // A sum of which one way adds 0 (the pass `selects`) has the state of the other way, which alone can leave.
+    let is_select = |value: &Value| function.def(*value).is_some_and(|def| def.op == Op::Select);
+    let counts = matches!(data.op, Op::IntAddChecked | Op::IntSubChecked) && is_select(&data.args[1]);
+    data.op != Op::Deopt && !counts && data.state.is_some_and(resumes)
 }
 
 /// Instructions that leave as long as the failures at `left` are not used up.

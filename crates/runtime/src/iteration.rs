@@ -57,6 +57,21 @@ pub unsafe fn initialize() -> PyResult<()> {
     }
 }
 
+/// The interpreter's own iterator over a list (also of a subclass, whatever that may have come to have for it since), a tuple
+/// or another sequence.
+///
+/// # Safety
+/// A live object; the GIL is held.
+pub unsafe fn iterator_over(sequence: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the slots of static types are there.
+    unsafe {
+        match PyList_Type.tp_iter {
+            Some(iterate) if PyList_Check(sequence) != 0 => iterate(sequence),
+            _ => PyObject_GetIter(sequence),
+        }
+    }
+}
+
 fn iterator_kind(tp: *mut PyTypeObject) -> u8 {
     // SAFETY: written once, at import.
     let [list, tuple] = unsafe { SEQUENCE_ITERATORS };

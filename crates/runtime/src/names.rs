@@ -5,6 +5,7 @@ use pyo3_ffi::*;
 
 static mut INIT: *mut PyObject = std::ptr::null_mut();
 static mut INSTANCE_CHECK: *mut PyObject = std::ptr::null_mut();
+static mut SUBCLASSES: *mut PyObject = std::ptr::null_mut();
 
 /// # Safety
 /// The GIL is held.
@@ -13,7 +14,8 @@ pub unsafe fn initialize() -> PyResult<()> {
     unsafe {
         INIT = PyUnicode_InternFromString(c"__init__".as_ptr());
         INSTANCE_CHECK = PyUnicode_InternFromString(c"__instancecheck__".as_ptr());
-        if INIT.is_null() || INSTANCE_CHECK.is_null() {
+        SUBCLASSES = PyUnicode_InternFromString(c"__subclasses__".as_ptr());
+        if INIT.is_null() || INSTANCE_CHECK.is_null() || SUBCLASSES.is_null() {
             Err(Raised)
         } else {
             Ok(())
@@ -37,4 +39,13 @@ pub unsafe fn init() -> *mut PyObject {
 pub unsafe fn instance_check() -> *mut PyObject {
     // SAFETY: written once, before any code is compiled.
     unsafe { INSTANCE_CHECK }
+}
+
+/// `"__subclasses__"`.
+///
+/// # Safety
+/// After [`initialize`].
+pub unsafe fn subclasses() -> *mut PyObject {
+    // SAFETY: written once, before any code is compiled.
+    unsafe { SUBCLASSES }
 }

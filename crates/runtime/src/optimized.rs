@@ -290,7 +290,7 @@ runtime_fns! {
 
     /// An iterator over a list or tuple, which it takes over, from an index on.
     MAKE_SEQUENCE_ITERATOR = fn make_sequence_iterator(sequence: *mut PyObject, index: i64) -> *mut PyObject {
-        let iterator = certain(PyObject_GetIter(sequence));
+        let iterator = certain(crate::iteration::iterator_over(sequence));
         Py_DECREF(sequence);
         iterator.cast::<u8>().add(crate::layout::offset::SEQITER_INDEX as usize).cast::<i64>().write(index);
         iterator
@@ -504,5 +504,25 @@ runtime_fns! {
         let status = PyList_Append(list, value);
         numbers::drop_reference(value);
         status
+    }
+
+    /// Takes the item at an index that is in range out of a list: NULL with an exception where there is no memory.
+    POP = fn pop(list: *mut PyObject, index: i64) -> *mut PyObject {
+        let record = list.cast::<PyListObject>();
+        let (items, after) = ((*record).ob_item, Py_SIZE(list) - 1);
+        let place = items.offset(index as isize);
+        let item = place.read();
+        // Where the list keeps its memory, only items move.
+        if after > 0 && after >= (*record).allocated >> 1 {
+            place.copy_from(place.add(1), after as usize - index as usize);
+            (*list.cast::<PyVarObject>()).ob_size = after;
+            return item;
+        }
+        Py_INCREF(item);
+        if PyList_SetSlice(list, index as isize, index as isize + 1, null_mut()) < 0 {
+            Py_DECREF(item);
+            return null_mut();
+        }
+        item
     }
 }

@@ -337,6 +337,19 @@ pub unsafe fn compares_by_identity(ty: *mut PyTypeObject) -> bool {
     unsafe { address((*ty).tp_richcompare) == address(PyBaseObject_Type.tp_richcompare) }
 }
 
+/// Whether a type's `__getitem__` is that of `list`. (The slot does not tell: since `list` has it as a method as well, subclasses
+/// have the slot that looks it up.)
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn is_subscripted_as_list(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: see the contract; written once, at import.
+    unsafe {
+        let own = class_attribute(&raw mut PyList_Type, SLOTS.getitem);
+        !own.is_null() && class_attribute(ty, SLOTS.getitem) == own
+    }
+}
+
 /// The Python function that decides what `container[key]` gives, or NULL.
 ///
 /// # Safety

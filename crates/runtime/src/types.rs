@@ -1,5 +1,7 @@
 //! Looking names up on types, by public means.
 
+use crate::api;
+use crate::names;
 use crate::ops::reference::{Owned, PyResult, check};
 use pyo3_ffi::*;
 use std::ptr;
@@ -139,4 +141,29 @@ pub unsafe fn lookup_special(object: *mut PyObject, name: *mut PyObject) -> PyRe
 pub unsafe fn class_attribute(ty: *mut PyTypeObject, name: *mut PyObject) -> *mut PyObject {
     // SAFETY: see above; the type keeps a reference of its own.
     unsafe { type_lookup(ty, name).map_or(ptr::null_mut(), |found| found.as_ptr()) }
+}
+
+/// A class's own subclasses, as `type.__subclasses__` has them; they are borrowed, and none where there is no memory. An
+/// exception that is set stays set.
+///
+/// # Safety
+/// The GIL is held; a live class.
+pub unsafe fn subclasses(class: *mut PyTypeObject) -> Vec<*mut PyTypeObject> {
+    // SAFETY: see the contract; the method of `type` itself runs no Python code, and who lives now does so without the list.
+    unsafe {
+        let raised = api::PyErr_GetRaisedException();
+        let method = class_attribute(&raw mut PyType_Type, names::subclasses());
+        let mut all = Vec::new();
+        if !method.is_null() {
+            let class = class.cast::<PyObject>();
+            let list = PyObject_Vectorcall(method, &class, 1, ptr::null_mut());
+            if !list.is_null() {
+                all.extend((0..PyList_GET_SIZE(list)).map(|at| PyList_GET_ITEM(list, at).cast()));
+                Py_DECREF(list);
+            }
+        }
+        PyErr_Clear();
+        api::PyErr_SetRaisedException(raised);
+        all
+    }
 }

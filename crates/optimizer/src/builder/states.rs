@@ -80,9 +80,9 @@ impl Builder<'_> {
                 let sequence = self.recovery(sequence, virtuals);
                 let index = Recovery::Number(*index);
                 virtuals.push(match kind {
-                    Kind::List => VirtualObject::ListIterator { list: sequence, index },
+                    Kind::Tuple => VirtualObject::TupleIterator { tuple: sequence, index },
                     Kind::Str => VirtualObject::ArrayIterator { array: sequence, index },
-                    _ => VirtualObject::TupleIterator { tuple: sequence, index },
+                    _ => VirtualObject::ListIterator { list: sequence, index },
                 });
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }

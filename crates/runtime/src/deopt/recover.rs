@@ -139,12 +139,12 @@ impl<'a> Recovering<'a> {
                 }
                 VirtualObject::SequenceIterator { of, index, .. } => {
                     let right = match of {
-                        IteratorOf::List => PyList_CheckExact(parts[0]),
+                        IteratorOf::List => PyList_Check(parts[0]),
                         IteratorOf::Tuple => PyTuple_CheckExact(parts[0]),
                         IteratorOf::Array => 1,
                     };
                     debug_assert!(right != 0, "an iterator of another type");
-                    let iterator = PyObject_GetIter(parts[0]);
+                    let iterator = crate::iteration::iterator_over(parts[0]);
                     if let Recovery::Int(index) = index
                         && !iterator.is_null()
                     {
