@@ -28,7 +28,7 @@ pub(crate) static PIPELINES: [Level; LEVELS] = [
     Level {
         pipeline: Some(
             c"function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,loop-simplify,lcssa,\
-              loop-mssa(loop-rotate,licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)",
+              loop-mssa(loop-rotate,licm),gvn,loop-load-elim,instcombine<no-verify-fixpoint>,simplifycfg)",
         ),
         codegen: LLVMCodeGenOptLevel::LLVMCodeGenLevelDefault,
     },

@@ -24,6 +24,7 @@ mod refcounts;
 mod safepoints;
 mod selects;
 mod simplify_cfg;
+mod unpack;
 
 pub use check_refcounts::check_refcounts;
 pub use pipeline::{Dump, PassError, Pipeline, When};
@@ -105,6 +106,7 @@ pub fn passes() -> &'static [Pass] {
             bounds::run,
         ),
         each("dce", "removes what nobody uses", dce::run),
+        once("unpack", "has loops work on copies of lists' numbers", unpack::run),
         once(
             "finite",
             "tests once for several floats whether they are finite",
