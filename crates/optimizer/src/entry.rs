@@ -18,6 +18,15 @@ use justjit_runtime::unpacking::{PACK, UNPACK_FLOATS};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
+// What the passes and the runtime say of unpacked lists is the same.
+const _: () = {
+    use justjit_runtime::unpacking::{HEAD, MARK};
+    assert!(justjit_passes::MARK == MARK && justjit_passes::HEAD == HEAD);
+    assert!(
+        justjit_passes::LIST_ITEMS == offset::LIST_ITEMS && justjit_passes::LIST_ALLOCATED == offset::LIST_ALLOCATED
+    );
+};
+
 /// Where the body is to be entered.
 pub enum Entry {
     /// The function's start; a coroutine's or generator's is behind `RETURN_GENERATOR`.

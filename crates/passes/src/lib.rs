@@ -17,6 +17,7 @@ mod fold;
 mod forget;
 mod interval;
 mod licm;
+mod nests;
 mod pipeline;
 mod preheaders;
 mod ranges;
@@ -27,7 +28,9 @@ mod simplify_cfg;
 mod unpack;
 
 pub use check_refcounts::check_refcounts;
+pub use nests::LIST_ITEMS;
 pub use pipeline::{Dump, PassError, Pipeline, When};
+pub use unpack::{HEAD, LIST_ALLOCATED, MARK};
 
 use justjit_ir::Function;
 

@@ -35,6 +35,9 @@ const SHARE: u64 = 2;
 /// Numbers that are copied before it is judged whether that pays.
 const TRIAL: u64 = 4096;
 
+/// Numbers that are copied at a time: 64 MiB.
+const LIMIT: usize = 1 << 23;
+
 struct Unpacked {
     list: *mut PyObject,
     /// What the field with the mark held.
@@ -138,6 +141,8 @@ struct Place {
 /// What is unpacked at present, by one nest of loops: it is packed before any other code runs.
 struct All {
     lists: Vec<Unpacked>,
+    /// How many numbers these are.
+    numbers: usize,
     version: *mut Version,
     place: Place,
     since: Option<Instant>,
@@ -145,6 +150,7 @@ struct All {
 
 static mut ALL: All = All {
     lists: Vec::new(),
+    numbers: 0,
     version: null_mut(),
     place: Place {
         code: null_mut(),
@@ -159,6 +165,28 @@ pub struct Copied {
     place: Place,
     numbers: u64,
     nanoseconds: u64,
+    /// Lists that had something else than floats.
+    failures: u32,
+}
+
+/// Lists with something else than floats before no more are tried.
+const FAILURES: u32 = 3;
+
+/// What is known of a nest of loops.
+unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
+    // SAFETY: a live version; the GIL is held.
+    let nests = unsafe { &mut (*version).copied };
+    let known = nests.iter().position(|one| one.place == place);
+    let at = known.unwrap_or_else(|| {
+        nests.push(Copied {
+            place,
+            numbers: 0,
+            nanoseconds: 0,
+            failures: 0,
+        });
+        nests.len() - 1
+    });
+    &mut nests[at]
 }
 
 /// Whether lists are unpacked.
@@ -190,42 +218,29 @@ unsafe fn pack_now() {
     // SAFETY: see `pack_all`.
     unsafe {
         let all = &mut *(&raw mut ALL);
-        let mut numbers = 0;
+        let numbers = std::mem::take(&mut all.numbers) as u64;
         for one in all.lists.drain(..) {
-            numbers += one.length as u64;
             one.pack();
         }
         let nanoseconds = all.since.take().map_or(0, |since| since.elapsed().as_nanos() as u64);
         let (version, place) = (all.version, all.place);
-        let nests = &mut (*version).copied;
-        let nest = match nests.iter_mut().position(|one| one.place == place) {
-            Some(known) => &mut nests[known],
-            None => {
-                nests.push(Copied {
-                    place,
-                    numbers: 0,
-                    nanoseconds: 0,
-                });
-                nests.last_mut().expect("just added")
-            }
-        };
+        let nest = copied(version, place);
         nest.numbers += numbers;
         nest.nanoseconds += nanoseconds;
         if (*version).valid && nest.numbers > TRIAL && nest.numbers * COST * SHARE > nest.nanoseconds {
-            refuse(version, place);
+            refuse(version, place, "copying the lists of a loop costs more than it saves");
         }
     }
 }
 
-/// A nest of loops copies more than it computes: the next version is to go without.
-unsafe fn refuse(version: *mut Version, place: Place) {
+/// The next version is to leave that nest of loops as it is.
+unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
     // SAFETY: a live version, which keeps the code it has inlined; the GIL is held.
     unsafe {
         let state = ensure_state(place.code);
         if state.is_null() {
             return;
         }
-        let text = "unpacking the lists of a loop costs more than it saves";
         let (offset, reason) = (place.offset, DeoptReason::Loop);
         let mut known = (*state).widened.iter();
         if !known.any(|one| one.offset == offset && one.reason == reason) {
@@ -241,18 +256,28 @@ runtime_fns! {
     /// else, too.
     UNPACK_FLOATS = fn unpack_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
         let all = &mut *(&raw mut ALL);
-        let since = Instant::now();
-        let Some(unpacked) = Unpacked::new(list) else {
+        let place = Place {
+            code,
+            offset: offset as u32,
+        };
+        let since = all.lists.is_empty().then(Instant::now);
+        let unpacked = Some(list)
+            .filter(|&list| all.numbers + Py_SIZE(list) as usize <= LIMIT)
+            .and_then(|list| Unpacked::new(list));
+        let Some(unpacked) = unpacked else {
+            let nest = copied(version, place);
+            nest.failures += 1;
+            if (*version).valid && nest.failures >= FAILURES {
+                refuse(version, place, "a list of a loop has something else than floats");
+            }
             return 0;
         };
-        if all.lists.is_empty() {
+        if since.is_some() {
             all.version = version;
-            all.place = Place {
-                code,
-                offset: offset as u32,
-            };
-            all.since = Some(since);
+            all.place = place;
+            all.since = since;
         }
+        all.numbers += unpacked.length;
         all.lists.push(unpacked);
         Unpacked::field(list).read() as i64
     }
