@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 _BLOCK = re.compile(r"b(\d+)\b")
+_COLD = re.compile(r"^b(\d+)(?:\(.*\))? cold:", re.MULTILINE)
 _OPERATION = re.compile(r"    (?:v\d+: \w+ = )?([a-z_]+)")
 
 
@@ -36,12 +37,13 @@ class Loop:
 
 
 def innermost_loops(text: str) -> list[Loop]:
-    """The innermost loops of the function that `justjit.dump(function, "ir")` shows."""
+    """The innermost loops, without what is seldom run in them, of the function that `justjit.dump(function, "ir")` shows."""
     blocks = _blocks(text)
     successors = {block: _successors(lines) for block, lines in blocks.items()}
     loops = _natural_loops(successors)
     inner = [body for header, body in loops.items() if not any(other != header and other in body for other in loops)]
-    return [_loop([line for block in sorted(body) for line in blocks[block]]) for body in inner]
+    cold = {int(block) for block in _COLD.findall(text)}
+    return [_loop([line for block in sorted(body - cold) for line in blocks[block]]) for body in inner]
 
 
 def _blocks(text: str) -> dict[int, list[str]]:

@@ -197,6 +197,10 @@ pub trait Builder {
     type Value: Copy + PartialEq + Debug;
     type Block: Copy + PartialEq + Debug;
 
+    /// Tells that loops of the function do nothing but compute and write numbers, so that code for several rounds at once may
+    /// be worth its making.
+    fn note_plain_loops(&mut self) {}
+
     // ---- constants -------------------------------------------------------------------------------------------
 
     /// An integer constant; `value` is truncated to the width of `ty`.

@@ -66,4 +66,30 @@ impl Flow {
     pub fn predecessors(&self, block: Block) -> &[Block] {
         &self.predecessors[block.index()]
     }
+
+    /// The largest sets of blocks each of which can be reached from each other, of all ways to go round: those in reverse
+    /// postorder. A loop is all of one or inside one; there may be several ways into it.
+    pub fn cycles(&self, function: &Function) -> Vec<Vec<Block>> {
+        let mut cycle = vec![usize::MAX; self.place.len()];
+        for (number, &first) in self.order.iter().enumerate() {
+            let mut pending = vec![first];
+            while let Some(block) = pending.pop() {
+                if cycle[block.index()] == usize::MAX {
+                    cycle[block.index()] = number;
+                    pending.extend(self.predecessors(block));
+                }
+            }
+        }
+        let mut found: Vec<Vec<Block>> = vec![Vec::new(); self.order.len()];
+        for &block in &self.order {
+            found[cycle[block.index()]].push(block);
+        }
+        let goes_round = |block: Block| function.successors(block).iter().any(|call| call.block == block);
+        found.retain(|blocks| match blocks[..] {
+            [] => false,
+            [only] => goes_round(only),
+            _ => true,
+        });
+        found
+    }
 }

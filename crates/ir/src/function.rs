@@ -214,6 +214,8 @@ pub struct Function {
     pub inlined: Vec<Symbol>,
     /// Where instructions that are appended come from.
     pub position: Position,
+    /// Instructions, by code object and offset, at which doing something ahead for all rounds of a loop has failed.
+    pub failed_ahead: Vec<(Symbol, u32)>,
 }
 
 impl Function {

@@ -312,10 +312,12 @@ pub enum Reason {
     Unsupported,
     /// A callee has left its code.
     Callee,
+    /// What was done ahead for all rounds of a loop could not be.
+    Loop,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
@@ -331,6 +333,7 @@ impl Reason {
         Reason::Unreached,
         Reason::Unsupported,
         Reason::Callee,
+        Reason::Loop,
     ];
 
     /// As in the text form.
@@ -351,6 +354,7 @@ impl Reason {
             Reason::Unreached => "unreached",
             Reason::Unsupported => "unsupported",
             Reason::Callee => "callee",
+            Reason::Loop => "loop",
         }
     }
 }

@@ -137,13 +137,16 @@ impl Backend {
         let module = self.new_module(&context, &inside)?;
         let mut builder = LlvmBuilder::new(&context, &module, &symbol, signature, self.options.fast_math);
         build(&mut builder);
+        let has_plain_loops = builder.has_plain_loops;
         let callees = builder.finish()?;
         if self.options.verify {
             verify(&module)?;
         }
 
         let emitted = want_text.then(|| module.text());
-        if let Some(passes) = PIPELINES[usize::from(self.options.level)].pipeline {
+        let level = &PIPELINES[usize::from(self.options.level)];
+        let vector = level.vector.filter(|_| has_plain_loops);
+        for passes in level.pipeline.into_iter().chain(vector) {
             self.run_passes(&module, passes)?;
         }
         let text = emitted.map(|emitted| Text {

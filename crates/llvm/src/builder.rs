@@ -48,6 +48,7 @@ pub struct LlvmBuilder<'a> {
     pub(crate) fast_math: LLVMFastMathFlags,
     /// The first rule that the caller broke.
     pub(crate) mistake: Option<String>,
+    pub(crate) has_plain_loops: bool,
 }
 
 /// A value of the function being written.
@@ -210,6 +211,7 @@ impl<'a> LlvmBuilder<'a> {
                 0
             },
             mistake: None,
+            has_plain_loops: false,
         };
         let first = builder.new_block();
         builder.enter_block(first);

@@ -79,6 +79,10 @@ impl Builder for LlvmBuilder<'_> {
     type Value = LlvmValue;
     type Block = LlvmBlock;
 
+    fn note_plain_loops(&mut self) {
+        self.has_plain_loops = true;
+    }
+
     fn int(&mut self, ty: Type, value: i64) -> LlvmValue {
         LlvmValue(self.constant(self.types.of(ty), value))
     }

@@ -11,6 +11,8 @@ pub(crate) const LEVELS: usize = 4;
 pub(crate) struct Level {
     /// The passes in the new pass manager's notation.
     pub pipeline: Option<&'static CStr>,
+    /// What comes after it where loops do nothing but compute and write numbers.
+    pub vector: Option<&'static CStr>,
     pub codegen: LLVMCodeGenOptLevel,
 }
 
@@ -19,16 +21,22 @@ pub(crate) struct Level {
 pub(crate) static PIPELINES: [Level; LEVELS] = [
     Level {
         pipeline: None,
+        vector: None,
         codegen: LLVMCodeGenOptLevel::LLVMCodeGenLevelNone,
     },
     Level {
         pipeline: Some(c"function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,simplifycfg)"),
+        vector: None,
         codegen: LLVMCodeGenOptLevel::LLVMCodeGenLevelLess,
     },
     Level {
         pipeline: Some(
             c"function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,loop-simplify,lcssa,\
-              loop-mssa(loop-rotate,licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)",
+              loop-mssa(loop-rotate,licm),gvn,loop-load-elim,instcombine<no-verify-fixpoint>,simplifycfg)",
+        ),
+        vector: Some(
+            c"function(loop-simplify,lcssa,loop(indvars),loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,\
+              loop-simplify,lcssa,loop-mssa(licm),early-cse<memssa>)",
         ),
         codegen: LLVMCodeGenOptLevel::LLVMCodeGenLevelDefault,
     },
@@ -40,6 +48,7 @@ pub(crate) static PIPELINES: [Level; LEVELS] = [
               instcombine<no-verify-fixpoint>,loop-unroll,loop-mssa(licm),early-cse<memssa>,\
               instcombine<no-verify-fixpoint>,simplifycfg)",
         ),
+        vector: None,
         codegen: LLVMCodeGenOptLevel::LLVMCodeGenLevelAggressive,
     },
 ];

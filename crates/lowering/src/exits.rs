@@ -498,5 +498,6 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Unreached => DeoptReason::Unreached,
         Reason::Unsupported => DeoptReason::Unsupported,
         Reason::Callee => DeoptReason::Callee,
+        Reason::Loop => DeoptReason::Loop,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::exits::{Exits, Which, which};
 use justjit_builder::{Builder, IntCond, IntOp, Region, Signature, Type as Width};
-use justjit_ir::{self as ir, BlockCall, Flow, Function, Imm, InstData, Op, Type, Value};
+use justjit_ir::{self as ir, BlockCall, Dominators, Effect, Flow, Function, Imm, InstData, Loops, Op, Type, Value};
 use justjit_runtime::layout::{Frame, ThreadState};
 use justjit_runtime::thread::Thread;
 use std::collections::HashMap;
@@ -32,6 +32,29 @@ pub fn lower_typed<B: Builder>(b: &mut B, function: &Function, exits: &Exits) {
     lower_with(b, function, exits, (params[0], frame), &params, result);
 }
 
+/// Whether an innermost loop does nothing but compute and write numbers.
+fn has_plain_loops(function: &Function) -> bool {
+    let flow = Flow::of(function);
+    let dominators = Dominators::of(function, &flow);
+    let loops = Loops::of(function, &flow, &dominators);
+    loops.inside_out().any(|(number, data)| {
+        let innermost = loops.loops.iter().all(|other| other.parent != Some(number));
+        let insts = data
+            .blocks
+            .iter()
+            .flat_map(|block| &function.blocks[block.index()].insts);
+        let mut insts = insts.map(|&inst| function.inst(inst));
+        let is_plain = |inst: &InstData| {
+            matches!(
+                inst.effect(function),
+                Effect::Pure | Effect::Load | Effect::Store | Effect::Locate | Effect::Control
+            )
+        };
+        let writes = |inst: &InstData| inst.effect(function) == Effect::Store;
+        innermost && insts.clone().all(is_plain) && insts.any(writes)
+    })
+}
+
 fn lower_with<B: Builder>(
     b: &mut B,
     function: &Function,
@@ -40,6 +63,9 @@ fn lower_with<B: Builder>(
     entry_args: &[B::Value],
     result: Width,
 ) {
+    if has_plain_loops(function) {
+        b.note_plain_loops();
+    }
     let order = Flow::of(function).order;
     let has_safepoint = order.iter().any(|block| {
         let insts = &function.blocks[block.index()].insts;

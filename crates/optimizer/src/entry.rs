@@ -15,8 +15,18 @@ use justjit_ir::{
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
+use justjit_runtime::unpacking::{PACK, UNPACK_FLOATS};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
+
+// What the passes and the runtime say of unpacked lists is the same.
+const _: () = {
+    use justjit_runtime::unpacking::{HEAD, MARK};
+    assert!(justjit_passes::MARK == MARK && justjit_passes::HEAD == HEAD);
+    assert!(
+        justjit_passes::LIST_ITEMS == offset::LIST_ITEMS && justjit_passes::LIST_ALLOCATED == offset::LIST_ALLOCATED
+    );
+};
 
 /// Where the body is to be entered.
 pub enum Entry {
@@ -90,6 +100,7 @@ fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> 
         Err(Stop::Decline(reason)) => return Err(Again::Never(reason)),
         Err(Stop::NotInlined(code, index)) => return Err(Again::NotInlined((code, index))),
     }
+    builder.allow_unpacking();
     let mut pool = std::mem::take(&mut builder.pool);
     let weight = builder.codes[0]
         .knowledge
@@ -134,6 +145,21 @@ fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> 
 }
 
 impl Builder<'_> {
+    /// Tells the passes of the functions by which loops unpack lists, and where that is not to be tried again.
+    fn allow_unpacking(&mut self) {
+        let behaviour = (Effect::Any, false);
+        let params = [Type::Object, Type::Pointer, Type::Pointer, Type::Int];
+        self.function_symbol(&UNPACK_FLOATS, &params, Some(Type::Int), behaviour);
+        self.function_symbol(&PACK, &[], None, behaviour);
+        for info in &self.codes {
+            let instructions = info.decoded.instructions.iter().enumerate();
+            let failed = instructions.filter(|(index, _)| info.knowledge.is_widened(*index, Reason::Loop));
+            self.f
+                .failed_ahead
+                .extend(failed.map(|(_, one)| (info.symbol, one.offset)));
+        }
+    }
+
     fn function(&mut self, input: &Input<'_>) -> Done {
         self.add_code(
             input.code,

@@ -138,6 +138,7 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
         DeoptReason::Unreached => Some(Reason::Unreached),
         DeoptReason::Unsupported => Some(Reason::Unsupported),
         DeoptReason::Ending => Some(Reason::Ending),
+        DeoptReason::Loop => Some(Reason::Loop),
         _ => None,
     };
     // SAFETY: see the contract.

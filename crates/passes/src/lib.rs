@@ -17,6 +17,7 @@ mod fold;
 mod forget;
 mod interval;
 mod licm;
+mod nests;
 mod pipeline;
 mod preheaders;
 mod ranges;
@@ -24,9 +25,12 @@ mod refcounts;
 mod safepoints;
 mod selects;
 mod simplify_cfg;
+mod unpack;
 
 pub use check_refcounts::check_refcounts;
+pub use nests::LIST_ITEMS;
 pub use pipeline::{Dump, PassError, Pipeline, When};
+pub use unpack::{HEAD, LIST_ALLOCATED, MARK};
 
 use justjit_ir::Function;
 
@@ -105,6 +109,7 @@ pub fn passes() -> &'static [Pass] {
             bounds::run,
         ),
         each("dce", "removes what nobody uses", dce::run),
+        once("unpack", "has loops work on copies of lists' numbers", unpack::run),
         once(
             "finite",
             "tests once for several floats whether they are finite",

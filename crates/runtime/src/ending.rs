@@ -431,8 +431,9 @@ runtime_fns! {
     END_QUIETLY = fn end_quietly(thread: *mut Thread, object: *mut PyObject) -> i32 {
         object.cast::<isize>().write(1);
         let tstate: *mut ThreadState = (*thread).tstate;
-        // Where an object's parts wait for their end, any ending may bring theirs on.
-        if !(*tstate).delete_later.is_null() {
+        // Where an object's parts wait for their end, any ending may bring theirs on. Nor may a list end whose items are
+        // elsewhere.
+        if !(*tstate).delete_later.is_null() || crate::unpacking::is_any() {
             return 0;
         }
         if end_instance(object) {

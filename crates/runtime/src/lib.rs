@@ -47,6 +47,7 @@ pub mod special;
 pub mod thread;
 pub mod tiering;
 pub mod types;
+pub mod unpacking;
 pub mod version;
 pub mod watch;
 pub mod wrappers;

@@ -197,6 +197,8 @@ pub struct Version {
     pub deopt_points: Vec<Box<DeoptPoint>>,
     /// Times that it was.
     pub deopts: u64,
+    /// Whether unpacking lists pays, for each nest of loops that does.
+    pub copied: Vec<crate::unpacking::Copied>,
     /// Where the frames went on then.
     pub continuations: Vec<Continuation>,
     /// Of a continuation: which instruction (the byte offset of its start) it is entered at by which number, in the order of
@@ -269,6 +271,7 @@ impl Version {
                 entered: 0,
                 why: Box::default(),
                 dropped: None,
+                copied: Vec::new(),
                 typed: Vec::new(),
                 phases: Vec::new(),
                 records: Box::default(),

@@ -454,29 +454,39 @@ impl<'a> Builder<'a> {
         self.op_imm(Op::PointerConst, &[], Imm::Symbol(symbol))
     }
 
+    /// A function of the runtime, as calls name it.
+    pub fn function_symbol(
+        &mut self,
+        function: &'static justjit_builder::RuntimeFn,
+        params: &[Type],
+        result: Option<Type>,
+        (effect, owned): (Effect, bool),
+    ) -> Symbol {
+        self.f.symbol(SymbolData {
+            name: function.name.to_owned(),
+            kind: SymbolKind::Function(Call {
+                params: params.to_vec(),
+                result,
+                effect,
+                owned,
+                consumes: vec![false; params.len()],
+                through: false,
+            }),
+            address: function.address,
+            function: Some(function),
+        })
+    }
+
     /// Calls a function of the runtime that runs no Python code.
     pub fn call(
         &mut self,
         function: &'static justjit_builder::RuntimeFn,
         args: &[Value],
         result: Option<Type>,
-        (effect, owned): (Effect, bool),
+        behaviour: (Effect, bool),
     ) -> Option<Value> {
         let params: Vec<Type> = args.iter().map(|&value| self.f.type_of(value)).collect();
-        let consumes = vec![false; params.len()];
-        let symbol = self.f.symbol(SymbolData {
-            name: function.name.to_owned(),
-            kind: SymbolKind::Function(Call {
-                params,
-                result,
-                effect,
-                owned,
-                consumes,
-                through: false,
-            }),
-            address: function.address,
-            function: Some(function),
-        });
+        let symbol = self.function_symbol(function, &params, result, behaviour);
         self.f
             .append(self.block, Op::Call, args.to_vec(), Imm::Symbol(symbol), None)
     }

@@ -345,6 +345,7 @@ unsafe fn leave(
     // SAFETY: the outermost frame is the current one and the newest on its stack; its slots of locals own what they hold.
     // The point's owner lives as long as the frame's function or a caller has it.
     unsafe {
+        crate::unpacking::pack_all();
         let mut raised = api::PyErr_GetRaisedException();
         // Typed bodies that were left along with this one stand for frames behind those of `point`.
         let left = take_left(thread);

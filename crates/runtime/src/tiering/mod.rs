@@ -10,7 +10,7 @@
 
 mod asking;
 pub mod background;
-mod dropping;
+pub(crate) mod dropping;
 mod lending;
 mod looking;
 pub mod policy;

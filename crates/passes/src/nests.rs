@@ -1,0 +1,462 @@
+//! Nests of loops that can work on copies of lists of floats, and where in them: see [`crate::unpack`].
+
+use crate::edit;
+use justjit_builder::{Region, Type as Width};
+use justjit_ir::{
+    Block, Dominators, Effect, Flow, Function, Imm, Inst, InstData, Loop, LoopData, Loops, Op, State, Symbol, Type,
+    Value, ValueDef,
+};
+
+/// As `justjit_runtime` has it.
+pub const LIST_ITEMS: i32 = 24;
+
+/// Functions that are called in such nests: they look at no list.
+const HARMLESS: [&str; 3] = ["justjit_rebox_int", "justjit_rebox_float", "justjit_write_over_int"];
+const OVERWRITE: &str = "justjit_write_over_float";
+
+/// All of them that seem to be worth it. Blocks are in one at most.
+pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &Loops) -> Vec<Nest> {
+    let homes = edit::homes(function);
+    let uses = Uses::of(function);
+    let mut nests: Vec<Nest> = Vec::new();
+    // Cycles before the loops inside them. A cycle is not always a loop: there may be several ways into it.
+    let cycles = flow.cycles(function);
+    let loop_blocks = loops.loops.iter().map(|data| &data.blocks);
+    for blocks in cycles.iter().chain(loop_blocks) {
+        if nests.iter().any(|nest| nest.blocks.contains(&blocks[0])) {
+            continue;
+        }
+        let mut within = vec![false; function.blocks.len()];
+        for block in blocks {
+            within[block.index()] = true;
+        }
+        let look = Look {
+            function,
+            dominators: dominators,
+            loops: loops,
+            homes: &homes,
+            uses: &uses,
+            blocks,
+            within,
+        };
+        nests.extend(look.nest());
+    }
+    nests
+}
+
+/// Who uses a value.
+struct Uses {
+    insts: Vec<Vec<Inst>>,
+    /// In a state, or passed on to a block.
+    otherwise: Vec<bool>,
+}
+
+impl Uses {
+    fn of(function: &Function) -> Uses {
+        let count = function.values.len();
+        let mut uses = Uses {
+            insts: vec![Vec::new(); count],
+            otherwise: vec![false; count],
+        };
+        for block in &function.blocks {
+            for &inst in &block.insts {
+                let data = function.inst(inst);
+                for arg in &data.args {
+                    uses.insts[arg.index()].push(inst);
+                }
+                for arg in data.targets.iter().flat_map(|target| &target.args) {
+                    uses.otherwise[arg.index()] = true;
+                }
+            }
+        }
+        for state in function.used_states() {
+            for value in function.states[state.index()].values() {
+                uses.otherwise[value.index()] = true;
+            }
+        }
+        uses
+    }
+}
+
+/// A place in a list's array.
+#[derive(Clone, Copy, PartialEq)]
+struct Item {
+    list: Value,
+    /// The array.
+    base: Value,
+    index: Option<Value>,
+    imm: Imm,
+}
+
+/// Where a list is asked for its copy: before an instruction.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Point {
+    pub block: Block,
+    pub before: Inst,
+    pub list: Value,
+    /// The loop before which it is, if that is why.
+    pub ahead_of: Option<Loop>,
+    /// A state in which the code can be left there, or at the start of that loop's first round.
+    pub state: State,
+    /// Of the instruction that the state there is of.
+    pub place: (Symbol, u32),
+    /// Whether the copy is written to.
+    pub stores: bool,
+}
+
+/// A float that is read or written.
+pub struct Access {
+    pub load: Inst,
+    /// The number in `points`.
+    pub point: usize,
+    /// Calls that write over the object, with the stores of what they give.
+    pub writes: Vec<(Inst, Inst)>,
+}
+
+/// A nest of loops that is to work on copies.
+pub struct Nest {
+    pub blocks: Vec<Block>,
+    /// Where it begins, as far as that is known.
+    pub place: Option<(Symbol, u32)>,
+    pub points: Vec<Point>,
+    pub accesses: Vec<Access>,
+}
+
+struct Look<'a> {
+    function: &'a Function,
+    dominators: &'a Dominators,
+    loops: &'a Loops,
+    homes: &'a [Option<Block>],
+    uses: &'a Uses,
+    blocks: &'a [Block],
+    /// By block, whether it is one of these.
+    within: Vec<bool>,
+}
+
+impl Look<'_> {
+    /// What is to be done, if the loop is such a nest and it seems to be worth it: a list that is gone through in an inner
+    /// loop is likely to be gone through again.
+    fn nest(&self) -> Option<Nest> {
+        let mut nest = Nest {
+            blocks: self.blocks.to_vec(),
+            place: None,
+            points: Vec::new(),
+            accesses: Vec::new(),
+        };
+        let mut stores = Vec::new();
+        let mut nested = false;
+        for &block in self.blocks {
+            for &inst in &self.function.blocks[block.index()].insts {
+                let data = self.function.inst(inst);
+                match data.effect(self.function) {
+                    Effect::Pure | Effect::Guard | Effect::Locate | Effect::Safepoint | Effect::Control => {}
+                    Effect::Load => {
+                        let Some(item) = self.item(data)? else { continue };
+                        if self.is_float(data) {
+                            let access = self.access(block, inst, item, &mut nest.points)?;
+                            nest.accesses.push(access);
+                            nested |= self
+                                .inside(self.loops.innermost(block))
+                                .is_some_and(|data| data.blocks.len() < self.blocks.len());
+                        } else if !self.is_of_another_type(data) && !self.has_structures(block, inst, item) {
+                            return None;
+                        }
+                    }
+                    Effect::Store => {
+                        if let Some(item) = self.item(data)? {
+                            stores.push((block, inst, item));
+                        } else if matches!(region(data)?, Region::Any | Region::Header | Region::Payload) {
+                            return None;
+                        }
+                    }
+                    Effect::Reference | Effect::Allocate => match data.imm {
+                        Imm::Symbol(callee) if data.op == Op::Call => {
+                            let name = &*self.function.symbols[callee.index()].name;
+                            if !HARMLESS.contains(&name) && name != OVERWRITE {
+                                return None;
+                            }
+                        }
+                        _ => {}
+                    },
+                    // Where an object ends, the code is left.
+                    Effect::Any if data.op == Op::Decref => {}
+                    Effect::Any | Effect::Call | Effect::Reads => return None,
+                }
+            }
+        }
+        for (block, store, item) in stores {
+            let value = *self.function.inst(store).args.last().expect("a store stores a value");
+            match self.function.def(value).map(|made| (made.op, made.imm, &made.args[..])) {
+                Some((Op::Call, Imm::Symbol(callee), &[old, _])) => {
+                    let name = &*self.function.symbols[callee.index()].name;
+                    let of_floats = name == OVERWRITE;
+                    let ValueDef::Result(load) = self.function.values[old.index()].def else {
+                        return None;
+                    };
+                    // What is written over was read there; for ints it was tested to be one.
+                    if self.item(self.function.inst(load)).flatten() != Some(item) || !of_floats && name != HARMLESS[2]
+                    {
+                        return None;
+                    }
+                    if of_floats {
+                        let alone = self.uses.insts[value.index()]
+                            .iter()
+                            .all(|&inst| inst == store || self.function.inst(inst).op == Op::HandOver);
+                        let ValueDef::Result(call) = self.function.values[value.index()].def else {
+                            return None;
+                        };
+                        let access = nest.accesses.iter_mut().find(|access| access.load == load)?;
+                        if !alone || self.uses.otherwise[value.index()] {
+                            return None;
+                        }
+                        access.writes.push((call, store));
+                        nest.points[access.point].stores = true;
+                    }
+                }
+                Some((Op::Load | Op::LoadIndexed, imm, _)) => {
+                    let is_structure = matches!(
+                        imm,
+                        Imm::Memory {
+                            region: Region::Structures,
+                            ..
+                        }
+                    );
+                    if !is_structure || !self.has_structures(block, store, item) {
+                        return None;
+                    }
+                }
+                _ => return None,
+            }
+        }
+        // A float is written over in one place, by one store.
+        let whole = nest.accesses.iter().all(|access| {
+            let read = self.function.inst(access.load).result.expect("a load has a result");
+            let calls = self.uses.insts[read.index()].iter();
+            let calls = calls.filter(|&&inst| self.function.inst(inst).op == Op::Call);
+            calls.count() == access.writes.len()
+        });
+        // A loop that cannot be left at its beginning goes by the first of its accesses.
+        let entry = self.function.blocks[self.blocks[0].index()].entry_state;
+        nest.place = entry
+            .and_then(|state| self.innermost_place(state))
+            .or(nest.points.first().map(|point| point.place));
+        (nested && whole).then_some(nest)
+    }
+
+    /// The instruction that a state is of.
+    fn innermost_place(&self, state: State) -> Option<(Symbol, u32)> {
+        let frame = self.function.states[state.index()].frames.last()?;
+        Some((frame.code, frame.offset))
+    }
+
+    /// Which item of a list's array a load reads or a store writes. `Some(None)` if it is none, `None` if it is not known.
+    fn item(&self, data: &InstData) -> Option<Option<Item>> {
+        if !matches!(data.op, Op::Load | Op::LoadIndexed | Op::Store | Op::StoreIndexed) {
+            return None;
+        }
+        let base = data.args[0];
+        if region(data)?.class() != Region::Items || self.function.type_of(base) != Type::Pointer {
+            return Some(None);
+        }
+        let array = self.function.def(base)?;
+        let Imm::Memory {
+            region: Region::Header,
+            offset: LIST_ITEMS,
+            ..
+        } = array.imm
+        else {
+            return None;
+        };
+        let Imm::Memory { offset, scale, .. } = data.imm else {
+            return None;
+        };
+        let index = matches!(data.op, Op::LoadIndexed | Op::StoreIndexed).then(|| data.args[1]);
+        Some(Some(Item {
+            list: array.args[0],
+            base,
+            index,
+            imm: Imm::Memory {
+                ty: Type::Float,
+                width: Width::F64,
+                signed: true,
+                region: Region::Data,
+                offset,
+                scale,
+            },
+        }))
+    }
+
+    fn users(&self, data: &InstData) -> impl Iterator<Item = &InstData> {
+        let value = data.result.expect("a load has a result");
+        self.uses.insts[value.index()]
+            .iter()
+            .map(|&inst| self.function.inst(inst))
+    }
+
+    fn calls(&self, data: &InstData, wanted: &str) -> bool {
+        matches!(data.imm, Imm::Symbol(callee) if data.op == Op::Call && self.function.symbols[callee.index()].name == wanted)
+    }
+
+    /// Whether what is read is used as a float.
+    fn is_float(&self, load: &InstData) -> bool {
+        self.users(load)
+            .any(|user| user.op == Op::UnboxFloat || self.calls(user, OVERWRITE))
+    }
+
+    /// Whether what is read is of no use unless it is tested to be something else than a float, or is only tested.
+    fn is_of_another_type(&self, load: &InstData) -> bool {
+        let value = load.result.expect("a load has a result");
+        let tested = self.users(load).any(|user| user.op == Op::HasType);
+        let number = self
+            .users(load)
+            .any(|user| user.op == Op::UnboxInt || self.calls(user, HARMLESS[2]));
+        let unused = !self.uses.otherwise[value.index()] && self.users(load).all(|user| user.op == Op::HasType);
+        unused || tested && (number || region(load) == Some(Region::Structures))
+    }
+
+    /// Whether it was found before the place that an item of the list is no atom. It stays so, since nothing else is written
+    /// to such lists.
+    fn has_structures(&self, block: Block, place: Inst, item: Item) -> bool {
+        let before = |inst: Inst| {
+            let Some(home) = self.homes[inst.index()] else {
+                return false;
+            };
+            if home != block {
+                return self.dominators.dominates(home, block);
+            }
+            let insts = &self.function.blocks[block.index()].insts;
+            let at = |wanted| insts.iter().position(|&one| one == wanted);
+            at(inst) < at(place)
+        };
+        let arrays = self.uses.insts[item.list.index()].iter();
+        let arrays = arrays.filter_map(|&inst| self.function.inst(inst).result);
+        let loads = arrays.flat_map(|array| &self.uses.insts[array.index()]);
+        let mut loads = loads.filter(|&&load| {
+            let data = self.function.inst(load);
+            matches!(data.op, Op::Load | Op::LoadIndexed)
+                && region(data) == Some(Region::Structures)
+                && self.item(data).flatten().is_some_and(|other| other.list == item.list)
+        });
+        loads.any(|&load| {
+            let inside = self.homes[load.index()].is_some_and(|home| self.within[home.index()]);
+            inside && self.tested_by(load).is_some_and(before)
+        })
+    }
+
+    /// The guard that tests the type of what a load reads.
+    fn tested_by(&self, load: Inst) -> Option<Inst> {
+        let value = self.function.inst(load).result?;
+        let tests = self.uses.insts[value.index()].iter();
+        let tests = tests
+            .map(|&inst| self.function.inst(inst))
+            .filter(|test| test.op == Op::HasType);
+        let mut guards = tests.flat_map(|test| &self.uses.insts[test.result.expect("a test has a result").index()]);
+        guards
+            .find(|&&guard| self.function.inst(guard).op == Op::Guard)
+            .copied()
+    }
+
+    /// An access to a float; nothing if its object is used as such, too.
+    fn access(&self, block: Block, load: Inst, item: Item, points: &mut Vec<Point>) -> Option<Access> {
+        let data = self.function.inst(load);
+        let value = data.result?;
+        let fine = self
+            .users(data)
+            .all(|user| matches!(user.op, Op::HasType | Op::UnboxFloat | Op::TakeOver) || self.calls(user, OVERWRITE));
+        if !fine || self.uses.otherwise[value.index()] {
+            return None;
+        }
+        let wanted = self.point(block, load, item)?;
+        let same = |one: &Point| (one.block, one.list, one.ahead_of) == (wanted.block, wanted.list, wanted.ahead_of);
+        let point = points.iter().position(same).unwrap_or_else(|| {
+            points.push(wanted);
+            points.len() - 1
+        });
+        Some(Access {
+            load,
+            point,
+            writes: Vec::new(),
+        })
+    }
+
+    /// Where the list of an access is asked for its copy.
+    fn point(&self, block: Block, load: Inst, item: Item) -> Option<Point> {
+        let guard = self.tested_by(load)?;
+        let state = self.function.inst(guard).state?;
+        let array = match self.function.values[item.base.index()].def {
+            ValueDef::Result(inst) => self.homes[inst.index()]?,
+            ValueDef::Param(..) => return None,
+        };
+        let mut outermost = None;
+        let mut at = self.loops.innermost(block);
+        while let Some(number) = at
+            && let Some(data) = self.inside(at)
+        {
+            if !self.loops.contains(number, array) && self.can_leave_ahead_of(number) {
+                outermost = Some(number);
+            }
+            at = data.parent;
+        }
+        if let Some(number) = outermost {
+            let data = self.loops.get(number);
+            let before = data.preheader?;
+            let entry = self.function.blocks[data.header.index()].entry_state?;
+            return Some(Point {
+                block: before,
+                before: self.function.terminator(before)?,
+                list: item.list,
+                ahead_of: outermost,
+                state,
+                place: self.innermost_place(entry)?,
+                stores: false,
+            });
+        }
+        // The state is that of the instruction's beginning: nothing that can be seen may be between.
+        let insts = &self.function.blocks[block.index()].insts;
+        let from = insts.iter().position(|&inst| inst == load)?;
+        let to = insts.iter().position(|&inst| inst == guard)?;
+        let between = insts.get(from..to)?;
+        let quiet = between.iter().all(|&inst| {
+            let effect = self.function.inst(inst).effect(self.function);
+            matches!(effect, Effect::Pure | Effect::Load | Effect::Guard)
+        });
+        let state_is_known = self.function.states[state.index()].values().all(|value| {
+            let ValueDef::Result(made) = self.function.values[value.index()].def else {
+                return true;
+            };
+            !between.contains(&made)
+        });
+        (quiet && state_is_known).then_some(Point {
+            block,
+            before: load,
+            list: item.list,
+            ahead_of: None,
+            state,
+            place: self.innermost_place(state)?,
+            stores: false,
+        })
+    }
+
+    /// A loop, if it is in the nest, or is all of it.
+    fn inside(&self, number: Option<Loop>) -> Option<&LoopData> {
+        let data = self.loops.get(number?);
+        data.blocks
+            .iter()
+            .all(|block| self.within[block.index()])
+            .then_some(data)
+    }
+
+    fn can_leave_ahead_of(&self, number: Loop) -> bool {
+        let data = self.loops.get(number);
+        let state = self.function.blocks[data.header.index()].entry_state;
+        let resumes = |state: State| self.function.states[state.index()].going == justjit_ir::Going::Resume;
+        data.preheader.is_some() && state.is_some_and(resumes)
+    }
+}
+
+fn region(data: &InstData) -> Option<Region> {
+    match data.imm {
+        Imm::Memory { region, .. } => Some(region),
+        _ => None,
+    }
+}

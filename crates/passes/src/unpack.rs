@@ -1,0 +1,268 @@
+//! Lists of floats, unpacked while a loop runs.
+//!
+//! *Does*: where a nest of loops reads and writes floats in lists, and nothing in it can see or change a list otherwise, has
+//! each list's floats copied to an array of numbers when the nest first comes to it, and reads and writes these; the nest's
+//! ends have all lists packed again. A list is asked for its copy where the way to it is last known not to change: before
+//! the outermost loop that does not change it.
+//! *Assumes*: the runtime's functions for it are among the function's symbols; whoever leaves the code packs first. A list
+//! whose copy is in use has nothing but floats in it, whose objects stay where they are until it is packed.
+//! *Guarantees*: every access to a list's array in such a nest is one to floats, which goes to the copy, or reads or writes
+//! something that a list of floats does not have: what is read is tested to be of another type, or the list is known to have
+//! something of another type.
+
+use crate::nests::{Access, Nest, Point, find};
+use crate::{edit, licm, preheaders};
+use justjit_builder::{IntCond, Region, Type as Width};
+use justjit_ir::{
+    Block, BlockCall, Dominators, Flow, Function, Imm, Inst, InstData, Loops, Op, Reason, State, Symbol, SymbolKind,
+    Type, Value,
+};
+
+/// As `justjit_runtime` has them.
+pub const MARK: i64 = i64::MIN / 2;
+pub const HEAD: i32 = 8;
+pub const LIST_ALLOCATED: i32 = 32;
+
+pub fn run(function: &mut Function) -> bool {
+    let Some(symbols) = Symbols::of(function) else {
+        return false;
+    };
+    let mut changed = preheaders::run(function);
+    let flow = Flow::of(function);
+    let dominators = Dominators::of(function, &flow);
+    let loops = Loops::of(function, &flow, &dominators);
+    let mut nests = find(function, &flow, &dominators, &loops);
+    // Where it has not paid, or not been possible, the loops inside are no better.
+    nests.retain(|nest| nest.place.is_some_and(|place| !function.failed_ahead.contains(&place)));
+    for nest in nests {
+        changed |= nest.rewrite(function, &loops, symbols);
+    }
+    changed
+}
+
+/// The symbols of what is called.
+#[derive(Clone, Copy)]
+struct Symbols {
+    version: Symbol,
+    unpack: Symbol,
+    pack: Symbol,
+}
+
+impl Symbols {
+    fn of(function: &Function) -> Option<Symbols> {
+        let find = |name: &str, wanted: fn(&SymbolKind) -> bool| {
+            let found = function.symbols.iter().position(|one| one.name == name)?;
+            wanted(&function.symbols[found].kind).then_some(Symbol(found as u32))
+        };
+        let is_function = |kind: &SymbolKind| matches!(kind, SymbolKind::Function(_));
+        Some(Symbols {
+            version: find("version", |kind| matches!(kind, SymbolKind::Data))?,
+            unpack: find("justjit_unpack_floats", is_function)?,
+            pack: find("justjit_pack", is_function)?,
+        })
+    }
+}
+
+impl Nest {
+    fn rewrite(&self, function: &mut Function, loops: &Loops, symbols: Symbols) -> bool {
+        // States first, and the nest's ends: both go by the blocks as they are.
+        let mut states = Vec::new();
+        for point in &self.points {
+            let state = match point.ahead_of {
+                Some(number) => licm::entry_state(function, loops.get(number), point.block, point.state),
+                None => Some(point.state),
+            };
+            let Some(state) = state else { return false };
+            let mut state = function.states[state.index()].clone();
+            state.reason = Reason::Loop;
+            states.push(function.add_state(state));
+        }
+        let Some(place) = self.place else { return false };
+        for &from in &self.blocks {
+            let targets: Vec<Block> = function.successors(from).iter().map(|call| call.block).collect();
+            for to in targets {
+                if !self.blocks.contains(&to) {
+                    self.pack_between(function, from, to, symbols);
+                }
+            }
+        }
+        let mut copies = Vec::new();
+        for (point, state) in self.points.iter().zip(states) {
+            copies.push(ask(function, point, state, symbols, place));
+        }
+        let mut replaced = edit::Replacements::new(function);
+        for access in &self.accesses {
+            access.rewrite(function, copies[access.point], &mut replaced);
+        }
+        replaced.apply(function);
+        true
+    }
+
+    /// Packs all lists on the way out of the nest.
+    fn pack_between(&self, function: &mut Function, from: Block, to: Block, symbols: Symbols) {
+        let last = edit::last(function, from);
+        let leaves = function.blocks[to.index()].insts.first();
+        if leaves.is_some_and(|&first| function.inst(first).op == Op::Deopt) {
+            return;
+        }
+        function.position = function.inst(last).position;
+        for target in 0..function.inst(last).targets.len() {
+            if function.inst(last).targets[target].block != to {
+                continue;
+            }
+            let between = function.add_block();
+            function.blocks[between.index()].cold = function.blocks[to.index()].cold;
+            let old = BlockCall {
+                block: between,
+                args: Vec::new(),
+            };
+            let old = std::mem::replace(&mut function.insts[last.index()].targets[target], old);
+            function.append(between, Op::Call, Vec::new(), Imm::Symbol(symbols.pack), None);
+            function.end(between, Op::Jump, Vec::new(), None, vec![old]);
+        }
+    }
+}
+
+/// Cuts a block in two before the place, where the list gets a copy unless it has one; where the copy is.
+fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (code, offset): (Symbol, u32)) -> Value {
+    let (block, at) = place_of(function, point.before);
+    let tail = function.add_block();
+    let rest = function.blocks[block.index()].insts.split_off(at);
+    let cold = function.blocks[block.index()].cold;
+    function.blocks[tail.index()].insts = rest;
+    function.blocks[tail.index()].cold = cold;
+    let mark = function.add_param(tail, Type::Int);
+    function.position = function.inst(point.before).position;
+    let field = memory(Type::Int, Width::I64, Region::Header, LIST_ALLOCATED);
+    let list = point.list;
+    let mut put = |block, op, args, imm| function.append(block, op, args, imm, None);
+    let known = put(block, Op::Load, vec![list], field).expect("a load has a result");
+    let is_mark = |function: &mut Function, block, mark| {
+        let zero = function
+            .append(block, Op::IntConst, Vec::new(), Imm::Int(0), None)
+            .expect("a constant is a result");
+        let less = Imm::IntCond(IntCond::SignedLt);
+        function
+            .append(block, Op::IntCompare, vec![mark, zero], less, None)
+            .expect("a comparison has a result")
+    };
+    let has = is_mark(function, block, known);
+    let making = function.add_block();
+    function.blocks[making.index()].cold = true;
+    let on = |mark| BlockCall {
+        block: tail,
+        args: vec![mark],
+    };
+    let make = BlockCall {
+        block: making,
+        args: Vec::new(),
+    };
+    function.end(block, Op::Branch, vec![has], None, vec![on(known), make]);
+    let version = function.append(making, Op::PointerConst, Vec::new(), Imm::Symbol(symbols.version), None);
+    let code = function.append(making, Op::PointerConst, Vec::new(), Imm::Symbol(code), None);
+    let offset = function.append(making, Op::IntConst, Vec::new(), Imm::Int(offset.into()), None);
+    let args = [Some(list), version, code, offset];
+    let args = args.map(|arg| arg.expect("a constant is a result")).to_vec();
+    let made = function.append(making, Op::Call, args, Imm::Symbol(symbols.unpack), None);
+    let made = made.expect("a mark is a result");
+    let fine = is_mark(function, making, made);
+    function.append(making, Op::Guard, vec![fine], Imm::None, Some(state));
+    function.end(making, Op::Jump, Vec::new(), None, vec![on(made)]);
+    // Where the copy is, as seen from the list.
+    let mut index = 0;
+    let mut put = |op, args, imm| {
+        let inst = edit::insert(function, tail, index, op, args, imm);
+        index += 1;
+        function.inst(inst).result
+    };
+    let less = put(Op::IntConst, Vec::new(), Imm::Int(MARK.wrapping_neg())).expect("a constant is a result");
+    let distance = put(Op::IntAddWrapping, vec![mark, less], Imm::None).expect("a sum is a result");
+    let copy = put(Op::AddOffset, vec![list, distance], Imm::None).expect("an address is a result");
+    if point.stores {
+        let one = put(Op::IntConst, Vec::new(), Imm::Int(1)).expect("a constant is a result");
+        let head = memory(Type::Int, Width::I64, Region::Data, -HEAD);
+        put(Op::Store, vec![copy, one], head);
+    }
+    copy
+}
+
+fn memory(ty: Type, width: Width, region: Region, offset: i32) -> Imm {
+    Imm::Memory {
+        ty,
+        width,
+        signed: true,
+        region,
+        offset,
+        scale: 0,
+    }
+}
+
+/// The block that an instruction is in, and its place there.
+fn place_of(function: &Function, inst: Inst) -> (Block, usize) {
+    let blocks = function.blocks.iter().enumerate();
+    let mut found = blocks.filter_map(|(block, data)| {
+        let at = data.insts.iter().position(|&one| one == inst)?;
+        Some((Block(block as u32), at))
+    });
+    found.next().expect("the instruction is in a block")
+}
+
+impl Access {
+    fn rewrite(&self, function: &mut Function, copy: Value, replaced: &mut edit::Replacements) {
+        let object = function.inst(self.load).result.expect("a load has a result");
+        let unboxed: Vec<Value> = of_object(function, object, Op::UnboxFloat)
+            .filter_map(|inst| function.inst(inst).result)
+            .collect();
+        let tests: Vec<Inst> = of_object(function, object, Op::HasType).collect();
+        let (block, at) = place_of(function, self.load);
+        let data = function.inst(self.load).clone();
+        let (op, mut args, imm) = (data.op, data.args.clone(), on_copy(&data));
+        args[0] = copy;
+        let number = edit::insert_value(function, block, at, op, args, imm);
+        for value in unboxed {
+            replaced.replace(value, number);
+        }
+        // All of a list that has a copy are floats.
+        for test in tests {
+            edit::become_constant(function, test, edit::Constant::Bool(true));
+        }
+        for &(call, store) in &self.writes {
+            let value = function.inst(call).args[1];
+            let given = function.inst(call).result;
+            let data = function.inst(store).clone();
+            let mut args = data.args.clone();
+            args[0] = copy;
+            *args.last_mut().expect("a store stores a value") = value;
+            edit::become_op(function, store, data.op, args, on_copy(&data));
+            for block in &mut function.blocks {
+                block.insts.retain(|&inst| {
+                    let one = &function.insts[inst.index()];
+                    let passes_on = matches!(one.op, Op::HandOver | Op::TakeOver)
+                        && (Some(one.args[0]) == given || one.args[0] == object);
+                    inst != call && !passes_on
+                });
+            }
+        }
+    }
+}
+
+/// The same place of the copy.
+fn on_copy(data: &InstData) -> Imm {
+    let Imm::Memory { offset, scale, .. } = data.imm else {
+        unreachable!("a load or store of memory")
+    };
+    Imm::Memory {
+        ty: Type::Float,
+        width: Width::F64,
+        signed: true,
+        region: Region::Data,
+        offset,
+        scale,
+    }
+}
+
+/// Instructions of the kind that take the value.
+fn of_object(function: &Function, object: Value, op: Op) -> impl Iterator<Item = Inst> {
+    let insts = function.blocks.iter().flat_map(|block| &block.insts).copied();
+    insts.filter(move |&inst| function.inst(inst).op == op && function.inst(inst).args[0] == object)
+}

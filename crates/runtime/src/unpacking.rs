@@ -1,0 +1,289 @@
+//! Lists of floats that lie unpacked while a loop runs.
+//!
+//! A loop that runs no code but its own may have the floats of its lists as an array of numbers instead of an array of
+//! objects: [`UNPACK_FLOATS`] copies them out when a list is first come to, the loop reads and writes the copy, and whoever
+//! leaves the loop has [`PACK`] write back what has changed: the loop's ends, and each deopt before it does anything else.
+//! Until then nobody can look: no code of the program runs.
+//!
+//! A list is found to be unpacked by a field of its own, the number of items that it has room for, which only changing its
+//! size looks at: that has a *mark* meanwhile, where the copy lies as seen from the list. So two names for one list have one
+//! copy, whatever way the program came to the list.
+
+use crate::deopt::DeoptReason;
+use crate::hook::ensure_state;
+use crate::layout::offset;
+use crate::numbers::{drop_reference, make_float};
+use crate::runtime_fns;
+use crate::tiering::{dropping::drop_version, request::Widened};
+use crate::version::Version;
+use pyo3_ffi::*;
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr::null_mut;
+use std::time::Instant;
+
+/// What is added to the distance from a list to its copy to make a mark. Distances are less than half of it, so marks are
+/// negative, which no number of items is.
+pub const MARK: i64 = i64::MIN / 2;
+
+/// Before a copy's numbers, in bytes: a word that is not 0 if the code may have written one of them.
+pub const HEAD: i32 = 8;
+
+/// What copying a number out and back takes, in nanoseconds, by a low estimate.
+const COST: u64 = 1;
+/// So much of the time that its loops take, one in so many, a version may spend on copying.
+const SHARE: u64 = 2;
+/// Numbers that are copied before it is judged whether that pays.
+const TRIAL: u64 = 4096;
+
+/// Numbers that are copied at a time: 64 MiB.
+const LIMIT: usize = 1 << 23;
+
+struct Unpacked {
+    list: *mut PyObject,
+    /// What the field with the mark held.
+    room: isize,
+    head: *mut i64,
+    length: usize,
+}
+
+impl Unpacked {
+    fn layout(length: usize) -> Option<Layout> {
+        Layout::array::<i64>(length.checked_add(1)?).ok()
+    }
+
+    unsafe fn field(list: *mut PyObject) -> *mut isize {
+        // SAFETY: a list has it, behind its items.
+        unsafe { list.cast::<u8>().offset(offset::LIST_ALLOCATED as isize).cast() }
+    }
+
+    unsafe fn items(list: *mut PyObject) -> *mut *mut PyObject {
+        // SAFETY: as for `field`.
+        unsafe {
+            list.cast::<u8>()
+                .offset(offset::LIST_ITEMS as isize)
+                .cast::<*mut *mut PyObject>()
+                .read()
+        }
+    }
+
+    /// Copies the floats of a list out; nothing if it has something else, or where there is no memory.
+    unsafe fn new(list: *mut PyObject) -> Option<Unpacked> {
+        // SAFETY: a live list; the GIL is held.
+        unsafe {
+            let length = Py_SIZE(list) as usize;
+            let items = Self::items(list);
+            let float = &raw mut PyFloat_Type;
+            let layout = Self::layout(length)?;
+            let head = alloc(layout).cast::<i64>();
+            if head.is_null() {
+                return None;
+            }
+            let values = head.add(1).cast::<f64>();
+            for index in 0..length {
+                let item = items.add(index).read();
+                if Py_TYPE(item) != float {
+                    dealloc(head.cast(), layout);
+                    return None;
+                }
+                values.add(index).write((*item.cast::<PyFloatObject>()).ob_fval);
+            }
+            head.write(0);
+            let field = Self::field(list);
+            let room = field.read();
+            let distance = (values as i64).wrapping_sub(list as i64);
+            field.write(distance.wrapping_add(MARK) as isize);
+            Some(Unpacked {
+                list,
+                room,
+                head,
+                length,
+            })
+        }
+    }
+
+    /// Writes back what has changed.
+    unsafe fn pack(self) {
+        // SAFETY: nobody but compiled code has had the list since it was unpacked, and that changes no list's size.
+        unsafe {
+            Self::field(self.list).write(self.room);
+            if self.head.read() != 0 {
+                let items = Self::items(self.list);
+                let values = self.head.add(1).cast::<f64>();
+                for index in 0..self.length {
+                    let item = items.add(index).read();
+                    let value = values.add(index).read();
+                    let old = &raw mut (*item.cast::<PyFloatObject>()).ob_fval;
+                    if (*old).to_bits() == value.to_bits() {
+                        continue;
+                    }
+                    if Py_REFCNT(item) == 1 {
+                        old.write(value);
+                    } else {
+                        items.add(index).write(make_float(value));
+                        drop_reference(item);
+                    }
+                }
+            }
+            let layout = Self::layout(self.length).expect("it was allocated so");
+            dealloc(self.head.cast(), layout);
+        }
+    }
+}
+
+/// Where a nest of loops begins that works on copies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    code: *mut PyObject,
+    /// Of the instruction, in bytes.
+    offset: u32,
+}
+
+/// What is unpacked at present, by one nest of loops: it is packed before any other code runs.
+struct All {
+    lists: Vec<Unpacked>,
+    /// How many numbers these are.
+    numbers: usize,
+    version: *mut Version,
+    place: Place,
+    since: Option<Instant>,
+}
+
+static mut ALL: All = All {
+    lists: Vec::new(),
+    numbers: 0,
+    version: null_mut(),
+    place: Place {
+        code: null_mut(),
+        offset: 0,
+    },
+    since: None,
+};
+
+/// How much a version's nest of loops has copied, and how long it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Copied {
+    place: Place,
+    numbers: u64,
+    nanoseconds: u64,
+    /// Lists that had something else than floats.
+    failures: u32,
+}
+
+/// Lists with something else than floats before no more are tried.
+const FAILURES: u32 = 3;
+
+/// What is known of a nest of loops.
+unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
+    // SAFETY: a live version; the GIL is held.
+    let nests = unsafe { &mut (*version).copied };
+    let known = nests.iter().position(|one| one.place == place);
+    let at = known.unwrap_or_else(|| {
+        nests.push(Copied {
+            place,
+            numbers: 0,
+            nanoseconds: 0,
+            failures: 0,
+        });
+        nests.len() - 1
+    });
+    &mut nests[at]
+}
+
+/// Whether lists are unpacked.
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+pub unsafe fn is_any() -> bool {
+    // SAFETY: see the contract.
+    unsafe { !(*(&raw const ALL)).lists.is_empty() }
+}
+
+/// Packs what is unpacked. Runs no code of the program.
+///
+/// # Safety
+/// The GIL is held; the code that has unpacked it reads and writes no copy any more.
+#[inline]
+pub unsafe fn pack_all() {
+    // SAFETY: see the contract.
+    unsafe {
+        if is_any() {
+            pack_now();
+        }
+    }
+}
+
+#[cold]
+unsafe fn pack_now() {
+    // SAFETY: see `pack_all`.
+    unsafe {
+        let all = &mut *(&raw mut ALL);
+        let numbers = std::mem::take(&mut all.numbers) as u64;
+        for one in all.lists.drain(..) {
+            one.pack();
+        }
+        let nanoseconds = all.since.take().map_or(0, |since| since.elapsed().as_nanos() as u64);
+        let (version, place) = (all.version, all.place);
+        let nest = copied(version, place);
+        nest.numbers += numbers;
+        nest.nanoseconds += nanoseconds;
+        if (*version).valid && nest.numbers > TRIAL && nest.numbers * COST * SHARE > nest.nanoseconds {
+            refuse(version, place, "copying the lists of a loop costs more than it saves");
+        }
+    }
+}
+
+/// The next version is to leave that nest of loops as it is.
+unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
+    // SAFETY: a live version, which keeps the code it has inlined; the GIL is held.
+    unsafe {
+        let state = ensure_state(place.code);
+        if state.is_null() {
+            return;
+        }
+        let (offset, reason) = (place.offset, DeoptReason::Loop);
+        let mut known = (*state).widened.iter();
+        if !known.any(|one| one.offset == offset && one.reason == reason) {
+            let text = text.to_owned();
+            (*state).widened.push(Widened { offset, reason, text });
+        }
+        drop_version(version, text);
+    }
+}
+
+runtime_fns! {
+    /// The mark of a list that is to have its floats unpacked, for the nest of loops that begins there; 0 if it has something
+    /// else, too.
+    UNPACK_FLOATS = fn unpack_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        let all = &mut *(&raw mut ALL);
+        let place = Place {
+            code,
+            offset: offset as u32,
+        };
+        let since = all.lists.is_empty().then(Instant::now);
+        let unpacked = Some(list)
+            .filter(|&list| all.numbers + Py_SIZE(list) as usize <= LIMIT)
+            .and_then(|list| Unpacked::new(list));
+        let Some(unpacked) = unpacked else {
+            let nest = copied(version, place);
+            nest.failures += 1;
+            if (*version).valid && nest.failures >= FAILURES {
+                refuse(version, place, "a list of a loop has something else than floats");
+            }
+            return 0;
+        };
+        if since.is_some() {
+            all.version = version;
+            all.place = place;
+            all.since = since;
+        }
+        all.numbers += unpacked.length;
+        all.lists.push(unpacked);
+        Unpacked::field(list).read() as i64
+    }
+
+    /// Packs all lists that are unpacked.
+    PACK = fn pack() {
+        pack_all();
+    }
+}
