@@ -1,5 +1,7 @@
 //! `justjit._core`: the Python module around the compiler.
 
+#[cfg(target_os = "linux")]
+mod allocator;
 mod compiler;
 mod config;
 mod optimize;
