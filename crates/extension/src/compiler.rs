@@ -38,6 +38,10 @@ const HOT_BACK_EDGES: u64 = 200;
 const SAMPLING_ONLY_CALLS: u64 = 3;
 const SAMPLING_ONLY_EDGES: u64 = 10;
 
+/// Instructions of a function beyond which the good code generator holds the program up for half a second and takes more than
+/// fifty megabytes.
+const HUGE: usize = 1_400;
+
 /// Back edges after which a continuation looks for better code to go on in.
 const CONTINUATION_EDGES: u64 = 16;
 
@@ -386,7 +390,8 @@ pub unsafe fn fill(
         };
         let name = text((*code).co_qualname);
         // Continuations run seldom and not for long.
-        let backend = if profiling || matches!(purpose, Purpose::Continuation(..)) {
+        let huge = decoded.instructions.len() > HUGE;
+        let backend = if profiling || huge || matches!(purpose, Purpose::Continuation(..)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend

@@ -11,6 +11,8 @@ mod recovered;
 mod report;
 mod samples;
 mod stand_in;
+#[cfg(target_os = "linux")]
+mod text;
 mod tiering;
 
 use justjit_runtime::hook::{self, CodeState};
@@ -250,6 +252,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     justjit_runtime::deopt::set_continuation_compiler(compiler::compile_continuation);
     config::initialize();
     optimize::initialize();
+    #[cfg(target_os = "linux")]
+    {
+        text::forget_pages();
+        justjit_runtime::tiering::background::set_at_end(text::forget_pages);
+    }
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
     for function in [

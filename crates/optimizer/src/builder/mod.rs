@@ -30,8 +30,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 const OCCASIONS: u32 = 4;
 /// Versions of one place, beyond which shapes are given up.
 const VERSION_LIMIT: usize = 5;
-/// The same of a loop header in code that is entered in a loop: what the frame has there, no loop has again.
-const ENTERED_VERSION_LIMIT: usize = 9;
 /// Versions of a loop header that are made as long as anything differs.
 const HEADER_VERSIONS: usize = 3;
 /// The same in a function of so many instructions of IR.

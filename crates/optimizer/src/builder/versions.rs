@@ -23,7 +23,6 @@ impl Builder<'_> {
         // What is large already is not made larger for each shape.
         let limit = match self.f.insts.len() > VERSION_ROOM {
             true => LARGE_VERSION_LIMIT,
-            false if is_header && self.begins_in_loop => ENTERED_VERSION_LIMIT,
             false => VERSION_LIMIT,
         };
         if found.is_none() && known >= limit {

@@ -14,7 +14,7 @@ use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -126,6 +126,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 static STOPPED: AtomicBool = AtomicBool::new(false);
 /// Something was being compiled when this process was forked off.
 static BROKEN: AtomicBool = AtomicBool::new(false);
+/// What a thread that has made better code does before it ends.
+static AT_END: OnceLock<fn()> = OnceLock::new();
 
 fn shared() -> Option<&'static Shared> {
     // SAFETY: what is stored there is never freed.
@@ -151,6 +153,11 @@ pub fn obstacle() -> Option<&'static str> {
 /// Whether a job's outcome will never come: it was given to another process.
 pub fn is_lost(job: u64) -> bool {
     job < FIRST_OF_PROCESS.load(Ordering::Relaxed)
+}
+
+/// Sets what a thread that has made better code, and finds no more to do, does before it ends.
+pub fn set_at_end(at_end: fn()) {
+    let _ = AT_END.set(at_end);
 }
 
 /// Compiles a unit in place.
@@ -223,7 +230,12 @@ fn start(shared: &'static Shared, task: Task) -> std::io::Result<JoinHandle<()>>
         libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
         before
     };
-    let started = builder.spawn(move || serve(shared, task));
+    let started = builder.spawn(move || {
+        serve(shared, task);
+        if let (Task::BetterCode, Some(at_end)) = (task, AT_END.get()) {
+            at_end();
+        }
+    });
     #[cfg(unix)]
     // SAFETY: the mask that this thread had.
     unsafe {
