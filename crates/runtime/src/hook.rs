@@ -7,7 +7,7 @@ use crate::layout::{Code, Frame, Function};
 use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
-use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, supersede};
+use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, resting, supersede};
 use crate::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
@@ -25,6 +25,14 @@ pub struct CodeState {
     /// Calls to wait for, where the user set it for this function.
     pub baseline_calls: Option<u64>,
     pub has_loop: bool,
+    /// Looks in a row at which interpreted code called one of its functions; and whether compiled code calls them as well (see
+    /// [`tiering::resting`]).
+    pub interpreted_looks: u32,
+    pub awake: bool,
+    /// The user has taken one of its functions from us.
+    pub left_alone: bool,
+    /// Calls of its functions by compiled code while nobody had asked for them to be compiled.
+    pub followed: u64,
     /// Rounds of loops of generators that its frames went through.
     pub borrowed: u64,
     /// What the user set for this function.
@@ -51,6 +59,8 @@ struct Hooks {
     compiler: Option<Compiler>,
     watcher: i32,
     hook_new: bool,
+    /// What compiled code calls often is compiled as well.
+    follows: bool,
     /// Code objects that were replaced in a hooked function, which may still run; by function.
     replaced: FxHashMap<usize, Vec<*mut PyObject>>,
     default_calls: u64,
@@ -66,6 +76,7 @@ static mut HOOKS: Hooks = Hooks {
     compiler: None,
     watcher: -1,
     hook_new: false,
+    follows: true,
     replaced: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
     default_calls: 0,
     declined: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
@@ -161,6 +172,10 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             cold_calls: 0,
             baseline_calls: None,
             borrowed: 0,
+            interpreted_looks: 0,
+            awake: false,
+            left_alone: false,
+            followed: 0,
             has_loop: crate::code_has_loop(code.cast()),
             options: tiering::policy::Options::default(),
             tiering: Vec::new(),
@@ -275,6 +290,11 @@ pub unsafe fn present_version(function: *mut PyObject, state: *mut CodeState) ->
     }
 }
 
+/// The interpreter's own entry of Python functions.
+pub fn original() -> *const () {
+    hooks().original
+}
+
 /// Runs the function in the interpreter.
 ///
 /// # Safety
@@ -366,7 +386,14 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
         if (*function.cast::<Function>()).vectorcall == vectorcall_cold as *const () {
             return count_call(thread, function);
         }
-        let version = version_of(function);
+        let mut version = version_of(function);
+        if version.is_null() && (*function.cast::<Function>()).vectorcall == hooks().original {
+            if resting::wake(function) {
+                version = version_of(function);
+            } else if follow(function) {
+                return count_call(thread, function);
+            }
+        }
         if !version.is_null() && safepoint::runs_compiled(thread) {
             if (*version).valid {
                 version
@@ -377,6 +404,33 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
             null_mut()
         }
     }
+}
+
+/// Calls by compiled code after which a function is compiled that nobody has asked for.
+const FOLLOWED_CALLS: u64 = 100;
+
+/// Whether a function that is not hooked is to be compiled along with what calls it: compiled code calls it as C does, which
+/// takes twice as long as a call from interpreted code.
+#[cold]
+unsafe fn follow(function: *mut PyObject) -> bool {
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
+        let state = ensure_state((*function.cast::<Function>()).func_code);
+        if state.is_null() || !hooks().follows || (*state).left_alone || (*state).declined.is_some() {
+            return false;
+        }
+        (*state).followed += 1;
+        if (*state).followed < FOLLOWED_CALLS {
+            return false;
+        }
+        hook(function);
+        true
+    }
+}
+
+/// Whether what compiled code calls often is compiled as well, though nobody has asked for that.
+pub fn set_follows(on: bool) {
+    hooks().follows = on;
 }
 
 /// Versions of one code object that runs with different globals, beyond which further ones stay with the interpreter.
@@ -559,12 +613,13 @@ pub unsafe fn hook(function: *mut PyObject) {
     // SAFETY: see the contract.
     unsafe {
         let entry = (*function.cast::<Function>()).vectorcall;
-        if entry != hooks().original {
+        if entry != hooks().original || resting::is_resting(function) {
             return;
         }
         hooks().hooked += 1;
         let state = state_of((*function.cast::<Function>()).func_code);
         if !state.is_null() {
+            (*state).left_alone = false;
             if (*state).declined.is_some() {
                 return;
             }
@@ -586,6 +641,11 @@ pub unsafe fn unhook(function: *mut PyObject) {
     // SAFETY: see the contract.
     unsafe {
         if is_hooked(function) {
+            resting::forget(function);
+            let state = state_of((*function.cast::<Function>()).func_code);
+            if !state.is_null() {
+                (*state).left_alone = true;
+            }
             api::PyFunction_SetVectorcall(function, hooks().original);
         }
     }
@@ -599,7 +659,7 @@ pub unsafe fn is_hooked(function: *mut PyObject) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let entry = (*function.cast::<Function>()).vectorcall;
-        entry == vectorcall_cold as *const () || !version_of(function).is_null()
+        entry == vectorcall_cold as *const () || !version_of(function).is_null() || resting::is_resting(function)
     }
 }
 
@@ -642,6 +702,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
             function_event::MODIFY_CODE => {
                 crate::bets::fire(function.cast_const().cast());
                 if is_hooked(function) {
+                    resting::forget(function);
                     // A frame that runs the old code borrows it.
                     let code = (*function.cast::<Function>()).func_code;
                     Py_INCREF(code);
@@ -651,9 +712,14 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
                     api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
                 }
             }
+            // The interpreter's call instructions do not know such a function any more.
+            function_event::MODIFY_DEFAULTS | function_event::MODIFY_KWDEFAULTS => {
+                resting::wake(function);
+            }
             function_event::DESTROY => {
                 crate::bets::ended(function.cast_const().cast());
                 crate::sampling::forget(function);
+                resting::forget(function);
                 if !hooks.replaced.is_empty()
                     && let Some(codes) = hooks.replaced.remove(&(function as usize))
                 {
