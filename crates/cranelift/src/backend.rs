@@ -77,6 +77,9 @@ impl std::error::Error for Error {
     }
 }
 
+/// Cranelift's instructions of a function, up to which the buffers that compiling it has filled are kept for the next one.
+const KEPT_INSTRUCTIONS: usize = 4_000;
+
 /// A Cranelift compiler for this machine. One thread uses it at a time; its buffers are used again from function to
 /// function. [`Code`] outlives it.
 pub struct Backend {
@@ -125,6 +128,23 @@ impl Backend {
     /// every block that it jumps to a body and a terminator. With `want_text` the code keeps its Cranelift text and
     /// the names of the runtime functions that it calls.
     pub fn compile(
+        &mut self,
+        name: &str,
+        signature: &Signature,
+        want_text: bool,
+        build: &mut dyn FnMut(&mut CraneliftBuilder<'_>),
+    ) -> Result<Code, Error> {
+        let compiled = self.generate(name, signature, want_text, build);
+        if self.instructions > KEPT_INSTRUCTIONS {
+            // Above all the register allocator's, which are tens of megabytes after a large function.
+            self.context = Context::new();
+            self.builder_context = FunctionBuilderContext::new();
+            self.signatures = Signatures::default();
+        }
+        compiled
+    }
+
+    fn generate(
         &mut self,
         name: &str,
         signature: &Signature,

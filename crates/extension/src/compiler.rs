@@ -39,6 +39,10 @@ const HOT_BACK_EDGES: u64 = 200;
 const SAMPLING_ONLY_CALLS: u64 = 3;
 const SAMPLING_ONLY_EDGES: u64 = 10;
 
+/// Instructions of a function beyond which the good code generator holds the program up for half a second and takes more than
+/// fifty megabytes.
+const HUGE: usize = 1_400;
+
 /// Back edges after which a continuation looks for better code to go on in.
 const CONTINUATION_EDGES: u64 = 16;
 
@@ -209,6 +213,7 @@ pub unsafe fn compile_continuation(
     function: *mut PyObject,
     code: *mut Code,
     offsets: &[u32],
+    sampling: bool,
 ) -> Result<*mut Version, String> {
     // SAFETY: see the contract.
     unsafe {
@@ -216,7 +221,7 @@ pub unsafe fn compile_continuation(
         if state.is_null() {
             return Err("no memory".into());
         }
-        make(function.cast(), state, Purpose::Continuation(code, offsets)).map(Box::into_raw)
+        make(function.cast(), state, Purpose::Continuation(code, offsets, sampling)).map(Box::into_raw)
     }
 }
 
@@ -231,8 +236,9 @@ pub enum Purpose<'a> {
     Text,
     /// To take samples for the optimizing tier.
     Sampling,
-    /// To have frames of this code go on at the instructions whose starts are at these byte offsets.
-    Continuation(*mut Code, &'a [u32]),
+    /// To have frames of this code go on at the instructions whose starts are at these byte offsets, and to take samples or
+    /// not.
+    Continuation(*mut Code, &'a [u32], bool),
 }
 
 /// Makes a version of a function that is not installed.
@@ -254,7 +260,7 @@ pub unsafe fn make(
             _ => Tier::Baseline,
         };
         let code = match purpose {
-            Purpose::Continuation(code, _) => code,
+            Purpose::Continuation(code, ..) => code,
             _ => (*function).func_code.cast::<Code>(),
         };
         let mut version = Version::of_code(function, code, tier);
@@ -315,7 +321,7 @@ pub unsafe fn fill(
         }
         version.compiled_with = feedback.clone();
         version.feedback = feedback;
-        let sampling = purpose == Purpose::Sampling;
+        let sampling = matches!(purpose, Purpose::Sampling | Purpose::Continuation(.., true));
         let mut profiling = sampling || older.is_null() && !warm;
         if purpose == Purpose::Optimized {
             (version.check_calls, version.check_edges) = (u64::MAX, u64::MAX);
@@ -328,11 +334,14 @@ pub unsafe fn fill(
                 (limits.calls, limits.edges)
             };
         } else if !profiling {
-            (version.check_calls, version.check_edges) = (RECHECK_CALLS, RECHECK_EDGES);
+            // A loop that goes on for long is optimized before another version would have paid.
+            let optimizes = tiering::is_available() && tiering::effective(state).optimizes();
+            let edges = RECHECK_EDGES * if optimizes { 6 } else { 1 };
+            (version.check_calls, version.check_edges) = (RECHECK_CALLS, edges);
         }
         let mut continues_at = Vec::new();
-        if let Purpose::Continuation(_, offsets) = purpose {
-            profiling = false;
+        if let Purpose::Continuation(_, offsets, _) = purpose {
+            profiling = sampling;
             version.check_edges = CONTINUATION_EDGES;
             version.feedback_of = older;
             let reachable = |&offset: &u32| {
@@ -383,7 +392,8 @@ pub unsafe fn fill(
         };
         let name = text((*code).co_qualname);
         // Continuations run seldom and not for long.
-        let backend = if profiling || matches!(purpose, Purpose::Continuation(..)) {
+        let huge = decoded.instructions.len() > HUGE;
+        let backend = if profiling || huge || matches!(purpose, Purpose::Continuation(..)) {
             &mut compiler.quick
         } else {
             &mut compiler.backend

@@ -1,5 +1,7 @@
 //! `justjit._core`: the Python module around the compiler.
 
+#[cfg(target_os = "linux")]
+mod allocator;
 mod compiler;
 mod config;
 mod debugger;
@@ -10,6 +12,8 @@ mod recovered;
 mod report;
 mod samples;
 mod stand_in;
+#[cfg(target_os = "linux")]
+mod text;
 mod tiering;
 
 use justjit_runtime::hook::{self, CodeState};
@@ -253,6 +257,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     justjit_runtime::deopt::set_continuation_compiler(compiler::compile_continuation);
     config::initialize();
     optimize::initialize();
+    #[cfg(target_os = "linux")]
+    {
+        text::forget_pages();
+        justjit_runtime::tiering::background::set_at_end(text::forget_pages);
+    }
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;
     for function in [

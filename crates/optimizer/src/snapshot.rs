@@ -264,7 +264,12 @@ impl Snapshot {
             if state.is_null() {
                 return Vec::new();
             }
-            let versions = (*state).versions.iter().rev().copied();
+            // Where optimized code was left, samples may have been taken as well.
+            let versions = (*state).versions.iter().rev().copied().flat_map(|one| {
+                let continuations = (*one).continuations.iter().map(|next| next.version);
+                let of_code = continuations.filter(|&next| !next.is_null() && (*next).code == code);
+                std::iter::once(one).chain(of_code)
+            });
             let versions = versions.filter(|&one| {
                 (*one).globals == globals
                     && (*one).builtins == builtins

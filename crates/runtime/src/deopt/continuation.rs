@@ -10,6 +10,7 @@ use super::{Going, Returns};
 use crate::api;
 use crate::hook;
 use crate::layout::{Code, Frame};
+use crate::tiering;
 use crate::version::Version;
 use pyo3_ffi::PyObject;
 use std::ptr::null_mut;
@@ -24,10 +25,14 @@ pub struct Continuation {
 }
 
 /// Makes a continuation version of a code object, which a frame of the function runs (the function may have got another
-/// meanwhile), that can be entered at these instructions, given by the byte offsets of their starts. The error is the
-/// reason why not.
-pub type ContinuationCompiler =
-    unsafe fn(function: *mut PyObject, code: *mut Code, offsets: &[u32]) -> Result<*mut Version, String>;
+/// meanwhile), that can be entered at these instructions, given by the byte offsets of their starts; whether it takes
+/// samples. The error is the reason why not.
+pub type ContinuationCompiler = unsafe fn(
+    function: *mut PyObject,
+    code: *mut Code,
+    offsets: &[u32],
+    sampling: bool,
+) -> Result<*mut Version, String>;
 
 static mut COMPILER: Option<ContinuationCompiler> = None;
 
@@ -84,7 +89,9 @@ unsafe fn continuation_of(owner: *mut Version, frame: *mut Frame) -> *mut Versio
         }
         let raised = api::PyErr_GetRaisedException();
         let offsets = offsets(owner, code);
-        let made = COMPILER.map(|compiler| compiler((*frame).f_funcobj, code, &offsets));
+        // Code that is entered in a loop was made from what a few rounds did: what is behind the loop is still to be seen.
+        let sampling = (*owner).code == code && tiering::is_for_loop(owner);
+        let made = COMPILER.map(|compiler| compiler((*frame).f_funcobj, code, &offsets, sampling));
         api::PyErr_SetRaisedException(raised);
         let version = match made {
             Some(Ok(version)) => version,

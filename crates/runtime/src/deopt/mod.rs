@@ -51,16 +51,24 @@ extern "C" fn give_up_now(_: *mut c_void) -> i32 {
     }
 }
 
-/// Gives references up when Python code may run again.
+/// Gives references up when Python code may run again; at once where they are not the last ones, for a pending call has
+/// optimized code be left.
 ///
 /// # Safety
 /// The GIL is held; the references are the caller's.
 pub(crate) unsafe fn give_up_later(references: &mut Vec<*mut PyObject>) {
-    if references.is_empty() {
-        return;
-    }
     // SAFETY: see the contract. If the queue is full, the next ones take these along.
     unsafe {
+        references.retain(|&object| {
+            let is_last = Py_REFCNT(object) == 1;
+            if !is_last {
+                Py_DECREF(object);
+            }
+            is_last
+        });
+        if references.is_empty() {
+            return;
+        }
         let list = &raw mut GIVEN_UP;
         (*list).append(references);
         Py_AddPendingCall(Some(give_up_now), null_mut());

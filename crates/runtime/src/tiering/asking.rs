@@ -185,6 +185,20 @@ unsafe fn settle(mut pending: Pending, outcome: background::Outcome) {
     }
 }
 
+/// Has no better code made for some versions, where nobody has begun to.
+pub(super) unsafe fn cancel_refinements(mut unwanted: impl FnMut(*mut Version) -> bool) {
+    let mut at = 0;
+    while let Some(one) = globals().pending.get(at) {
+        if one.refines && unwanted(one.version) && background::cancel_refinement(one.job) {
+            let one = globals().pending.swap_remove(at);
+            // SAFETY: what is pending is kept alive by its own references.
+            unsafe { settle(one, Err("the version is not entered any more".into())) };
+        } else {
+            at += 1;
+        }
+    }
+}
+
 /// Has a version run better code than it has, where that could be made.
 unsafe fn refine(pending: &Pending, outcome: background::Outcome) {
     let version = pending.version;
@@ -236,6 +250,11 @@ unsafe fn install(pending: &Pending, outcome: background::Outcome) {
                 None => {}
                 Some(Ok(())) => {
                     globals().counts.optimized += 1;
+                    // It is entered instead of those before it.
+                    cancel_refinements(|other| {
+                        let same = (*other).code == (*version).code && (*other).enters == (*version).enters;
+                        same && other != version && (*t).is_of((*other).globals, (*other).builtins)
+                    });
                     add_version(state, version);
                     enter(function, state, t, version, entry);
                 }

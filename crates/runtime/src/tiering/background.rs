@@ -1,10 +1,11 @@
-//! The one thread on which units are compiled.
+//! The threads on which units are compiled: one makes the first code, the other better code, which takes ten times as long
+//! and is not waited for.
 //!
-//! It never has the GIL and knows no Python objects but by address. It lives while there is work. So a `fork`, which waits
-//! for the unit that is being compiled, finds a process without it: the interpreter warns about forks of processes with
-//! several threads. The child forgets the queue. The wait is short; if it was not enough, a lock inside a code generator may
-//! be held for ever in the child, which then does not optimize. At exit the queue is emptied, and the thread waited for
-//! likewise.
+//! They never have the GIL and know no Python objects but by address. Each lives while there is work for it. So a `fork`,
+//! which waits for the units that are being compiled, finds a process without them: the interpreter warns about forks of
+//! processes with several threads. The child forgets the queue. The wait is short; if it was not enough, a lock inside a code
+//! generator may be held for ever in the child, which then does not optimize. At exit the queue is emptied, and the threads
+//! waited for likewise.
 
 use super::request::{Compiled, Decline, Unit};
 use pyo3_ffi::Py_AddPendingCall;
@@ -13,7 +14,7 @@ use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,37 +36,59 @@ pub struct Done {
     pub refinement: Option<u64>,
 }
 
+/// What a thread does.
+#[derive(Clone, Copy)]
+enum Task {
+    FirstCode,
+    BetterCode,
+}
+
 #[derive(Default)]
-struct Queue {
-    jobs: VecDeque<(u64, Box<dyn Unit>)>,
-    /// Those that make better code for what has some, for when there are no others.
-    refinements: Vec<(u64, Box<dyn Unit>)>,
-    done: Vec<Done>,
+struct Worker {
     /// There is a thread, which has not seen that there is nothing more to do.
     running: bool,
     /// That thread, or the one before.
     thread: Option<JoinHandle<()>>,
-    /// The thread is to end.
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<(u64, Box<dyn Unit>)>,
+    /// Those that make better code for what has some.
+    refinements: Vec<(u64, Box<dyn Unit>)>,
+    done: Vec<Done>,
+    /// By task.
+    workers: [Worker; 2],
+    /// The threads are to end.
     pausing: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// The thread ends.
+    /// A thread ends.
     idle: Condvar,
 }
 
 impl Queue {
-    /// The job that is next, and whether it is a refinement.
-    fn next(&mut self) -> Option<(u64, Box<dyn Unit>, bool)> {
-        let first = self.jobs.pop_front().map(|(job, unit)| (job, unit, false));
-        // The newest: callees become hot before those that have inlined them.
-        first.or_else(|| self.refinements.pop().map(|(job, unit)| (job, unit, true)))
+    /// The job that is next.
+    fn next(&mut self, task: Task) -> Option<(u64, Box<dyn Unit>)> {
+        match task {
+            Task::FirstCode => self.jobs.pop_front(),
+            // The newest: callees become hot before those that have inlined them.
+            Task::BetterCode => self.refinements.pop(),
+        }
     }
 
-    fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.refinements.is_empty()
+    fn has_work(&self, task: Task) -> bool {
+        match task {
+            Task::FirstCode => !self.jobs.is_empty(),
+            Task::BetterCode => !self.refinements.is_empty(),
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        self.workers.iter().any(|worker| worker.running)
     }
 }
 
@@ -75,24 +98,26 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lock, once the thread has ended or `limit` is over.
+    /// The lock, once the threads have ended or `limit` is over.
     fn lock_idle(&self, limit: Duration) -> MutexGuard<'_, Queue> {
         let mut queue = self.lock();
         queue.pausing = true;
-        let waited = self.idle.wait_timeout_while(queue, limit, |queue| queue.running);
+        let waited = self.idle.wait_timeout_while(queue, limit, |queue| queue.is_running());
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         queue.pausing = false;
-        if !queue.running
-            && let Some(thread) = queue.thread.take()
-        {
-            // It needs the lock no more.
-            let _ = thread.join();
+        for worker in &mut queue.workers {
+            if !worker.running
+                && let Some(thread) = worker.thread.take()
+            {
+                // It needs the lock no more.
+                let _ = thread.join();
+            }
         }
         queue
     }
 }
 
-/// What this process shares with its thread; NULL before there is one. Never freed.
+/// What this process shares with its threads; NULL before there is one. Never freed.
 static SHARED: AtomicPtr<Shared> = AtomicPtr::new(null_mut());
 /// Results of jobs with numbers below this were lost in a fork.
 static FIRST_OF_PROCESS: AtomicU64 = AtomicU64::new(0);
@@ -101,6 +126,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 static STOPPED: AtomicBool = AtomicBool::new(false);
 /// Something was being compiled when this process was forked off.
 static BROKEN: AtomicBool = AtomicBool::new(false);
+/// What a thread that has made better code does before it ends.
+static AT_END: OnceLock<fn()> = OnceLock::new();
 
 fn shared() -> Option<&'static Shared> {
     // SAFETY: what is stored there is never freed.
@@ -128,6 +155,11 @@ pub fn is_lost(job: u64) -> bool {
     job < FIRST_OF_PROCESS.load(Ordering::Relaxed)
 }
 
+/// Sets what a thread that has made better code, and finds no more to do, does before it ends.
+pub fn set_at_end(at_end: fn()) {
+    let _ = AT_END.set(at_end);
+}
+
 /// Compiles a unit in place.
 pub fn compile(unit: Box<dyn Unit>) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| unit.compile())).unwrap_or_else(|panic| {
@@ -137,10 +169,11 @@ pub fn compile(unit: Box<dyn Unit>) -> Outcome {
     })
 }
 
-fn serve(shared: &Shared) {
+fn serve(shared: &'static Shared, task: Task) {
+    let refines = matches!(task, Task::BetterCode);
     let mut queue = shared.lock();
     while !queue.pausing
-        && let Some((job, unit, refines)) = queue.next()
+        && let Some((job, unit)) = queue.next(task)
     {
         drop(queue);
         let mut outcome = compile(unit);
@@ -149,6 +182,10 @@ fn serve(shared: &Shared) {
         let refinement = again.map(|unit| {
             let job = NEXT.fetch_add(1, Ordering::Relaxed);
             queue.refinements.push((job, unit));
+            if !queue.pausing {
+                // If there is no thread to be had, it is tried again by `take`.
+                let _ = run(shared, &mut queue);
+            }
             job
         });
         queue.done.push(Done {
@@ -162,7 +199,7 @@ fn serve(shared: &Shared) {
             queue = shared.lock();
         }
     }
-    queue.running = false;
+    queue.workers[task as usize].running = false;
     shared.idle.notify_all();
 }
 
@@ -179,8 +216,8 @@ fn call_for_attention() {
     unsafe { Py_AddPendingCall(Some(look), null_mut()) };
 }
 
-/// Starts the thread, which gets no signals: they are the program's.
-fn start(shared: &'static Shared) -> std::io::Result<JoinHandle<()>> {
+/// Starts a thread, which gets no signals: they are the program's.
+fn start(shared: &'static Shared, task: Task) -> std::io::Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new()
         .name("justjit".to_owned())
         .stack_size(STACK_BYTES);
@@ -193,7 +230,12 @@ fn start(shared: &'static Shared) -> std::io::Result<JoinHandle<()>> {
         libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
         before
     };
-    let started = builder.spawn(move || serve(shared));
+    let started = builder.spawn(move || {
+        serve(shared, task);
+        if let (Task::BetterCode, Some(at_end)) = (task, AT_END.get()) {
+            at_end();
+        }
+    });
     #[cfg(unix)]
     // SAFETY: the mask that this thread had.
     unsafe {
@@ -202,7 +244,7 @@ fn start(shared: &'static Shared) -> std::io::Result<JoinHandle<()>> {
     started
 }
 
-/// What this process shares with its thread, made now if it is not yet.
+/// What this process shares with its threads, made now if it is not yet.
 fn prepare() -> &'static Shared {
     if let Some(shared) = shared() {
         return shared;
@@ -226,9 +268,14 @@ fn prepare() -> &'static Shared {
 
 /// Has the queue be worked on, if there is something in it.
 fn run(shared: &'static Shared, queue: &mut Queue) -> std::io::Result<()> {
-    if !queue.is_empty() && !queue.running {
-        queue.thread = Some(start(shared)?);
-        queue.running = true;
+    for task in [Task::FirstCode, Task::BetterCode] {
+        if queue.has_work(task) && !queue.workers[task as usize].running {
+            let thread = start(shared, task)?;
+            queue.workers[task as usize] = Worker {
+                running: true,
+                thread: Some(thread),
+            };
+        }
     }
     Ok(())
 }
@@ -250,7 +297,7 @@ pub fn submit(unit: Box<dyn Unit>) -> Result<u64, Box<dyn Unit>> {
     }
 }
 
-/// Has better code made for what has some, once nothing else waits; the number of the job, as for [`submit`]. There is none
+/// Has better code made for what has some; the number of the job, as for [`submit`]. There is none
 /// if there is no thread to be had.
 pub fn submit_refinement(unit: Box<dyn Unit>) -> Option<u64> {
     let shared = prepare();
@@ -264,13 +311,24 @@ pub fn submit_refinement(unit: Box<dyn Unit>) -> Option<u64> {
     Some(job)
 }
 
+/// Has better code not be made after all, if nobody has begun with it yet.
+pub fn cancel_refinement(job: u64) -> bool {
+    let Some(shared) = shared() else { return false };
+    let mut queue = shared.lock();
+    let found = queue.refinements.iter().position(|&(number, _)| number == job);
+    // The unit is not freed under the lock.
+    let unit = found.map(|at| queue.refinements.remove(at));
+    drop(queue);
+    unit.is_some()
+}
+
 /// What has been done since the last time, in the order in which it was.
 pub fn take() -> Vec<Done> {
     let Some(shared) = shared() else {
         return Vec::new();
     };
     let mut queue = shared.lock();
-    // A fork has ended the thread. If there is none to be had, it is tried again the next time.
+    // A fork has ended the threads. If there is none to be had, it is tried again the next time.
     let _ = run(shared, &mut queue);
     std::mem::take(&mut queue.done)
 }
@@ -310,7 +368,7 @@ mod fork {
     pub extern "C" fn begin_in_child() {
         // SAFETY: this thread, the only one, has the lock.
         if let Some(queue) = unsafe { (&raw mut HELD).replace(None) } {
-            if queue.running {
+            if queue.is_running() {
                 BROKEN.store(true, Ordering::Relaxed);
             }
             // Lock and queue are left as they are: nobody uses them again.

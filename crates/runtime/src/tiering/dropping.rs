@@ -1,12 +1,13 @@
 //! Dropping versions that are left too often.
 
+use super::asking::cancel_refinements;
 use super::globals;
 use super::request::{Stress, Widened};
-use super::stage::Stage;
+use super::stage::{Samples, Stage, Surprise, Tiering};
 use super::tiering_of;
 use crate::deopt::{self, DeoptPoint, DeoptReason};
 use crate::hook::{self, state_of};
-use crate::version::Version;
+use crate::version::{Tier, Version};
 use pyo3_ffi::PyObject;
 
 /// Times that one point, or all points together, of a version are left before it is invalidated.
@@ -74,11 +75,12 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
         let most = ALL_DEOPTS.max(tolerated);
         // Adding them all up is not for each deopt.
         let often = (*owner).deopts > most && (*owner).deopts.is_multiple_of(8) && all() > most;
-        if (*point).count <= POINT_DEOPTS.max(tolerated) && !often {
-            return;
-        }
         let state = state_of((*owner).code.cast());
         if state.is_null() {
+            return;
+        }
+        if (*point).count <= POINT_DEOPTS.max(tolerated) && !often {
+            note_surprise(tiering_of(state, owner), owner, point);
             return;
         }
         // What has failed more than once is likely to fail again.
@@ -107,6 +109,33 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             (*t).rest(text);
         }
     }
+}
+
+/// Code that is entered in a loop was made from what a few rounds did. Where it gets to what these had not seen, it is made
+/// again soon, if it comes back from there, for it will get there over and over: behind an inner loop, mostly. Its continuation
+/// takes samples of that, and so does a sampling version.
+unsafe fn note_surprise(t: *mut Tiering, owner: *mut Version, point: *mut DeoptPoint) {
+    // SAFETY: live objects.
+    unsafe {
+        let unseen = (*point).reason == DeoptReason::Unreached && is_for_loop(owner);
+        if let (true, None, Some(entry)) = (unseen, (*t).surprise, (*owner).enters) {
+            let calls = (*t).totals(state_of((*owner).code.cast())).calls;
+            (*t).surprise = Some(Surprise {
+                entry,
+                calls,
+                samples: Samples::Wanted,
+            });
+        }
+    }
+}
+
+/// Whether a version is entered in a loop only.
+///
+/// # Safety
+/// A live version.
+pub unsafe fn is_for_loop(version: *const Version) -> bool {
+    // SAFETY: see the contract.
+    unsafe { (*version).tier == Tier::Optimizing && (*version).enters.is_some_and(|entry| entry != 0) }
 }
 
 /// Remembers that a bet fails, with the code that it was made in: whoever inlines that is told as well.
@@ -144,6 +173,7 @@ pub unsafe fn drop_version(version: *mut Version, why: &str) {
         }
         globals().counts.dropped += 1;
         (*version).dropped = Some(why.into());
+        cancel_refinements(|one| one == version);
         let state = state_of((*version).code.cast());
         if !state.is_null() {
             let t = tiering_of(state, version);

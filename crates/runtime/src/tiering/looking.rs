@@ -1,7 +1,8 @@
 //! Looking: what calls and back edges of baseline code do about the optimizing tier, now and then.
 
 use super::lending::{borrows_much, lend, sample, waits_for_callees};
-use super::stage::{Stage, Tiering};
+use super::policy::Limits;
+use super::stage::{Samples, Stage, Surprise, Tiering};
 use super::{
     LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
 };
@@ -22,6 +23,14 @@ const SAMPLING_LIMIT: u32 = 2 * VERSION_LIMIT;
 /// Calls and back edges, at most, of a sampling version whose calls have not come back yet.
 const LONGEST_CALLS: u64 = 1000;
 const LONGEST_EDGES: u64 = 5000;
+/// How many times as many back edges make samples of a loop that goes on for long; at most this share of those that it takes
+/// to be optimized.
+const LOOP_SAMPLES: u64 = 4;
+const SAMPLES_SHARE: u64 = 16;
+
+/// Times that code for a loop is made again because it got to where nobody had been.
+const SURPRISES: u32 = 3;
+const SURPRISED: &str = "its loops got to where nobody had been";
 
 /// Baseline code `version` of the function, entered (`entry` is 0) or at a back edge to the loop header with this number,
 /// looks whether there is something better, or something to be done for it. Gives the version that the loop is to go on
@@ -85,6 +94,24 @@ unsafe fn look_from_baseline(
         if entry != 0 {
             if is_observed(frame) || !safepoint::has_levels_ahead(api::PyThreadState_GetUnchecked().cast()) {
                 return null_mut();
+            }
+            if matches!((*t).stage, Stage::Counting)
+                && let Some(surprise) = (*t).surprise
+            {
+                if (*t).totals(state).calls != surprise.calls {
+                    // Its outermost loop had come to an end.
+                    (*t).surprise = None;
+                } else if surprise.samples == Samples::Wanted && (*t).surprises < SURPRISES {
+                    (*t).surprises += 1;
+                    let samples = Samples::BeingTaken;
+                    (*t).surprise = Some(Surprise { samples, ..surprise });
+                    return start_sampling(function, state, t, version);
+                } else if entry == surprise.entry {
+                    (*t).surprise = None;
+                    if surprise.samples == Samples::Taken {
+                        ask(function, state, t, frame, entry, SURPRISED);
+                    }
+                }
             }
             let known = optimized(state, t, entry);
             if !known.is_null() {
@@ -180,34 +207,60 @@ unsafe fn start_sampling(
             return null_mut();
         }
         (*t).samplings += 1;
-        (*t).reached = 0;
         (*t).waits = 0;
-        let Some(makers) = globals().makers else {
-            return null_mut();
-        };
-        match (makers.baseline)(function, state, Purpose::Sampling) {
-            Ok(sampling) => {
-                // What the samples before did not tell takes more of them.
-                let dropped = (*state)
-                    .versions
-                    .iter()
-                    .filter(|&&one| (*one).dropped.is_some())
-                    .count();
-                let dropped = if effective(state).is_eager() { 0 } else { dropped };
-                let calls = (*sampling).check_calls.saturating_mul(1 << (2 * dropped).min(10));
-                (*sampling).check_calls = calls.min(LONGEST_CALLS).max((*sampling).check_calls);
-                add_version(state, sampling);
-                supersede(function, version, sampling);
-                (*t).stage = Stage::Sampling;
-                (*t).sampling = sampling;
-                sampling
-            }
+        let sampling = match sampling_version(function, state, t) {
+            Ok(sampling) => sampling,
             Err(reason) => {
                 (*t).rest(reason);
-                null_mut()
+                return null_mut();
             }
-        }
+        };
+        // What the samples before did not tell takes more of them.
+        let dropped = (*state)
+            .versions
+            .iter()
+            .filter(|&&one| (*one).dropped.is_some())
+            .count();
+        let dropped = if effective(state).is_eager() { 0 } else { dropped };
+        let sample = sample(state);
+        let calls = sample.calls.saturating_mul(1 << (2 * dropped).min(10));
+        let before = Limits {
+            calls: (*sampling).calls,
+            edges: (*sampling).back_edges,
+        };
+        (*sampling).check_calls = before.calls + calls.min(LONGEST_CALLS).max(sample.calls);
+        (*sampling).check_edges = before.edges + sample.edges;
+        (*t).sampled_before = before;
+        (*t).reached = reached(&*sampling);
+        supersede(function, version, sampling);
+        (*t).stage = Stage::Sampling;
+        (*t).sampling = sampling;
+        sampling
     }
+}
+
+/// A version that takes samples: the last one once more, whose samples count anyway, or a new one.
+unsafe fn sampling_version(
+    function: *mut PyObject,
+    state: *mut CodeState,
+    t: *mut Tiering,
+) -> Result<*mut Version, String> {
+    // SAFETY: see `look`; versions are live as long as the state has them.
+    unsafe {
+        let last = (*t).sampling;
+        if !last.is_null() && (*last).tier == Tier::Sampling && !(*last).dead {
+            return Ok(last);
+        }
+        let makers = globals().makers.ok_or("there is no optimizing tier")?;
+        let sampling = (makers.baseline)(function, state, Purpose::Sampling)?;
+        add_version(state, sampling);
+        Ok(sampling)
+    }
+}
+
+/// Instructions that a sampling version has been at.
+fn reached(sampling: &Version) -> usize {
+    sampling.records.iter().filter(|record| record.count > 0).count()
 }
 
 /// Whether samples were taken from the start of a function on, not in a running loop only.
@@ -223,9 +276,10 @@ unsafe fn start_was_seen(state: *const CodeState) -> bool {
 
 /// Whether calls were begun of which none has come to its end yet: as in a recursion that nobody has seen coming back. What
 /// is done with the results would not be known. Nor is anything known yet where generators were made, and none has run.
-fn is_on_its_way_down(sampling: &Version) -> bool {
+fn is_on_its_way_down(sampling: &Version, before: Limits) -> bool {
     let waiting = |record: &Record| record.callees.is_some() && record.result.is_none();
-    let short = sampling.calls < LONGEST_CALLS && sampling.back_edges < LONGEST_EDGES;
+    let (calls, edges) = (sampling.calls - before.calls, sampling.back_edges - before.edges);
+    let short = calls < LONGEST_CALLS && edges < LONGEST_EDGES;
     let made_only = sampling.generator.is_some() && sampling.records.iter().all(|record| record.count == 0);
     short && (made_only || sampling.records.iter().any(waiting))
 }
@@ -235,7 +289,8 @@ fn is_on_its_way_down(sampling: &Version) -> bool {
 unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version, entry: i64) -> bool {
     // SAFETY: live objects.
     unsafe {
-        let (calls, edges) = ((*sampling).calls, (*sampling).back_edges);
+        let before = (*t).sampled_before;
+        let (calls, edges) = ((*sampling).calls - before.calls, (*sampling).back_edges - before.edges);
         let effective = effective(state);
         // As soon as possible is after the first calls.
         let enough = if entry == 0 {
@@ -249,18 +304,19 @@ unsafe fn gets_on(state: *mut CodeState, t: *mut Tiering, sampling: *mut Version
         let limits = effective.sample();
         if entry != 0 && calls > edges / limits.edges && calls < limits.calls {
             // Short loops: its calls count.
-            (*sampling).check_edges = edges + limits.edges;
+            (*sampling).check_edges = (*sampling).back_edges + limits.edges;
             return true;
         }
-        let records = &(*sampling).records;
-        let reached = records.iter().filter(|record| record.count > 0).count();
+        let reached = reached(&*sampling);
         let more = reached > std::mem::replace(&mut (*t).reached, reached);
         if entry != 0 {
-            (*sampling).check_edges = edges + limits.edges;
-            return more;
+            (*sampling).check_edges = (*sampling).back_edges + limits.edges;
+            // Loops around the one that it is in come round more seldom.
+            let enough = (LOOP_SAMPLES * limits.edges).min((*t).needed(state, &effective).edges / SAMPLES_SHARE);
+            return more || edges < enough;
         }
-        (*sampling).check_calls = 2 * calls;
-        more && reached < records.len() && calls < LONGEST_CALLS
+        (*sampling).check_calls = (*sampling).calls + calls;
+        more && reached < (&*sampling).records.len() && calls < LONGEST_CALLS
     }
 }
 
@@ -275,7 +331,7 @@ unsafe fn end_sampling(
 ) -> *mut Version {
     // SAFETY: see `look`.
     unsafe {
-        if (*sampling).successor.is_null() && is_on_its_way_down(&*sampling) {
+        if (*sampling).successor.is_null() && is_on_its_way_down(&*sampling, (*t).sampled_before) {
             return null_mut();
         }
         if (*sampling).successor.is_null() && (*t).sampling == sampling && gets_on(state, t, sampling, entry) {
@@ -312,8 +368,21 @@ unsafe fn end_sampling(
         if (*sampling).successor.is_null() {
             reinstate(baseline);
             supersede(function, sampling, baseline);
-            if (*t).sampling == sampling && matches!((*t).stage, Stage::Sampling) {
+            let ends = (*t).sampling == sampling && matches!((*t).stage, Stage::Sampling);
+            let calls = (*t).totals(state).calls;
+            if ends {
                 (*t).count_anew(state);
+            }
+            let taken = |one: &Surprise| one.samples == Samples::BeingTaken && entry != 0 && one.calls == calls;
+            if let Some(surprise) = (*t).surprise.filter(|one| ends && taken(one)) {
+                // That code is made again once the frame is there.
+                let samples = Samples::Taken;
+                (*t).surprise = Some(Surprise { samples, ..surprise });
+                if entry == surprise.entry {
+                    (*t).surprise = None;
+                    ask(function, state, t, frame, entry, SURPRISED);
+                }
+            } else if ends {
                 let why = std::mem::take(&mut (*t).why);
                 let why = if why.is_empty() {
                     "as soon as possible".to_owned()

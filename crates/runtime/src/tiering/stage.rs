@@ -20,6 +20,24 @@ pub enum Stage {
     Resting(String),
 }
 
+/// Code that is entered in a loop was left for where nobody had been before.
+#[derive(Clone, Copy)]
+pub(super) struct Surprise {
+    /// The entry of that code.
+    pub entry: i64,
+    /// Calls of the function until then: in the same call there are loops around that one.
+    pub calls: u64,
+    pub samples: Samples,
+}
+
+/// Samples of what is behind a loop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Samples {
+    Wanted,
+    BeingTaken,
+    Taken,
+}
+
 /// How far a code object with one dictionary of globals and one of builtins has come.
 pub struct Tiering {
     pub globals: *mut PyObject,
@@ -39,8 +57,14 @@ pub struct Tiering {
     pub(super) samplings: u32,
     /// Times that the last sampling version has been run already, since it was made for the next optimized version.
     pub(super) bursts: u64,
+    /// What the sampling version had counted when it was begun with, for the next optimized version.
+    pub(super) sampled_before: Limits,
     /// Instructions that the sampling version had reached when it was last looked at.
     pub(super) reached: usize,
+    /// Code for a loop was left for where nobody had been before.
+    pub(super) surprise: Option<Surprise>,
+    /// Times that samples were taken because of that.
+    pub(super) surprises: u32,
     /// Times that a loop was entered in optimized code.
     pub loop_entries: u64,
     /// Entries for which no code could be made, and why.
@@ -79,7 +103,10 @@ impl Tiering {
                 vain: 0,
                 samplings: 0,
                 bursts: 0,
+                sampled_before: Limits { calls: 0, edges: 0 },
                 reached: 0,
+                surprise: None,
+                surprises: 0,
                 loop_entries: 0,
                 declines: Vec::new(),
                 wanted: false,
@@ -124,7 +151,7 @@ impl Tiering {
     }
 
     /// Calls and back edges of code that is not optimized, those that it has borrowed among them.
-    unsafe fn totals(&self, state: *const CodeState) -> Limits {
+    pub(super) unsafe fn totals(&self, state: *const CodeState) -> Limits {
         // SAFETY: a live state.
         let (versions, borrowed) = unsafe { (self.versions(state), (*state).borrowed) };
         let versions = versions.filter(|version| version.tier != Tier::Optimizing);
@@ -136,7 +163,7 @@ impl Tiering {
     }
 
     /// What has to be met, counted from `from`.
-    unsafe fn needed(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
+    pub(super) unsafe fn needed(&self, state: *const CodeState, effective: &Effective<'_>) -> Limits {
         let (mut instructions, mut in_loop, mut dropped) = (0, 0, 0);
         // SAFETY: a live state.
         for version in unsafe { self.versions(state) } {
