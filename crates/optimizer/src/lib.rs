@@ -19,6 +19,7 @@ mod direct;
 mod entry;
 mod generators;
 mod generic;
+mod handlers;
 mod instances;
 mod item;
 mod iterate;

@@ -252,6 +252,17 @@ runtime_fns! {
         Py_XDECREF(old);
     }
 
+    /// `POP_EXCEPT` without the end of what was handled: its reference goes to the caller, None if there was nothing.
+    END_HANDLING = fn end_handling(thread: *mut Thread, before: *mut PyObject) -> *mut PyObject {
+        let info = (*(*thread).tstate).exc_info;
+        let old = (*info).exc_value;
+        (*info).exc_value = if before == Py_None() { null_mut() } else { before };
+        if old.is_null() { Py_None() } else { old }
+    }
+
+    /// See [`forget_observer`].
+    FORGET_OBSERVER = fn forget_observer_of(frame: *mut Frame) { forget_observer(frame) }
+
     /// `RERAISE`: sets `exception` (taken over) as raised; `lasti` (NULL or an int, borrowed) is where it came from.
     RERAISE = fn reraise(frame: *mut Frame, exception: *mut PyObject, lasti: *mut PyObject) {
         if !lasti.is_null() {
@@ -259,6 +270,28 @@ runtime_fns! {
             (*frame).instr_ptr = Code::instructions(code_of(frame)).add(units as usize);
         }
         api::PyErr_SetRaisedException(exception);
+    }
+}
+
+/// Gives up the frame object that a traceback has left behind, if nobody else has it and nothing has been noted in it: who asks
+/// for one gets another.
+///
+/// # Safety
+/// A live frame.
+pub unsafe fn forget_observer(frame: *mut Frame) {
+    // SAFETY: the frame owns a reference to its frame object, which has not got the record as long as the frame runs.
+    unsafe {
+        let object = (*frame).frame_obj;
+        if object.is_null() || Py_REFCNT(object.cast()) > 1 {
+            return;
+        }
+        let record = &*object;
+        let noted = [record.f_trace, record.f_extra_locals, record.f_locals_cache];
+        let usual = record.f_lineno == 0 && record.f_trace_lines == 1 && record.f_trace_opcodes == 0;
+        if usual && noted.into_iter().all(|one| one.is_null()) {
+            (*frame).frame_obj = null_mut();
+            Py_DECREF(object.cast());
+        }
     }
 }
 
