@@ -12,8 +12,9 @@ use crate::item::{Item, Kind, Local, Object, Owner};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{Effect, Going, Imm, Op, Reason, State, Type, Value};
 use justjit_runtime::frame::{
-    END_HANDLING, FORGET_OBSERVER, PUSH_EXC_INFO, RERAISE, UNWIND_OUT, UNWIND_TO_HANDLER,
+    FORGET_OBSERVER, POP_EXCEPT, PUSH_EXC_INFO, RERAISE, UNWIND_OUT, UNWIND_TO_HANDLER,
 };
+use justjit_runtime::optimized::DROP_IF_ANY;
 use justjit_runtime::ops::exceptions::{CHECK_EXC_MATCH, RAISE_VARARGS, WITH_EXCEPT_START};
 use pyo3_ffi::*;
 
@@ -285,6 +286,11 @@ impl Builder<'_> {
     /// Behind an instruction with which the handling of an exception ends: the frame object that its traceback had is given
     /// up, if nobody else has it.
     pub fn end_of_handling(&mut self) {
+        if std::mem::take(&mut self.unsure) {
+            let index = self.frames[0].index;
+            let state = self.state_at(index, Reason::Observed);
+            self.reread_locals(state);
+        }
         let frame = self.frame_pointer;
         self.call(&FORGET_OBSERVER, &[frame], None, (Effect::Any, false));
         self.unsure = true;
@@ -347,10 +353,28 @@ impl Builder<'_> {
         }
         let before = self.pop();
         let before = self.owned_object(before)?;
+        // The exception may end, and with it what it and the frames of its traceback have.
+        self.begin_call()?;
         let args = [self.thread, before];
-        let ended = self.call(&END_HANDLING, &args, Some(Type::Object), (Effect::Any, true));
-        self.release(Item::owned(ended.expect("a result"), Kind::Unknown));
+        self.call(&POP_EXCEPT, &args, None, (Effect::Any, false));
+        self.unsure = true;
         Ok(())
+    }
+
+    /// What an assignment has replaced is given up, with the frame as the interpreter would have it, where that is the exception
+    /// that was handled: its last reference, mostly.
+    pub fn end_named(&mut self, old: &[(Value, Kind)]) -> Done {
+        self.begin_call()?;
+        for &(value, _) in old {
+            self.call(&DROP_IF_ANY, &[value], None, (Effect::Any, false));
+        }
+        self.unsure = true;
+        Ok(())
+    }
+
+    /// Whether the handling of an exception ends with the present instruction.
+    pub fn ends_handling(&self) -> bool {
+        !self.is_inlined() && self.typed.is_none() && self.codes[0].handled[self.index] && !self.is_handling()
     }
 
     /// `WITH_EXCEPT_START`.

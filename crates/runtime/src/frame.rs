@@ -252,14 +252,6 @@ runtime_fns! {
         Py_XDECREF(old);
     }
 
-    /// `POP_EXCEPT` without the end of what was handled: its reference goes to the caller, None if there was nothing.
-    END_HANDLING = fn end_handling(thread: *mut Thread, before: *mut PyObject) -> *mut PyObject {
-        let info = (*(*thread).tstate).exc_info;
-        let old = (*info).exc_value;
-        (*info).exc_value = if before == Py_None() { null_mut() } else { before };
-        if old.is_null() { Py_None() } else { old }
-    }
-
     /// See [`forget_observer`].
     FORGET_OBSERVER = fn forget_observer_of(frame: *mut Frame) { forget_observer(frame) }
 

@@ -554,7 +554,7 @@ impl<'a> Builder<'a> {
                 return Err(stop);
             }
             if !self.terminated && self.frames.len() == depth {
-                if depth == 1 && self.codes[0].handled[index] && !self.is_handling() {
+                if self.ends_handling() {
                     self.end_of_handling();
                 }
                 self.settle();
