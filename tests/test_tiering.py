@@ -445,7 +445,8 @@ from justjit import _core
 _core.use_stand_in(True, milliseconds=int(sys.argv[1]) if len(sys.argv) > 1 else 10)
 justjit.config(background=True, optimize_calls=20, optimize_loops=100)
 def make():
-    def add(a, b): return a + b
+    # Too much to be left to the interpreter, which calls it.
+    def add(a, b): return a + b + 0 + 0 + 0 + 0 + 0
     add.__code__ = add.__code__.replace()
     _core.hook(add, 0)
     return add

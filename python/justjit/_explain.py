@@ -11,7 +11,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from justjit import _core
-from justjit._stats import FunctionStats, _size, _time, function_stats
+from justjit._stats import LEFT_TO_INTERPRETER, FunctionStats, _size, _time, function_stats
 
 COMPILED = "compiled"
 _SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -57,6 +57,8 @@ def _headline(function: types.FunctionType, record: FunctionStats) -> list[str]:
     head = f"{function.__qualname__} ({_place(function)}): "
     if record.declined is not None:
         return [f"{head}not compiled: {record.declined}"]
+    if record.left_to_interpreter:
+        return [f"{head}compiled, and left to the interpreter: {LEFT_TO_INTERPRETER}"]
     if record.versions:
         return [
             f"{head}compiled by the {record.tier} tier: {record.bytecode_instructions} bytecode instructions to "

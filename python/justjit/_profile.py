@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from justjit import _core
-from justjit._stats import DeoptSite, FunctionStats, _Record, _time, function_stats
+from justjit._stats import LEFT_TO_INTERPRETER, DeoptSite, FunctionStats, _Record, _time, function_stats
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -423,6 +423,8 @@ def _notes(
         return ["not hooked: decorate it with @jit, or call justjit.enable()"]
     if stats.declined is not None:
         return [f"not compiled: {stats.declined}"]
+    if stats.left_to_interpreter:
+        return [f"left to the interpreter: {LEFT_TO_INTERPRETER}"]
     notes = []
     if not stats.versions:
         notes.append("not compiled yet")

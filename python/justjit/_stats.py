@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from justjit import _core
 
@@ -213,6 +213,8 @@ class FunctionStats(_Record):
     cache_misses: int
     declined: str | None
     """Why it is not compiled; None if nothing speaks against it."""
+    left_to_interpreter: bool
+    """It is compiled, but so small that calls from interpreted code, which are all there are, cost less without."""
     forms: list[Form]
     """Its compiled forms, the oldest first."""
     deopt_sites: list[DeoptSite]
@@ -252,9 +254,12 @@ class FunctionStats(_Record):
             rows.insert(2, ("resumes", f"{self.resumes:,}"))
         if self.declined is not None:
             rows.insert(1, ("declined", self.declined))
+        if self.left_to_interpreter:
+            rows.insert(1, ("left to the interpreter", LEFT_TO_INTERPRETER))
         return _table(self.name, rows)
 
 
+LEFT_TO_INTERPRETER: Final = "only interpreted code calls it, and entering compiled code takes longer than running it"
 _STAGES = {"sampling": "takes samples", "compiling": "is being compiled"}
 
 
@@ -269,7 +274,14 @@ def function_stats(function: types.FunctionType) -> FunctionStats:
     if values is None:
         values = {field.name: 0 for field in dataclasses.fields(FunctionStats)}
         values |= {"name": function.__qualname__, "tier": "interpreter", "handovers": {}, "deopts": {}}
-        values |= {"declined": None, "forms": [], "deopt_sites": [], "optimize_stage": "", "optimize_resting": None}
+        values |= {
+            "declined": None,
+            "left_to_interpreter": False,
+            "forms": [],
+            "deopt_sites": [],
+            "optimize_stage": "",
+            "optimize_resting": None,
+        }
         values |= {"optimize_declined": [], "widened": []}
     values["forms"] = [Form(**form) for form in values["forms"]]
     values["deopt_sites"] = [DeoptSite(**site) for site in values["deopt_sites"]]

@@ -6,7 +6,7 @@ use justjit_baseline::{
     BODY, compile as emit, continuation_entries, decline_reason, generator_prologue, resume_points,
 };
 use justjit_builder::{Builder, Signature, Type};
-use justjit_bytecode::{CodeFields, Function as Decoded, Version as PythonVersion, decode};
+use justjit_bytecode::{CodeFields, Function as Decoded, Instruction, Opcode, Version as PythonVersion, decode};
 use justjit_cranelift::{Backend, Code as MachineCode, Options};
 use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
@@ -297,6 +297,7 @@ pub unsafe fn fill(
         }
         version.instructions = decoded.instructions.len() as u32;
         version.loop_instructions = decoded.smallest_loop() as u32;
+        version.weight = weight(&decoded);
         version.check_calls = HOT_CALLS;
         version.check_edges = HOT_BACK_EDGES;
         version.generator = generator_prologue(&decoded).filter(|_| decoded.is_resumable());
@@ -402,6 +403,20 @@ pub unsafe fn fill(
         version.add_deopt_points(deopt_points);
         body.map_err(|error| error.to_string())
     }
+}
+
+/// What one run of a function takes in the interpreter, in its simplest instructions: roughly, by measurement. Without bound
+/// where it loops, or may be suspended.
+fn weight(decoded: &Decoded) -> u32 {
+    if decoded.smallest_loop() > 0 || decoded.is_resumable() {
+        return u32::MAX;
+    }
+    let weigh = |instruction: &Instruction| match instruction.opcode {
+        Opcode::BinaryOp => 3,
+        Opcode::Call | Opcode::CallKw | Opcode::CallFunctionEx => 6,
+        _ => 1,
+    };
+    decoded.instructions.iter().map(weigh).sum()
 }
 
 /// The machine code of a body, of whatever code generator.

@@ -10,7 +10,7 @@ use justjit_runtime::deopt::DeoptReason;
 use justjit_runtime::hook;
 use justjit_runtime::layout::Function;
 use justjit_runtime::ops::intrinsics::{intrinsic_1_supported, intrinsic_2_supported, unary};
-use justjit_runtime::tiering::{self, request::Backend};
+use justjit_runtime::tiering::{self, request::Backend, resting};
 use justjit_runtime::version::{HandOverReason, Tier, totals};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -87,6 +87,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         let mut declined = None;
         let mut cold = 0;
         let mut tier = "interpreter";
+        let rests = resting::is_resting(function);
         if !state.is_null() {
             let entries = &(*state).versions;
             versions = entries.len();
@@ -94,6 +95,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
                 // Where the code was compiled for other globals only, by whatever those have.
                 let newest = hook::present_version(function, state).as_ref();
                 tier = match newest.map(|newest| newest.tier) {
+                    _ if rests => "interpreter",
                     Some(Tier::Optimizing) => "optimizing",
                     _ => "baseline",
                 };
@@ -143,6 +145,7 @@ pub fn function_dict<'py>(py: Python<'py>, function: *mut PyObject) -> PyResult<
         dict.set_item("cache_hits", hits)?;
         dict.set_item("cache_misses", misses)?;
         dict.set_item("declined", declined)?;
+        dict.set_item("left_to_interpreter", rests)?;
         optimizing_report::add_function(py, &dict, function, state)?;
         Ok(Some(dict))
     }

@@ -26,6 +26,8 @@ pub mod function_event {
     pub const CREATE: i32 = 0;
     pub const DESTROY: i32 = 1;
     pub const MODIFY_CODE: i32 = 2;
+    pub const MODIFY_DEFAULTS: i32 = 3;
+    pub const MODIFY_KWDEFAULTS: i32 = 4;
 }
 
 /// Events of [`DictWatcher`].

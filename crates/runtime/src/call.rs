@@ -107,6 +107,10 @@ runtime_fns! {
         // Who calls need not hold the function for as long as the call takes.
         Py_INCREF(function);
         let nargs = argument_count(nargsf);
+        (*version).outside += 1;
+        if (*version).outside >= (*version).outside_check && kwnames.is_null() {
+            tiering::resting::look(thread, function, version, args);
+        }
         let result = if (*version).simple && kwnames.is_null() && nargs == (*version).argcount as usize {
             run(thread, version, function, |slots| {
                 for index in 0..nargs {

@@ -7,7 +7,7 @@ use crate::layout::{Code, Frame, Function};
 use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
-use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, supersede};
+use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, resting, supersede};
 use crate::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
@@ -25,6 +25,10 @@ pub struct CodeState {
     /// Calls to wait for, where the user set it for this function.
     pub baseline_calls: Option<u64>,
     pub has_loop: bool,
+    /// Looks in a row at which interpreted code called one of its functions; and whether compiled code calls them as well (see
+    /// [`tiering::resting`]).
+    pub interpreted_looks: u32,
+    pub awake: bool,
     /// Rounds of loops of generators that its frames went through.
     pub borrowed: u64,
     /// What the user set for this function.
@@ -161,6 +165,8 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             cold_calls: 0,
             baseline_calls: None,
             borrowed: 0,
+            interpreted_looks: 0,
+            awake: false,
             has_loop: crate::code_has_loop(code.cast()),
             options: tiering::policy::Options::default(),
             tiering: Vec::new(),
@@ -275,6 +281,11 @@ pub unsafe fn present_version(function: *mut PyObject, state: *mut CodeState) ->
     }
 }
 
+/// The interpreter's own entry of Python functions.
+pub fn original() -> *const () {
+    hooks().original
+}
+
 /// Runs the function in the interpreter.
 ///
 /// # Safety
@@ -366,7 +377,10 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
         if (*function.cast::<Function>()).vectorcall == vectorcall_cold as *const () {
             return count_call(thread, function);
         }
-        let version = version_of(function);
+        let mut version = version_of(function);
+        if version.is_null() && resting::wake(function) {
+            version = version_of(function);
+        }
         if !version.is_null() && safepoint::runs_compiled(thread) {
             if (*version).valid {
                 version
@@ -559,7 +573,7 @@ pub unsafe fn hook(function: *mut PyObject) {
     // SAFETY: see the contract.
     unsafe {
         let entry = (*function.cast::<Function>()).vectorcall;
-        if entry != hooks().original {
+        if entry != hooks().original || resting::is_resting(function) {
             return;
         }
         hooks().hooked += 1;
@@ -586,6 +600,7 @@ pub unsafe fn unhook(function: *mut PyObject) {
     // SAFETY: see the contract.
     unsafe {
         if is_hooked(function) {
+            resting::forget(function);
             api::PyFunction_SetVectorcall(function, hooks().original);
         }
     }
@@ -599,7 +614,7 @@ pub unsafe fn is_hooked(function: *mut PyObject) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let entry = (*function.cast::<Function>()).vectorcall;
-        entry == vectorcall_cold as *const () || !version_of(function).is_null()
+        entry == vectorcall_cold as *const () || !version_of(function).is_null() || resting::is_resting(function)
     }
 }
 
@@ -642,6 +657,7 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
             function_event::MODIFY_CODE => {
                 crate::bets::fire(function.cast_const().cast());
                 if is_hooked(function) {
+                    resting::forget(function);
                     // A frame that runs the old code borrows it.
                     let code = (*function.cast::<Function>()).func_code;
                     Py_INCREF(code);
@@ -651,9 +667,14 @@ unsafe extern "C" fn on_event(event: i32, function: *mut PyObject, _new_value: *
                     api::PyFunction_SetVectorcall(function, vectorcall_cold as *const ());
                 }
             }
+            // The interpreter's call instructions do not know such a function any more.
+            function_event::MODIFY_DEFAULTS | function_event::MODIFY_KWDEFAULTS => {
+                resting::wake(function);
+            }
             function_event::DESTROY => {
                 crate::bets::ended(function.cast_const().cast());
                 crate::sampling::forget(function);
+                resting::forget(function);
                 if !hooks.replaced.is_empty()
                     && let Some(codes) = hooks.replaced.remove(&(function as usize))
                 {

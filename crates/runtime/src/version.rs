@@ -147,6 +147,11 @@ pub struct Version {
     pub instructions: u32,
     /// Instructions of the smallest loop; 0 if there is none.
     pub loop_instructions: u32,
+    /// What it takes to run it once, in simple instructions, if it has no loop; of baseline versions.
+    pub weight: u32,
+    /// Calls from outside compiled code, and how many of them it takes until somebody looks (see [`crate::tiering::resting`]).
+    pub outside: u64,
+    pub outside_check: u64,
     pub call_sites: Vec<Box<CallSite>>,
     pub attribute_sites: Vec<Box<AttributeSite>>,
     /// Tables that the code reads.
@@ -248,6 +253,9 @@ impl Version {
                 code_bytes: 0,
                 instructions: 0,
                 loop_instructions: 0,
+                weight: u32::MAX,
+                outside: 0,
+                outside_check: crate::tiering::resting::FIRST_LOOK,
                 call_sites: Vec::new(),
                 attribute_sites: Vec::new(),
                 tables: Vec::new(),

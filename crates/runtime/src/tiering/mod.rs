@@ -15,6 +15,7 @@ mod lending;
 mod looking;
 pub mod policy;
 pub mod request;
+pub mod resting;
 mod stage;
 mod versions;
 
@@ -135,6 +136,8 @@ pub fn set_policy(policy: Policy) {
         return;
     }
     look_again();
+    // SAFETY: the GIL is held.
+    unsafe { resting::wake_all(null_mut()) };
     if before.tiers != Tiers::Baseline && globals().policy.tiers == Tiers::Baseline {
         crate::version::for_each_live(|version| {
             // SAFETY: a live version; the GIL is held.
@@ -157,6 +160,7 @@ pub unsafe fn set_options(state: *mut CodeState, options: policy::Options) {
     // SAFETY: see the contract.
     unsafe {
         (*state).options = options;
+        resting::wake_all(state);
         let versions: Vec<_> = (*state).versions.clone();
         for version in versions {
             if (*version).tier == Tier::Baseline {
