@@ -291,8 +291,8 @@ impl Builder<'_> {
             let state = self.state_at(index, Reason::Observed);
             self.reread_locals(state);
         }
-        let frame = self.frame_pointer;
-        self.call(&FORGET_OBSERVER, &[frame], None, (Effect::Any, false));
+        let args = [self.thread, self.frame_pointer];
+        self.call(&FORGET_OBSERVER, &args, None, (Effect::Any, false));
         self.unsure = true;
     }
 

@@ -58,7 +58,7 @@ pub unsafe fn look(function: *mut PyObject, version: *mut Version, frame: *mut F
 unsafe fn is_observed(frame: *mut Frame) -> bool {
     // SAFETY: a live frame.
     unsafe {
-        forget_observer(frame);
+        forget_observer(crate::thread::current(), frame);
         !(*frame).frame_obj.is_null()
     }
 }
