@@ -11,11 +11,9 @@ use crate::convert::slot_offset;
 use crate::item::{Item, Kind, Local, Object, Owner};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::{Effect, Going, Imm, Op, Reason, State, Type, Value};
-use justjit_runtime::frame::{
-    FORGET_OBSERVER, POP_EXCEPT, PUSH_EXC_INFO, RERAISE, UNWIND_OUT, UNWIND_TO_HANDLER,
-};
-use justjit_runtime::optimized::DROP_IF_ANY;
+use justjit_runtime::frame::{FORGET_OBSERVER, POP_EXCEPT, PUSH_EXC_INFO, RERAISE, UNWIND_OUT, UNWIND_TO_HANDLER};
 use justjit_runtime::ops::exceptions::{CHECK_EXC_MATCH, RAISE_VARARGS, WITH_EXCEPT_START};
+use justjit_runtime::optimized::DROP_IF_ANY;
 use pyo3_ffi::*;
 
 /// A `raise` in an inlined callee that ran more seldom than once in so many calls is left there.
@@ -42,7 +40,10 @@ pub fn handled(decoded: &Decoded) -> Vec<bool> {
             && let Some(target) = decoded.index_at(handler.target)
         {
             let exception = handler.entry_depth() as usize - 1;
-            pending.push((target, before & below(handler.depth.into()) | 1 << exception.min(POSITIONS)));
+            pending.push((
+                target,
+                before & below(handler.depth.into()) | 1 << exception.min(POSITIONS),
+            ));
         }
         let depth = usize::from(instruction.depth.unwrap_or(0));
         let popped = instruction.info().popped.of(instruction.arg) as usize;
@@ -70,7 +71,12 @@ pub fn handled(decoded: &Decoded) -> Vec<bool> {
     // `except E as name` ends with the assignment of None to the name, which has had the exception up to then.
     for (at, window) in decoded.instructions.windows(4).enumerate() {
         let opcodes = [window[0].opcode, window[1].opcode, window[2].opcode, window[3].opcode];
-        let ends_name = [Opcode::PopExcept, Opcode::LoadConst, Opcode::StoreFast, Opcode::DeleteFast];
+        let ends_name = [
+            Opcode::PopExcept,
+            Opcode::LoadConst,
+            Opcode::StoreFast,
+            Opcode::DeleteFast,
+        ];
         if opcodes == ends_name && window[2].arg == window[3].arg {
             handled[at + 1] = true;
             handled[at + 2] = true;
@@ -145,7 +151,11 @@ impl Builder<'_> {
     }
 
     fn go_to_handler(&mut self, (target, kept, push_lasti): (u32, usize, bool), fresh: bool) -> Done {
-        let target = self.info().decoded.index_at(target).expect("decoding has checked handlers");
+        let target = self
+            .info()
+            .decoded
+            .index_at(target)
+            .expect("decoding has checked handlers");
         let slots = self.codes[0].decoded.nlocals_plus as usize;
         let dropped = self.frame().stack.split_off(kept);
         let depth = self.int(kept as i64);

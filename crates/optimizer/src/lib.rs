@@ -28,6 +28,7 @@ mod liveness;
 mod locals;
 mod lookups;
 mod made_iterators;
+mod matching;
 mod members;
 mod mixed;
 mod names;

@@ -190,6 +190,13 @@ impl Builder<'_> {
             CallKw => self.call_kw(arg)?,
             FormatSimple => self.generic_call(&justjit_runtime::ops::format::FORMAT_SIMPLE, 1, Kind::Unknown)?,
 
+            MatchSequence | MatchMapping => self.match_flag(self.at.opcode == MatchSequence)?,
+            GetLen => self.get_len()?,
+            MatchKeys => self.match_keys()?,
+            MatchClass => self.match_class(arg)?,
+            ImportName => self.import_name(arg)?,
+            ImportFrom => self.import_from(arg)?,
+
             RaiseVarargs => self.raise_varargs()?,
             Reraise => self.reraise()?,
             PushExcInfo => self.push_exc_info()?,
