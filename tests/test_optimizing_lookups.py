@@ -2,6 +2,7 @@
 tested by ``tests/programs/lookups.py``.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -130,3 +131,69 @@ def test_an_empty_result_is_no_miss() -> None:
     table = dict.fromkeys(KEYS, 0)
     settled(names["touch"], 10, table, set(), KEYS)
     assert set(table.values()) == {15}
+
+
+MADE = """
+    class Key:
+        def __init__(self, number, part):
+            self.number = number
+            self.part = part
+
+    class Keeper:
+        def __init__(self):
+            self.keys = {1: None}
+
+        def save(self, at, part):
+            key = Key(1, part)
+            self.keys[at] = key
+            return key
+
+    def through_a_method(keeper, at, part):
+        return keeper.save(at, part) is keeper.keys[at]
+
+    def as_value(table, at, part):
+        key = Key(2, part)
+        table[at] = key
+        return key is table[at], key.part is part
+
+    def as_key(table, part):
+        key = Key(3, part)
+        table[key] = 1
+        return key in table, table[key], table.get(key, part)
+
+    def as_both(table, part):
+        key = Key(4, part)
+        table[key] = key
+        return table[key] is key
+
+    def in_a_tuple(table, part):
+        key = Key(5, part)
+        table[1, key] = key
+        return table[1, key] is key
+
+    def out_of_a_tuple(items, at, part):
+        key = Key(6, part)
+        return (key, key, items)[at] is key, key.part
+"""
+
+
+def test_what_is_made_for_a_look_up_that_is_left_is_one_object() -> None:
+    names = namespace(MADE, jitted=True)
+    parts = [[number] for number in range(5)]
+    before = [sys.getrefcount(part) for part in parts]
+    keeper, table = names["Keeper"](), {1: 0}
+    for turn in range(400):
+        part = parts[turn % 5]
+        # Seldom a key that is not there yet.
+        at = 1 if turn % 50 else turn + 2
+        assert names["through_a_method"](keeper, at, part)
+        assert names["as_value"](table, at, part) == (True, True)
+        assert names["as_key"](table, part) == (True, 1, 1)
+        assert names["as_both"](table, part)
+        assert names["in_a_tuple"](table, part)
+        assert names["out_of_a_tuple"]([1], turn % 3, part) == (turn % 3 < 2, part)
+    assert justjit.stats(names["as_value"]).tier == "optimizing"
+    keeper.keys.clear()
+    table.clear()
+    del part
+    assert [sys.getrefcount(part) for part in parts] == before

@@ -237,7 +237,7 @@ class TestRecursion:
         out = run(
             "from justjit import _core\n"
             "def a(n): return b(n + 1)\ndef b(n): return a(n + 1)\n"
-            "_core.unhook(b)\n"
+            "_core.hook(b)\n_core.unhook(b)\n"
             "try:\n    a(0)\nexcept RecursionError as e:\n    print(e)"
         )
         assert out == ["maximum recursion depth exceeded"]

@@ -60,6 +60,7 @@ fn hook_function(
                 hook::decline(state, reason);
             }
         }
+        hook::set_follows(true);
         hook::hook(pointer);
         Ok(hook::is_hooked(pointer))
     }
@@ -119,12 +120,15 @@ fn for_each_function(py: Python<'_>, action: unsafe fn(*mut PyObject)) -> PyResu
 #[pyfunction]
 fn enable(py: Python<'_>) -> PyResult<()> {
     hook::set_hook_new(true);
+    hook::set_follows(true);
     for_each_function(py, hook::hook)
 }
 
 #[pyfunction]
 fn disable(py: Python<'_>) -> PyResult<()> {
     hook::set_hook_new(false);
+    // Not by what is running still.
+    hook::set_follows(false);
     for_each_function(py, hook::unhook)
 }
 

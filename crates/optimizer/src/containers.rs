@@ -53,6 +53,7 @@ impl Builder<'_> {
             && is_index(kinds.1)
             && !self.is_widened(Reason::Overflow)
             && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
+            && !self.share_instances(&[&container, &key])
         {
             let key = self.known_as(&key, kinds.1);
             if let Item::Tuple(_) = container {
@@ -340,9 +341,16 @@ impl Builder<'_> {
         let kind = item.kind();
         let value = self.owned_object(item)?;
         let item = Item::owned(value, kind);
-        let stack = &mut self.before.last_mut().expect("there is a frame").stack;
-        let at = stack.len() - 1 - distance;
-        stack[at] = item.clone();
+        let mut operands = std::mem::take(&mut self.before.last_mut().expect("there is a frame").stack);
+        let at = operands.len() - 1 - distance;
+        operands[at] = item.clone();
+        // What has been made with it, instances that locals have as well, has been put into the frames.
+        self.before.clone_from(&self.frames);
+        let frame = self.before.last_mut().expect("there is a frame");
+        frame.index = self.index;
+        let rest = frame.stack.len();
+        debug_assert!(at >= rest, "operands have been taken off the stack");
+        frame.stack.extend(operands.drain(rest..));
         self.before_states.clear();
         Ok(item)
     }

@@ -205,13 +205,52 @@ impl Builder<'_> {
 
     /// Which instances an item stands for, and in which order they are met.
     fn reachable(&self) -> Vec<u32> {
+        self.reachable_from(self.frames.iter().flat_map(Frame::items))
+    }
+
+    /// Whether one of the operands is an instance that the others have a part in, however deep.
+    pub fn share_instances(&self, operands: &[&Item]) -> bool {
+        let mut seen = Vec::new();
+        operands.iter().any(|&item| {
+            let mine = self.reachable_from([item]);
+            let shared = mine.iter().any(|id| seen.contains(id));
+            seen.extend(mine);
+            shared
+        })
+    }
+
+    /// Whether something that the frames had before the present instruction, and that was not made, has been made since.
+    pub fn made_since(&self) -> bool {
+        let (Some(before), now) = (self.before.first(), &self.frames[0].instances) else {
+            return false;
+        };
+        let made: Vec<usize> = (0..before.instances.len())
+            .filter(|&id| before.instances[id].made.is_none() && now.get(id).is_some_and(|one| one.made.is_some()))
+            .collect();
+        !made.is_empty() && {
+            let mut found = false;
+            let mut visit = |id: u32| found |= made.contains(&(id as usize));
+            for item in self.before.iter().flat_map(Frame::items) {
+                instances_in(item, &mut visit);
+            }
+            for instance in &before.instances {
+                instance
+                    .values
+                    .iter()
+                    .for_each(|(_, item)| instances_in(item, &mut visit));
+            }
+            found
+        }
+    }
+
+    fn reachable_from<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Vec<u32> {
         let mut found = Vec::new();
         let mut add = |id: u32| {
             if !found.contains(&id) {
                 found.push(id);
             }
         };
-        for item in self.frames.iter().flat_map(Frame::items) {
+        for item in items {
             instances_in(item, &mut add);
         }
         let mut at = 0;

@@ -48,6 +48,7 @@ impl Builder<'_> {
         matches!(container, Item::Object(_) | Item::Constant(_))
             && !self.is_widened(Reason::Missing)
             && !self.is_widened(Reason::Type)
+            && !self.share_instances(&[container, key])
             && self.is_quiet_key(key, operand)
             && self.type_is(kind, holds)
     }
@@ -100,7 +101,7 @@ impl Builder<'_> {
 
     /// `STORE_SUBSCR` of a dictionary that has the key already; `false` if nothing has been done.
     pub fn store_dict_item(&mut self, container: &Item, key: &Item, value: &Item, kind: Kind) -> Done<bool> {
-        if !self.looks_up_quietly((container, kind), (key, 2), stores_as_dict) {
+        if self.share_instances(&[key, value]) || !self.looks_up_quietly((container, kind), (key, 2), stores_as_dict) {
             return Ok(false);
         }
         let (value, value_item) = self.lookup_operand(value.clone(), 2)?;

@@ -29,6 +29,10 @@ pub struct CodeState {
     /// [`tiering::resting`]).
     pub interpreted_looks: u32,
     pub awake: bool,
+    /// The user has taken one of its functions from us.
+    pub left_alone: bool,
+    /// Calls of its functions by compiled code while nobody had asked for them to be compiled.
+    pub followed: u64,
     /// Rounds of loops of generators that its frames went through.
     pub borrowed: u64,
     /// What the user set for this function.
@@ -55,6 +59,8 @@ struct Hooks {
     compiler: Option<Compiler>,
     watcher: i32,
     hook_new: bool,
+    /// What compiled code calls often is compiled as well.
+    follows: bool,
     /// Code objects that were replaced in a hooked function, which may still run; by function.
     replaced: FxHashMap<usize, Vec<*mut PyObject>>,
     default_calls: u64,
@@ -70,6 +76,7 @@ static mut HOOKS: Hooks = Hooks {
     compiler: None,
     watcher: -1,
     hook_new: false,
+    follows: true,
     replaced: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
     default_calls: 0,
     declined: FxHashMap::with_hasher(rustc_hash::FxBuildHasher),
@@ -167,6 +174,8 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             borrowed: 0,
             interpreted_looks: 0,
             awake: false,
+            left_alone: false,
+            followed: 0,
             has_loop: crate::code_has_loop(code.cast()),
             options: tiering::policy::Options::default(),
             tiering: Vec::new(),
@@ -378,8 +387,12 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
             return count_call(thread, function);
         }
         let mut version = version_of(function);
-        if version.is_null() && resting::wake(function) {
-            version = version_of(function);
+        if version.is_null() && (*function.cast::<Function>()).vectorcall == hooks().original {
+            if resting::wake(function) {
+                version = version_of(function);
+            } else if follow(function) {
+                return count_call(thread, function);
+            }
         }
         if !version.is_null() && safepoint::runs_compiled(thread) {
             if (*version).valid {
@@ -391,6 +404,33 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
             null_mut()
         }
     }
+}
+
+/// Calls by compiled code after which a function is compiled that nobody has asked for.
+const FOLLOWED_CALLS: u64 = 100;
+
+/// Whether a function that is not hooked is to be compiled along with what calls it: compiled code calls it as C does, which
+/// takes twice as long as a call from interpreted code.
+#[cold]
+unsafe fn follow(function: *mut PyObject) -> bool {
+    // SAFETY: a live function; the GIL is held.
+    unsafe {
+        let state = ensure_state((*function.cast::<Function>()).func_code);
+        if state.is_null() || !hooks().follows || (*state).left_alone || (*state).declined.is_some() {
+            return false;
+        }
+        (*state).followed += 1;
+        if (*state).followed < FOLLOWED_CALLS {
+            return false;
+        }
+        hook(function);
+        true
+    }
+}
+
+/// Whether what compiled code calls often is compiled as well, though nobody has asked for that.
+pub fn set_follows(on: bool) {
+    hooks().follows = on;
 }
 
 /// Versions of one code object that runs with different globals, beyond which further ones stay with the interpreter.
@@ -579,6 +619,7 @@ pub unsafe fn hook(function: *mut PyObject) {
         hooks().hooked += 1;
         let state = state_of((*function.cast::<Function>()).func_code);
         if !state.is_null() {
+            (*state).left_alone = false;
             if (*state).declined.is_some() {
                 return;
             }
@@ -601,6 +642,10 @@ pub unsafe fn unhook(function: *mut PyObject) {
     unsafe {
         if is_hooked(function) {
             resting::forget(function);
+            let state = state_of((*function.cast::<Function>()).func_code);
+            if !state.is_null() {
+                (*state).left_alone = true;
+            }
             api::PyFunction_SetVectorcall(function, hooks().original);
         }
     }

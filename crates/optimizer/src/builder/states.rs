@@ -200,6 +200,12 @@ impl Builder<'_> {
         if let Some(&state) = self.before_states.get(&reason) {
             return state;
         }
+        if self.made_since() {
+            // Two objects, with the same parts: see `materialized`.
+            self.failed = Some(Stop::Decline(Decline(
+                "an object that an instruction makes before it can be left".into(),
+            )));
+        }
         let frames = std::mem::take(&mut self.before);
         let state = self.state_of(&frames, Going::Resume, reason);
         self.before = frames;
