@@ -127,10 +127,18 @@ impl Knowledge {
     }
 
     /// Where an instruction was reached after all that nobody had seen, what is unseen behind it is taken to be reached as
-    /// well: it would be found out one by one otherwise.
+    /// well: it would be found out one by one otherwise. So are handlers to which exceptions have gone.
     pub fn note_reached(&mut self, decoded: &Function) {
-        let reached = self.widened.iter().filter(|(_, reason)| *reason == Reason::Unreached);
-        let mut pending: Vec<usize> = reached.map(|&(index, _)| index as usize).collect();
+        let handler = |index: usize| {
+            let handler = decoded.instructions[index].handler?;
+            decoded.index_at(handler.target)
+        };
+        let reached = self.widened.iter().filter_map(|&(index, reason)| match reason {
+            Reason::Unreached => Some(index as usize),
+            Reason::Exception => handler(index as usize),
+            _ => None,
+        });
+        let mut pending: Vec<usize> = reached.collect();
         let mut known = FxHashSet::default();
         while let Some(index) = pending.pop() {
             if self.count(index) > 0 || !known.insert(index) {

@@ -47,6 +47,9 @@ impl Builder<'_> {
         let item = self.pop();
         let item = self.as_number_if_only_that(local, item);
         let old = self.store_local(local, item)?;
+        if self.ends_handling() {
+            return self.end_named(&old);
+        }
         self.decref_all(&old);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::builder::{Builder, Done, decline};
 use crate::item::{Constant, Item, Kind, Number};
 use justjit_bytecode::Opcode;
-use justjit_ir::{Going, Imm, Op, Reason};
+use justjit_ir::{Imm, Op, Reason};
 use justjit_runtime::ops::containers as ops;
 use pyo3_ffi::*;
 
@@ -190,9 +190,22 @@ impl Builder<'_> {
             CallKw => self.call_kw(arg)?,
             FormatSimple => self.generic_call(&justjit_runtime::ops::format::FORMAT_SIMPLE, 1, Kind::Unknown)?,
 
-            // Paths of exceptions and what is rare go on in baseline code.
-            RaiseVarargs | Reraise | PushExcInfo | PopExcept | CheckExcMatch | CheckEgMatch | WithExceptStart
-            | LoadAssertionError | CleanupThrow | EndAsyncFor => self.deopt(Reason::Unsupported),
+            MatchSequence | MatchMapping => self.match_flag(self.at.opcode == MatchSequence)?,
+            GetLen => self.get_len()?,
+            MatchKeys => self.match_keys()?,
+            MatchClass => self.match_class(arg)?,
+            ImportName => self.import_name(arg)?,
+            ImportFrom => self.import_from(arg)?,
+
+            RaiseVarargs => self.raise_varargs()?,
+            Reraise => self.reraise()?,
+            PushExcInfo => self.push_exc_info()?,
+            PopExcept => self.pop_except()?,
+            CheckExcMatch => self.check_exc_match()?,
+            WithExceptStart => self.with_except_start()?,
+            LoadAssertionError => self.load_assertion_error(),
+            // What is rare goes on in baseline code.
+            CheckEgMatch | CleanupThrow | EndAsyncFor => self.deopt(Reason::Unsupported),
             _ => self.unsupported()?,
         }
         Ok(())
@@ -203,7 +216,7 @@ impl Builder<'_> {
         if self.is_inlined() {
             return self.refuse_inlining();
         }
-        if self.info().knowledge.count(self.index) > 0 {
+        if self.info().knowledge.count(self.index) > 0 && !self.is_handling() {
             // It was reached: the function is better off in baseline code.
             return decline(format!("{} is not in the optimizing tier", self.at.opcode.name()));
         }
@@ -450,13 +463,6 @@ impl Builder<'_> {
         let null = self.op(Op::IsNull, &[value]);
         let fine = self.op(Op::BoolNot, &[null]);
         self.raise_unless(fine);
-    }
-
-    /// An exception has been raised unless the condition holds.
-    pub fn raise_unless(&mut self, fine: justjit_ir::Value) {
-        let state = self.state_raising();
-        debug_assert_eq!(self.f.states[state.0 as usize].going, Going::Raise);
-        self.f.append(self.block, Op::Guard, vec![fine], Imm::None, Some(state));
     }
 
     /// An int that is less than 0 says that an exception has been raised.

@@ -175,6 +175,26 @@ pub(crate) unsafe fn is_plain_class(ty: *mut PyTypeObject) -> bool {
     }
 }
 
+/// Whether it is a class of exceptions of the interpreter's own, or one that is written in Python, derives from such, and has no
+/// finalizer: what they refer to is what `tp_traverse` visits.
+unsafe fn is_plain_exception(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live type; so are its bases.
+    unsafe {
+        if (*ty).tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS == 0 || (*ty).tp_finalize.is_some() || (*ty).tp_del.is_some() {
+            return false;
+        }
+        let mut at = ty;
+        while (*at).tp_flags & Py_TPFLAGS_HEAPTYPE != 0 {
+            if deallocator(at) != CLASS_DEALLOCATOR {
+                return false;
+            }
+            at = (*at).tp_base;
+        }
+        // Static classes of extension modules have the module's name before a dot.
+        (*at).tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 && !CStr::from_ptr((*at).tp_name).to_bytes().contains(&b'.')
+    }
+}
+
 /// The address of the deallocator that all classes that are written in Python have.
 static mut CLASS_DEALLOCATOR: usize = 0;
 
@@ -215,12 +235,16 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
             &raw mut PyMap_Type,
             &raw mut PyFilter_Type,
             &raw mut PyUnicodeIter_Type,
+            // What an exception's traceback refers to: frames that have ended, too.
+            &raw mut PyTraceBack_Type,
+            &raw mut PyFrame_Type,
         ];
         let finished = |ty| {
             (ty == &raw mut PyGen_Type || ty == &raw mut PyCoro_Type)
                 && (*object.cast::<Generator>()).frame_state == frame_state::CLEARED
         };
-        (known.contains(&ty) || finished(ty) || is_plain_class(ty) || is_library_type(ty)) && unobserved(object, ty)
+        let plain = || is_plain_class(ty) || is_library_type(ty) || is_plain_exception(ty);
+        (known.contains(&ty) || finished(ty) || plain()) && unobserved(object, ty)
     }
 }
 

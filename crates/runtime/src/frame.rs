@@ -149,6 +149,7 @@ unsafe fn traceback_here(thread: *mut Thread) {
         if (*(*thread).tstate).current_exception.is_null() {
             PyErr_SetString(PyExc_SystemError, c"error return without exception set".as_ptr());
         }
+        reuse_frame_object(thread, (*(*thread).tstate).current_frame);
         let object = api::PyThreadState_GetFrame((*thread).tstate.cast());
         if !object.is_null() {
             api::PyTraceBack_Here(object);
@@ -252,6 +253,9 @@ runtime_fns! {
         Py_XDECREF(old);
     }
 
+    /// See [`forget_observer`].
+    FORGET_OBSERVER = fn forget_observer_of(thread: *mut Thread, frame: *mut Frame) { forget_observer(thread, frame) }
+
     /// `RERAISE`: sets `exception` (taken over) as raised; `lasti` (NULL or an int, borrowed) is where it came from.
     RERAISE = fn reraise(frame: *mut Frame, exception: *mut PyObject, lasti: *mut PyObject) {
         if !lasti.is_null() {
@@ -259,6 +263,67 @@ runtime_fns! {
             (*frame).instr_ptr = Code::instructions(code_of(frame)).add(units as usize);
         }
         api::PyErr_SetRaisedException(exception);
+    }
+}
+
+/// Gives up the frame object that a traceback has left behind, if nobody else has it and nothing has been noted in it: who asks
+/// for one gets another.
+///
+/// # Safety
+/// The present thread, and a live frame of it.
+pub unsafe fn forget_observer(thread: *mut Thread, frame: *mut Frame) {
+    // SAFETY: the frame owns a reference to its frame object, which has not got the record as long as the frame runs.
+    unsafe {
+        let object = (*frame).frame_obj;
+        if is_blank(object) {
+            (*frame).frame_obj = null_mut();
+            spare(thread, object);
+        }
+    }
+}
+
+/// Whether it is a frame object that only its frame has, and as it was made.
+unsafe fn is_blank(object: *mut FrameObject) -> bool {
+    // SAFETY: NULL or a live frame object.
+    unsafe {
+        if object.is_null() || Py_REFCNT(object.cast()) > 1 {
+            return false;
+        }
+        let record = &*object;
+        let noted = [record.f_trace, record.f_extra_locals, record.f_locals_cache];
+        let usual = record.f_lineno == 0 && record.f_trace_lines == 1 && record.f_trace_opcodes == 0;
+        usual && record.f_back.is_null() && noted.into_iter().all(|one| one.is_null())
+    }
+}
+
+/// Keeps a [blank](is_blank) frame object (taken over) for the next exception.
+unsafe fn spare(thread: *mut Thread, object: *mut FrameObject) {
+    // SAFETY: nobody else has the object.
+    unsafe {
+        if (*thread).spare_frame_object.is_null() {
+            (*object).f_frame = null_mut();
+            (*thread).spare_frame_object = object;
+        } else {
+            Py_DECREF(object.cast());
+        }
+    }
+}
+
+/// Gives the frame the frame object that was kept, if it needs one and that has just the room for it.
+unsafe fn reuse_frame_object(thread: *mut Thread, frame: *mut Frame) {
+    // SAFETY: a frame object has room for as many slots as its size says; it gets the record when the frame ends.
+    unsafe {
+        let object = (*thread).spare_frame_object;
+        if object.is_null() || !(*frame).frame_obj.is_null() {
+            return;
+        }
+        let code = code_of(frame);
+        let slots = (*code).co_nlocalsplus + (*code).co_stacksize;
+        if Py_SIZE(object.cast()) == slots as Py_ssize_t && Py_REFCNT(object.cast()) == 1 {
+            (*thread).spare_frame_object = null_mut();
+            (*object).f_frame = frame;
+            (*frame).frame_obj = object;
+        }
     }
 }
 

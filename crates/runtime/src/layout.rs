@@ -146,7 +146,21 @@ impl Code {
         let keywords = self.co_flags & pyo3_ffi::CO_VARKEYWORDS != 0;
         (self.co_argcount + self.co_kwonlyargcount) as usize + usize::from(starred) + usize::from(keywords)
     }
+
+    /// Whether a slot of localsplus has a cell, as a variable that is shared with other functions.
+    ///
+    /// # Safety
+    /// A live code object; the slot is one of its.
+    pub unsafe fn is_cell(&self, slot: usize) -> bool {
+        // SAFETY: a bytes object with a byte for each slot.
+        let kind = unsafe { pyo3_ffi::PyBytes_AsString(self.co_localspluskinds).add(slot).read() };
+        kind as u8 & (FAST_CELL | FAST_FREE) != 0
+    }
 }
+
+/// Kinds of slots (`CO_FAST_CELL` and `CO_FAST_FREE` of `internal/pycore_code.h`).
+const FAST_CELL: u8 = 0x40;
+const FAST_FREE: u8 = 0x80;
 
 /// The interpreter's frame record (`_PyInterpreterFrame`, `internal/pycore_frame.h`).
 #[repr(C)]

@@ -34,6 +34,8 @@ pub struct Thread {
     pub scratch: [*mut pyo3_ffi::PyObject; SCRATCH],
     /// A chunk of data stack kept for the next time that one is needed.
     pub spare_chunk: *mut crate::layout::StackChunk,
+    /// A frame object that nobody has had but its frame, kept for the next exception: an owned reference, or NULL.
+    pub spare_frame_object: *mut crate::layout::FrameObject,
     /// What optimized code passes on when it is left. (Not in its machine frame: LLVM's time for a function grows with the
     /// square of the uses of a place there.)
     pub words: [u64; DEOPT_WORDS],
@@ -173,6 +175,7 @@ impl Thread {
             left: std::ptr::null_mut(),
             scratch: [std::ptr::null_mut(); SCRATCH],
             spare_chunk: std::ptr::null_mut(),
+            spare_frame_object: std::ptr::null_mut(),
             words: [0; DEOPT_WORDS],
         }
     }
@@ -216,6 +219,7 @@ unsafe fn forget_dead(threads: &mut HashMap<u64, Box<Thread>>, tstate: *mut Thre
             let keep = alive.contains(id);
             if !keep {
                 crate::frame::free_spare_chunk(&mut **thread);
+                pyo3_ffi::Py_XDECREF(std::mem::replace(&mut thread.spare_frame_object, std::ptr::null_mut()).cast());
             }
             keep
         });

@@ -72,6 +72,8 @@ pub struct CodeInfo {
     looping: FxHashSet<usize>,
     /// Instructions that return.
     pub returns: usize,
+    /// By instruction: whether an exception that the frame has caught may be there.
+    pub handled: Vec<bool>,
     /// Blocks that nobody went to while somebody looked, though there were occasions: by their first instructions.
     avoided: FxHashSet<usize>,
 }
@@ -148,7 +150,7 @@ pub struct Builder<'a> {
     pub resume_points: Vec<(u32, *const ())>,
 }
 
-/// Where control comes together: blocks with several ways in, loop headers.
+/// Where control comes together: blocks with several ways in, loop headers, handlers.
 fn merges(decoded: &Decoded) -> (FxHashSet<usize>, FxHashSet<usize>) {
     let mut ways = vec![0; decoded.blocks.len()];
     ways[0] = 1;
@@ -158,7 +160,7 @@ fn merges(decoded: &Decoded) -> (FxHashSet<usize>, FxHashSet<usize>) {
         }
     }
     let blocks = || decoded.blocks.iter().zip(&ways);
-    let merges = blocks().filter(|(block, ways)| **ways > 1 || block.is_loop_header);
+    let merges = blocks().filter(|(block, ways)| **ways > 1 || block.is_loop_header || block.is_handler);
     let headers = decoded.blocks.iter().filter(|block| block.is_loop_header);
     (
         merges.map(|(block, _)| block.start).collect(),
@@ -286,6 +288,7 @@ impl<'a> Builder<'a> {
         }
         let uses = Uses::of(&decoded);
         let avoided = avoided(&decoded, &knowledge);
+        let handled = crate::handlers::handled(&decoded);
         let is_return = |opcode| matches!(opcode, Opcode::ReturnValue | Opcode::ReturnConst);
         let returns = decoded.instructions.iter().enumerate();
         let returns = returns
@@ -293,6 +296,7 @@ impl<'a> Builder<'a> {
             .count();
         self.codes.push(CodeInfo {
             returns,
+            handled,
             avoided,
             code,
             decoded,
@@ -534,7 +538,7 @@ impl<'a> Builder<'a> {
                 }
                 return self.go_to(index);
             }
-            begun = false;
+            let begins = std::mem::take(&mut begun);
             self.index = index;
             self.at = info.decoded.instructions[index];
             self.f.position = ir::Position {
@@ -543,6 +547,13 @@ impl<'a> Builder<'a> {
             };
             self.before.clone_from(&self.frames);
             self.before_states.clear();
+            let block = &info.decoded.blocks[self.at.block as usize];
+            if begins && depth == 1 && block.is_handler && block.start == index {
+                self.begin_handler();
+                self.before.clone_from(&self.frames);
+                self.before_states.clear();
+            }
+            let info = &self.codes[code];
             if info.avoided.contains(&index) {
                 self.deopt(Reason::Unreached);
                 break;
@@ -553,6 +564,9 @@ impl<'a> Builder<'a> {
                 return Err(stop);
             }
             if !self.terminated && self.frames.len() == depth {
+                if self.ends_handling() {
+                    self.end_of_handling();
+                }
                 self.settle();
             }
         }
@@ -575,20 +589,34 @@ impl<'a> Builder<'a> {
             return;
         }
         let index = self.frames.last().expect("there is a frame").index;
-        let valid = self.known.valid();
-        let valid = self.pointer(valid, "valid");
-        let valid = self.load(Type::Bool, valid, 0, ir_region::ANY);
+        let valid = self.valid();
         let state = self.state_at(index, Reason::Changed);
         self.f.states[state.index()].release.clone_from(&later);
         self.f
             .append(self.block, Op::Guard, vec![valid], Imm::None, Some(state));
-        let offset = std::mem::offset_of!(justjit_runtime::layout::Frame, frame_obj) as i32;
-        let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
-        let alone = self.op(Op::IsNull, &[observer]);
         let state = self.state_at(index, Reason::Observed);
+        if self.is_handling() {
+            self.f.states[state.index()].release = later;
+            return self.reread_locals(state);
+        }
+        let alone = self.alone();
         self.f.states[state.index()].release = later;
         self.f
             .append(self.block, Op::Guard, vec![alone], Imm::None, Some(state));
+    }
+
+    /// Whether what was bet on is still so.
+    pub fn valid(&mut self) -> Value {
+        let valid = self.known.valid();
+        let valid = self.pointer(valid, "valid");
+        self.load(Type::Bool, valid, 0, ir_region::ANY)
+    }
+
+    /// Whether nobody has a frame object of the frame that was entered.
+    pub fn alone(&mut self) -> Value {
+        let offset = std::mem::offset_of!(justjit_runtime::layout::Frame, frame_obj) as i32;
+        let observer = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        self.op(Op::IsNull, &[observer])
     }
 
     /// What is learned of an object's type holds wherever it is.

@@ -31,7 +31,7 @@ fn is_harmless(reason: DeoptReason) -> bool {
 
 /// Deopts that another version would have as well.
 fn teaches_nothing(reason: DeoptReason) -> bool {
-    matches!(reason, DeoptReason::Exception | DeoptReason::FrameSeen)
+    matches!(reason, DeoptReason::FrameSeen)
 }
 
 /// Whether a version that is made after this will not bet on the same again.

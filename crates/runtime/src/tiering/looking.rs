@@ -8,6 +8,7 @@ use super::{
 };
 use super::{add_version, baseline_version, is_resumable, offer, reinstate, supersede};
 use crate::api;
+use crate::frame::forget_observer;
 use crate::hook::{self, CodeState, state_of};
 use crate::layout::{Frame, Function};
 use crate::safepoint;
@@ -64,10 +65,10 @@ pub unsafe fn look(function: *mut PyObject, version: *mut Version, frame: *mut F
 /// Whether somebody has the frame's frame object, and so may look at its locals at any time: optimized code keeps them
 /// elsewhere.
 unsafe fn is_observed(frame: *mut Frame) -> bool {
-    // SAFETY: a live frame owns a reference to its frame object.
+    // SAFETY: a live frame.
     unsafe {
-        let object: *mut PyObject = (*frame).frame_obj.cast();
-        !object.is_null() && Py_REFCNT(object) > 1
+        forget_observer(crate::thread::current(), frame);
+        !(*frame).frame_obj.is_null()
     }
 }
 
