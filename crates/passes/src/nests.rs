@@ -63,8 +63,8 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
         }
         let mut look = Look {
             function,
-            dominators: dominators,
-            loops: loops,
+            dominators,
+            loops,
             homes: &homes,
             uses: &uses,
             blocks,

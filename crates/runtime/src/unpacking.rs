@@ -178,6 +178,15 @@ static mut ALL: All = All {
     since: None,
 };
 
+#[allow(
+    static_mut_refs,
+    reason = "guarded by the GIL; no reference outlives a call that runs no Python code"
+)]
+unsafe fn all() -> &'static mut All {
+    // SAFETY: the caller has the GIL.
+    unsafe { &mut ALL }
+}
+
 /// How much a version's nest of loops has copied, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
@@ -215,7 +224,7 @@ unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
 #[inline]
 pub unsafe fn is_any() -> bool {
     // SAFETY: see the contract.
-    unsafe { !(*(&raw const ALL)).lists.is_empty() }
+    unsafe { !all().lists.is_empty() }
 }
 
 /// Packs what is unpacked. Runs no code of the program.
@@ -236,7 +245,7 @@ pub unsafe fn pack_all() {
 unsafe fn pack_now() {
     // SAFETY: see `pack_all`.
     unsafe {
-        let all = &mut *(&raw mut ALL);
+        let all = all();
         let numbers = std::mem::take(&mut all.numbers) as u64;
         for one in all.lists.drain(..) {
             one.pack();
@@ -274,7 +283,7 @@ unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
 unsafe fn unpack(list: *mut PyObject, ints: bool, version: *mut Version, place: Place) -> i64 {
     // SAFETY: a live list and version; the GIL is held.
     unsafe {
-        let all = &mut *(&raw mut ALL);
+        let all = all();
         let since = all.lists.is_empty().then(Instant::now);
         let unpacked = Some(list)
             .filter(|&list| all.numbers + Py_SIZE(list) as usize <= LIMIT)
