@@ -1,4 +1,4 @@
-"""Lists of floats that lie unpacked while a nest of loops runs: whatever comes between finds the lists as they ought to be."""
+"""Lists of numbers that lie unpacked while a nest of loops runs: whatever comes between finds the lists as they ought to be."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def optimized(function: Callable, make: Callable[[], tuple], *, unpacks: bool = 
     for _ in range(60):
         copy(*make())
     assert _core.function_stats(copy)["tier"] == "optimizing", _core.function_stats(copy)
-    assert ("call @justjit_unpack_floats" in justjit.dump(copy, "ir")) == unpacks
+    assert ("call @justjit_unpack_" in justjit.dump(copy, "ir")) == unpacks
     return copy
 
 
@@ -200,6 +200,97 @@ def test_edges(name: str) -> None:
     fast = optimized(divide, lambda: (floats(12, 9), floats(1, 9, 3)[0], 5))
     same(divide, fast, lambda rows: (rows, floats(1, 9)[0], 3))
     same(divide, fast, lambda rows: (rows, rows[3] if len(rows) > 3 else rows, 3))
+
+
+def pack_up(best, weights):
+    for weight in weights:
+        for room in range(len(best) - 1, weight - 1, -1):
+            candidate = best[room - weight] + 3 * weight
+            if candidate > best[room]:
+                best[room] = candidate
+    return best[-1]
+
+
+def gather(values, places, totals, rounds):
+    for _ in range(rounds):
+        for i in range(len(totals)):
+            total = 0
+            for j in range(len(places)):
+                total += values[places[j]] - i
+            totals[i] = totals[i] + total
+
+
+INTS = [0, -1, 1, -5, -6, 256, 257, 2**30, -(2**30), 2**62, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, True, 0.5]
+
+
+@pytest.mark.parametrize("value", [*INTS, None, "x", [1], 2**63 - 40])
+def test_ints(value: object) -> None:
+    def usual() -> tuple:
+        return [0] * 60, [3, 4, 7, 9, 2]
+
+    fast = optimized(pack_up, usual)
+    for at in (0, 7, 59):
+        for times in (1, 2):
+            plain, optimizing = usual(), usual()
+            for best, _ in (plain, optimizing):
+                best[at] = value
+            for _ in range(times):
+                assert outcome(fast, optimizing) == outcome(copy_of(pack_up), plain)
+            small = [item for item in optimizing[0] if type(item) is int and -5 <= item <= 256]
+            assert all(item is int(str(item)) for item in small)
+    plain, optimizing = usual(), usual()
+    for _, weights in (plain, optimizing):
+        weights[2] = value
+    assert outcome(fast, optimizing) == outcome(copy_of(pack_up), plain)
+    one = [2, 1, 5, 3]
+    other = list(one)
+    assert outcome(fast, (one, one)) == outcome(copy_of(pack_up), (other, other))
+
+    def many(changed: int = -1, rounds: int = 4) -> tuple:
+        lists: list = [list(range(300, 340)), [5, 39, 0, 17, 7], [1000, 2000, -3000]]
+        if changed >= 0:
+            lists[changed][2] = value
+        return (*lists, rounds)
+
+    # Few rounds would not be worth it.
+    fast = optimized(gather, lambda: many(rounds=60))
+    for changed in range(3):
+        assert outcome(fast, many(changed)) == outcome(copy_of(gather), many(changed))
+    for first in range(3):
+        lists, others = many(), many()
+        assert outcome(fast, (lists[first],) * 3 + (2,)) == outcome(copy_of(gather), (others[first],) * 3 + (2,))
+    assert outcome(fast, ([], [], [], 3)) == outcome(copy_of(gather), ([], [], [], 3))
+
+
+def mixed(numbers, factors, rounds):
+    """One list of ints and one of floats, which may be one."""
+    for _ in range(rounds):
+        for i in range(len(numbers)):
+            for j in range(len(factors)):
+                factors[j] = factors[j] * 0.5 + numbers[i]
+            numbers[i] = numbers[i] + 1
+
+
+def test_kinds() -> None:
+    def usual() -> tuple:
+        return list(range(500, 520)), [0.5] * 12, 3
+
+    fast = optimized(mixed, usual)
+
+    def empty() -> tuple:
+        nothing: list = []
+        return nothing, nothing, 3
+
+    def same() -> tuple:
+        numbers: list = [1, 2, 3]
+        return numbers, numbers, 2
+
+    def halves() -> tuple:
+        numbers: list = [0.5, 1.5]
+        return numbers, numbers, 2
+
+    for make in (usual, empty, same, halves, lambda: ([], [0.5], 2), lambda: ([7], [], 2), usual):
+        assert outcome(fast, make()) == outcome(copy_of(mixed), make())
 
 
 def test_exception() -> None:

@@ -15,14 +15,15 @@ use justjit_ir::{
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
-use justjit_runtime::unpacking::{PACK, UNPACK_FLOATS};
+use justjit_runtime::unpacking::{PACK, UNPACK_FLOATS, UNPACK_INTS};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
 // What the passes and the runtime say of unpacked lists is the same.
 const _: () = {
-    use justjit_runtime::unpacking::{HEAD, MARK};
-    assert!(justjit_passes::MARK == MARK && justjit_passes::HEAD == HEAD);
+    use justjit_runtime::unpacking::{HEAD, INT_MARK, MARK, REACH};
+    assert!(justjit_passes::MARK == MARK && justjit_passes::INT_MARK == INT_MARK);
+    assert!(justjit_passes::REACH == REACH && justjit_passes::HEAD == HEAD);
     assert!(
         justjit_passes::LIST_ITEMS == offset::LIST_ITEMS && justjit_passes::LIST_ALLOCATED == offset::LIST_ALLOCATED
     );
@@ -149,7 +150,9 @@ impl Builder<'_> {
     fn allow_unpacking(&mut self) {
         let behaviour = (Effect::Any, false);
         let params = [Type::Object, Type::Pointer, Type::Pointer, Type::Int];
-        self.function_symbol(&UNPACK_FLOATS, &params, Some(Type::Int), behaviour);
+        for unpack in [&UNPACK_FLOATS, &UNPACK_INTS] {
+            self.function_symbol(unpack, &params, Some(Type::Int), behaviour);
+        }
         self.function_symbol(&PACK, &[], None, behaviour);
         for info in &self.codes {
             let instructions = info.decoded.instructions.iter().enumerate();

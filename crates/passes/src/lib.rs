@@ -30,7 +30,7 @@ mod unpack;
 pub use check_refcounts::check_refcounts;
 pub use nests::LIST_ITEMS;
 pub use pipeline::{Dump, PassError, Pipeline, When};
-pub use unpack::{HEAD, LIST_ALLOCATED, MARK};
+pub use unpack::{HEAD, INT_MARK, LIST_ALLOCATED, MARK, REACH};
 
 use justjit_ir::Function;
 

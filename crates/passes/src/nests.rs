@@ -1,18 +1,49 @@
-//! Nests of loops that can work on copies of lists of floats, and where in them: see [`crate::unpack`].
+//! Nests of loops that can work on copies of lists of numbers, and where in them: see [`crate::unpack`].
 
 use crate::edit;
 use justjit_builder::{Region, Type as Width};
 use justjit_ir::{
-    Block, Dominators, Effect, Flow, Function, Imm, Inst, InstData, Loop, LoopData, Loops, Op, State, Symbol, Type,
-    Value, ValueDef,
+    Block, Dominators, Effect, Flow, Function, Going, Imm, Inst, InstData, Loop, LoopData, Loops, Op, State, Symbol,
+    Type, Value, ValueDef,
 };
 
 /// As `justjit_runtime` has it.
 pub const LIST_ITEMS: i32 = 24;
 
 /// Functions that are called in such nests: they look at no list.
-const HARMLESS: [&str; 3] = ["justjit_rebox_int", "justjit_rebox_float", "justjit_write_over_int"];
-const OVERWRITE: &str = "justjit_write_over_float";
+const HARMLESS: [&str; 3] = ["justjit_rebox_int", "justjit_rebox_float", "justjit_drop_quiet"];
+
+/// What a list has nothing else than.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Float,
+    Int,
+}
+
+impl Kind {
+    /// What takes such a number out of an object.
+    pub fn unbox(self) -> Op {
+        match self {
+            Kind::Float => Op::UnboxFloat,
+            Kind::Int => Op::UnboxInt,
+        }
+    }
+
+    /// The function that writes such a number over an object.
+    fn overwrite(self) -> &'static str {
+        match self {
+            Kind::Float => "justjit_write_over_float",
+            Kind::Int => "justjit_write_over_int",
+        }
+    }
+
+    pub fn memory(self) -> (Type, Width) {
+        match self {
+            Kind::Float => (Type::Float, Width::F64),
+            Kind::Int => (Type::Int, Width::I64),
+        }
+    }
+}
 
 /// All of them that seem to be worth it. Blocks are in one at most.
 pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &Loops) -> Vec<Nest> {
@@ -30,16 +61,22 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
         for block in blocks {
             within[block.index()] = true;
         }
-        let look = Look {
+        let mut look = Look {
             function,
-            dominators: dominators,
-            loops: loops,
+            dominators,
+            loops,
             homes: &homes,
             uses: &uses,
             blocks,
             within,
+            ints: true,
         };
-        nests.extend(look.nest());
+        let mut nest = look.nest();
+        if nest.is_none() {
+            look.ints = false;
+            nest = look.nest();
+        }
+        nests.extend(nest);
     }
     nests
 }
@@ -49,6 +86,9 @@ struct Uses {
     insts: Vec<Vec<Inst>>,
     /// In a state, or passed on to a block.
     otherwise: Vec<bool>,
+    /// Instructions that do so, and headers in whose states it is.
+    passing: Vec<Vec<Inst>>,
+    entered: Vec<Vec<Block>>,
 }
 
 impl Uses {
@@ -57,21 +97,29 @@ impl Uses {
         let mut uses = Uses {
             insts: vec![Vec::new(); count],
             otherwise: vec![false; count],
+            passing: vec![Vec::new(); count],
+            entered: vec![Vec::new(); count],
         };
-        for block in &function.blocks {
+        for (index, block) in function.blocks.iter().enumerate() {
             for &inst in &block.insts {
                 let data = function.inst(inst);
                 for arg in &data.args {
                     uses.insts[arg.index()].push(inst);
                 }
-                for arg in data.targets.iter().flat_map(|target| &target.args) {
-                    uses.otherwise[arg.index()] = true;
+                let targets = data.targets.iter().flat_map(|target| target.args.iter().copied());
+                let state = data
+                    .state
+                    .into_iter()
+                    .flat_map(|state| function.states[state.index()].values());
+                for value in targets.chain(state) {
+                    uses.otherwise[value.index()] = true;
+                    uses.passing[value.index()].push(inst);
                 }
             }
-        }
-        for state in function.used_states() {
-            for value in function.states[state.index()].values() {
+            let entry = block.entry_state.into_iter();
+            for value in entry.flat_map(|state| function.states[state.index()].values()) {
                 uses.otherwise[value.index()] = true;
+                uses.entered[value.index()].push(Block(index as u32));
             }
         }
         uses
@@ -96,15 +144,14 @@ pub struct Point {
     pub list: Value,
     /// The loop before which it is, if that is why.
     pub ahead_of: Option<Loop>,
+    pub kind: Kind,
     /// A state in which the code can be left there, or at the start of that loop's first round.
     pub state: State,
-    /// Of the instruction that the state there is of.
-    pub place: (Symbol, u32),
     /// Whether the copy is written to.
     pub stores: bool,
 }
 
-/// A float that is read or written.
+/// A number that is read or written.
 pub struct Access {
     pub load: Inst,
     /// The number in `points`.
@@ -113,13 +160,22 @@ pub struct Access {
     pub writes: Vec<(Inst, Inst)>,
 }
 
+/// A load of an object that may be passed on before it is tested: its list must not be unpacked then.
+pub struct Check {
+    pub load: Inst,
+    pub list: Value,
+    /// In which the code can be left before the load.
+    pub state: State,
+}
+
 /// A nest of loops that is to work on copies.
 pub struct Nest {
     pub blocks: Vec<Block>,
-    /// Where it begins, as far as that is known.
+    /// Its first instruction.
     pub place: Option<(Symbol, u32)>,
     pub points: Vec<Point>,
     pub accesses: Vec<Access>,
+    pub checks: Vec<Check>,
 }
 
 struct Look<'a> {
@@ -131,6 +187,8 @@ struct Look<'a> {
     blocks: &'a [Block],
     /// By block, whether it is one of these.
     within: Vec<bool>,
+    /// Whether lists of ints are to be copied as well.
+    ints: bool,
 }
 
 impl Look<'_> {
@@ -142,6 +200,7 @@ impl Look<'_> {
             place: None,
             points: Vec::new(),
             accesses: Vec::new(),
+            checks: Vec::new(),
         };
         let mut stores = Vec::new();
         let mut nested = false;
@@ -152,14 +211,18 @@ impl Look<'_> {
                     Effect::Pure | Effect::Guard | Effect::Locate | Effect::Safepoint | Effect::Control => {}
                     Effect::Load => {
                         let Some(item) = self.item(data)? else { continue };
-                        if self.is_float(data) {
-                            let access = self.access(block, inst, item, &mut nest.points)?;
+                        if let Some(kind) = self.kind(data) {
+                            let access = self.access(block, inst, item, kind, &mut nest.points)?;
                             nest.accesses.push(access);
                             nested |= self
                                 .inside(self.loops.innermost(block))
                                 .is_some_and(|data| data.blocks.len() < self.blocks.len());
-                        } else if !self.is_of_another_type(data) && !self.has_structures(block, inst, item) {
+                        } else if self.has_structures(block, inst, item) {
+                            continue;
+                        } else if !self.is_of_another_type(data) {
                             return None;
+                        } else if self.is_passed_untested(inst) {
+                            nest.checks.push(self.check(block, inst, item)?);
                         }
                     }
                     Effect::Store => {
@@ -172,7 +235,8 @@ impl Look<'_> {
                     Effect::Reference | Effect::Allocate => match data.imm {
                         Imm::Symbol(callee) if data.op == Op::Call => {
                             let name = &*self.function.symbols[callee.index()].name;
-                            if !HARMLESS.contains(&name) && name != OVERWRITE {
+                            let overwrites = [Kind::Float, Kind::Int].iter().any(|kind| kind.overwrite() == name);
+                            if !HARMLESS.contains(&name) && !overwrites {
                                 return None;
                             }
                         }
@@ -189,16 +253,17 @@ impl Look<'_> {
             match self.function.def(value).map(|made| (made.op, made.imm, &made.args[..])) {
                 Some((Op::Call, Imm::Symbol(callee), &[old, _])) => {
                     let name = &*self.function.symbols[callee.index()].name;
-                    let of_floats = name == OVERWRITE;
                     let ValueDef::Result(load) = self.function.values[old.index()].def else {
                         return None;
                     };
-                    // What is written over was read there; for ints it was tested to be one.
-                    if self.item(self.function.inst(load)).flatten() != Some(item) || !of_floats && name != HARMLESS[2]
-                    {
+                    // What is written over was read there.
+                    if self.item(self.function.inst(load)).flatten() != Some(item) {
                         return None;
                     }
-                    if of_floats {
+                    let kind = [Kind::Float, Kind::Int]
+                        .into_iter()
+                        .find(|kind| kind.overwrite() == name)?;
+                    if self.copies(kind) {
                         let alone = self.uses.insts[value.index()]
                             .iter()
                             .all(|&inst| inst == store || self.function.inst(inst).op == Op::HandOver);
@@ -228,25 +293,31 @@ impl Look<'_> {
                 _ => return None,
             }
         }
-        // A float is written over in one place, by one store.
+        // A number is written over in one place, by one store.
         let whole = nest.accesses.iter().all(|access| {
             let read = self.function.inst(access.load).result.expect("a load has a result");
             let calls = self.uses.insts[read.index()].iter();
             let calls = calls.filter(|&&inst| self.function.inst(inst).op == Op::Call);
             calls.count() == access.writes.len()
         });
-        // A loop that cannot be left at its beginning goes by the first of its accesses.
-        let entry = self.function.blocks[self.blocks[0].index()].entry_state;
-        nest.place = entry
-            .and_then(|state| self.innermost_place(state))
-            .or(nest.points.first().map(|point| point.place));
+        nest.place = self.place();
         (nested && whole).then_some(nest)
     }
 
-    /// The instruction that a state is of.
-    fn innermost_place(&self, state: State) -> Option<(Symbol, u32)> {
-        let frame = self.function.states[state.index()].frames.last()?;
-        Some((frame.code, frame.offset))
+    /// The nest's first instruction in the outermost code: the header of its outermost loop, whichever way the cycle is entered.
+    fn place(&self) -> Option<(Symbol, u32)> {
+        let insts = self
+            .blocks
+            .iter()
+            .flat_map(|block| &self.function.blocks[block.index()].insts);
+        let first = insts.map(|&inst| self.function.inst(inst).position);
+        let first = first.min_by_key(|position| (position.code, position.offset))?;
+        let code = match first.code.checked_sub(1) {
+            Some(inlined) => *self.function.inlined.get(inlined as usize)?,
+            // All states begin with the function's own frame.
+            None => self.function.states.first()?.frames.first()?.code,
+        };
+        Some((code, first.offset))
     }
 
     /// Which item of a list's array a load reads or a store writes. `Some(None)` if it is none, `None` if it is not known.
@@ -297,19 +368,27 @@ impl Look<'_> {
         matches!(data.imm, Imm::Symbol(callee) if data.op == Op::Call && self.function.symbols[callee.index()].name == wanted)
     }
 
-    /// Whether what is read is used as a float.
-    fn is_float(&self, load: &InstData) -> bool {
-        self.users(load)
-            .any(|user| user.op == Op::UnboxFloat || self.calls(user, OVERWRITE))
+    fn copies(&self, kind: Kind) -> bool {
+        kind == Kind::Float || self.ints
     }
 
-    /// Whether what is read is of no use unless it is tested to be something else than a float, or is only tested.
+    /// As what kind of number the loaded object is used.
+    fn used_as(&self, load: &InstData, kind: Kind) -> bool {
+        self.users(load)
+            .any(|user| user.op == kind.unbox() || self.calls(user, kind.overwrite()))
+    }
+
+    /// Which kind of list, of those that are copied, a load reads.
+    fn kind(&self, load: &InstData) -> Option<Kind> {
+        let mut kinds = [Kind::Float, Kind::Int].into_iter();
+        kinds.find(|&kind| self.copies(kind) && self.used_as(load, kind))
+    }
+
+    /// Whether what is read is of no use unless it is tested to be something else than such a number, or is only tested.
     fn is_of_another_type(&self, load: &InstData) -> bool {
         let value = load.result.expect("a load has a result");
         let tested = self.users(load).any(|user| user.op == Op::HasType);
-        let number = self
-            .users(load)
-            .any(|user| user.op == Op::UnboxInt || self.calls(user, HARMLESS[2]));
+        let number = !self.ints && self.used_as(load, Kind::Int);
         let unused = !self.uses.otherwise[value.index()] && self.users(load).all(|user| user.op == Op::HasType);
         unused || tested && (number || region(load) == Some(Region::Structures))
     }
@@ -343,6 +422,51 @@ impl Look<'_> {
         })
     }
 
+    /// Whether what a load reads may get to a state or another block before it is tested.
+    fn is_passed_untested(&self, load: Inst) -> bool {
+        let value = self.function.inst(load).result.expect("a load has a result");
+        if !self.uses.otherwise[value.index()] {
+            return false;
+        }
+        let Some(guard) = self.tested_by(load) else { return true };
+        let Some(home) = self.homes[guard.index()] else {
+            return true;
+        };
+        let behind = |block: Block| block != home && self.dominators.dominates(home, block);
+        let insts = &self.function.blocks[home.index()].insts;
+        let at = |wanted| insts.iter().position(|&one| one == wanted);
+        let fine = |&inst: &Inst| match self.homes[inst.index()] {
+            Some(block) if block == home => at(inst) > at(guard),
+            Some(block) => behind(block),
+            None => false,
+        };
+        let passing = &self.uses.passing[value.index()];
+        !passing.iter().all(fine) || !self.uses.entered[value.index()].iter().all(|&block| behind(block))
+    }
+
+    /// The state of a guard before a load, from which on nothing has happened that can be seen.
+    fn check(&self, block: Block, load: Inst, item: Item) -> Option<Check> {
+        let insts = &self.function.blocks[block.index()].insts;
+        let end = insts.iter().position(|&inst| inst == load)?;
+        for &inst in insts[..end].iter().rev() {
+            let data = self.function.inst(inst);
+            match data.effect(self.function) {
+                Effect::Pure | Effect::Load => {}
+                Effect::Guard => {
+                    let state = data.state?;
+                    let resumes = self.function.states[state.index()].going == Going::Resume;
+                    return resumes.then_some(Check {
+                        load,
+                        list: item.list,
+                        state,
+                    });
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// The guard that tests the type of what a load reads.
     fn tested_by(&self, load: Inst) -> Option<Inst> {
         let value = self.function.inst(load).result?;
@@ -356,18 +480,22 @@ impl Look<'_> {
             .copied()
     }
 
-    /// An access to a float; nothing if its object is used as such, too.
-    fn access(&self, block: Block, load: Inst, item: Item, points: &mut Vec<Point>) -> Option<Access> {
+    /// An access to a number; nothing if its object is used as such, too.
+    fn access(&self, block: Block, load: Inst, item: Item, kind: Kind, points: &mut Vec<Point>) -> Option<Access> {
         let data = self.function.inst(load);
         let value = data.result?;
-        let fine = self
-            .users(data)
-            .all(|user| matches!(user.op, Op::HasType | Op::UnboxFloat | Op::TakeOver) || self.calls(user, OVERWRITE));
+        let fine = self.users(data).all(|user| {
+            matches!(user.op, Op::HasType | Op::TakeOver)
+                || user.op == kind.unbox()
+                || self.calls(user, kind.overwrite())
+        });
         if !fine || self.uses.otherwise[value.index()] {
             return None;
         }
-        let wanted = self.point(block, load, item)?;
-        let same = |one: &Point| (one.block, one.list, one.ahead_of) == (wanted.block, wanted.list, wanted.ahead_of);
+        let wanted = self.point(block, load, item, kind)?;
+        let same = |one: &Point| {
+            (one.block, one.list, one.kind, one.ahead_of) == (wanted.block, wanted.list, kind, wanted.ahead_of)
+        };
         let point = points.iter().position(same).unwrap_or_else(|| {
             points.push(wanted);
             points.len() - 1
@@ -380,7 +508,7 @@ impl Look<'_> {
     }
 
     /// Where the list of an access is asked for its copy.
-    fn point(&self, block: Block, load: Inst, item: Item) -> Option<Point> {
+    fn point(&self, block: Block, load: Inst, item: Item, kind: Kind) -> Option<Point> {
         let guard = self.tested_by(load)?;
         let state = self.function.inst(guard).state?;
         let array = match self.function.values[item.base.index()].def {
@@ -400,14 +528,13 @@ impl Look<'_> {
         if let Some(number) = outermost {
             let data = self.loops.get(number);
             let before = data.preheader?;
-            let entry = self.function.blocks[data.header.index()].entry_state?;
             return Some(Point {
                 block: before,
                 before: self.function.terminator(before)?,
                 list: item.list,
+                kind,
                 ahead_of: outermost,
                 state,
-                place: self.innermost_place(entry)?,
                 stores: false,
             });
         }
@@ -430,9 +557,9 @@ impl Look<'_> {
             block,
             before: load,
             list: item.list,
+            kind,
             ahead_of: None,
             state,
-            place: self.innermost_place(state)?,
             stores: false,
         })
     }
@@ -449,7 +576,7 @@ impl Look<'_> {
     fn can_leave_ahead_of(&self, number: Loop) -> bool {
         let data = self.loops.get(number);
         let state = self.function.blocks[data.header.index()].entry_state;
-        let resumes = |state: State| self.function.states[state.index()].going == justjit_ir::Going::Resume;
+        let resumes = |state: State| self.function.states[state.index()].going == Going::Resume;
         data.preheader.is_some() && state.is_some_and(resumes)
     }
 }

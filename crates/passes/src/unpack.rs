@@ -1,16 +1,16 @@
-//! Lists of floats, unpacked while a loop runs.
+//! Lists of numbers, unpacked while a loop runs.
 //!
-//! *Does*: where a nest of loops reads and writes floats in lists, and nothing in it can see or change a list otherwise, has
-//! each list's floats copied to an array of numbers when the nest first comes to it, and reads and writes these; the nest's
+//! *Does*: where a nest of loops reads and writes floats or ints in lists, and nothing in it can see or change a list otherwise, has
+//! each list's numbers copied to an array of numbers when the nest first comes to it, and reads and writes these; the nest's
 //! ends have all lists packed again. A list is asked for its copy where the way to it is last known not to change: before
 //! the outermost loop that does not change it.
 //! *Assumes*: the runtime's functions for it are among the function's symbols; whoever leaves the code packs first. A list
-//! whose copy is in use has nothing but floats in it, whose objects stay where they are until it is packed.
-//! *Guarantees*: every access to a list's array in such a nest is one to floats, which goes to the copy, or reads or writes
-//! something that a list of floats does not have: what is read is tested to be of another type, or the list is known to have
+//! whose copy is in use has nothing but floats in it, or ints of 64 bits, whose objects stay where they are until it is packed.
+//! *Guarantees*: every access to a list's array in such a nest is one to such numbers, which goes to the copy, or reads or writes
+//! something that such lists do not have: what is read is tested to be of another type, or the list is known to have
 //! something of another type.
 
-use crate::nests::{Access, Nest, Point, find};
+use crate::nests::{Access, Check, Kind, Nest, Point, find};
 use crate::{edit, licm, preheaders};
 use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
@@ -20,6 +20,9 @@ use justjit_ir::{
 
 /// As `justjit_runtime` has them.
 pub const MARK: i64 = i64::MIN / 2;
+pub const INT_MARK: i64 = i64::MIN / 4 * 3;
+/// How far marks of a kind may be from that.
+pub const REACH: i64 = 1 << 60;
 pub const HEAD: i32 = 8;
 pub const LIST_ALLOCATED: i32 = 32;
 
@@ -44,7 +47,8 @@ pub fn run(function: &mut Function) -> bool {
 #[derive(Clone, Copy)]
 struct Symbols {
     version: Symbol,
-    unpack: Symbol,
+    unpack_floats: Symbol,
+    unpack_ints: Symbol,
     pack: Symbol,
 }
 
@@ -57,7 +61,8 @@ impl Symbols {
         let is_function = |kind: &SymbolKind| matches!(kind, SymbolKind::Function(_));
         Some(Symbols {
             version: find("version", |kind| matches!(kind, SymbolKind::Data))?,
-            unpack: find("justjit_unpack_floats", is_function)?,
+            unpack_floats: find("justjit_unpack_floats", is_function)?,
+            unpack_ints: find("justjit_unpack_ints", is_function)?,
             pack: find("justjit_pack", is_function)?,
         })
     }
@@ -86,9 +91,12 @@ impl Nest {
                 }
             }
         }
+        for check in &self.checks {
+            check.insert(function);
+        }
         let mut copies = Vec::new();
         for (point, state) in self.points.iter().zip(states) {
-            copies.push(ask(function, point, state, symbols, place));
+            copies.push((ask(function, point, state, symbols, place), point.kind));
         }
         let mut replaced = edit::Replacements::new(function);
         for access in &self.accesses {
@@ -123,6 +131,31 @@ impl Nest {
     }
 }
 
+impl Check {
+    /// Leaves the code before the load if the list is unpacked.
+    fn insert(&self, function: &mut Function) {
+        let (block, mut at) = place_of(function, self.load);
+        let field = memory(Type::Int, Width::I64, Region::Header, LIST_ALLOCATED);
+        let mut put = |op, args, imm| {
+            let inst = edit::insert(function, block, at, op, args, imm);
+            at += 1;
+            inst
+        };
+        let room = put(Op::Load, vec![self.list], field);
+        let zero = put(Op::IntConst, Vec::new(), Imm::Int(0));
+        let guard = put(Op::Guard, Vec::new(), Imm::None);
+        let args = [room, zero].map(|inst| function.inst(inst).result.expect("a number is a result"));
+        let cond = Imm::IntCond(IntCond::SignedGe);
+        let fine = edit::insert_value(function, block, at - 1, Op::IntCompare, args.to_vec(), cond);
+        let mut state = function.states[self.state.index()].clone();
+        state.reason = Reason::Loop;
+        let state = function.add_state(state);
+        let guard = &mut function.insts[guard.index()];
+        guard.args = vec![fine];
+        guard.state = Some(state);
+    }
+}
+
 /// Cuts a block in two before the place, where the list gets a copy unless it has one; where the copy is.
 fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (code, offset): (Symbol, u32)) -> Value {
     let (block, at) = place_of(function, point.before);
@@ -137,14 +170,17 @@ fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (
     let list = point.list;
     let mut put = |block, op, args, imm| function.append(block, op, args, imm, None);
     let known = put(block, Op::Load, vec![list], field).expect("a load has a result");
+    let (base, unpack) = match point.kind {
+        Kind::Float => (MARK, symbols.unpack_floats),
+        Kind::Int => (INT_MARK, symbols.unpack_ints),
+    };
+    // In the reach of marks of that kind, as far as an unsigned comparison says.
     let is_mark = |function: &mut Function, block, mark| {
-        let zero = function
-            .append(block, Op::IntConst, Vec::new(), Imm::Int(0), None)
-            .expect("a constant is a result");
-        let less = Imm::IntCond(IntCond::SignedLt);
-        function
-            .append(block, Op::IntCompare, vec![mark, zero], less, None)
-            .expect("a comparison has a result")
+        let mut put = |op, args, imm| function.append(block, op, args, imm, None).expect("it has a result");
+        let less = put(Op::IntConst, Vec::new(), Imm::Int(REACH - base));
+        let from = put(Op::IntAddWrapping, vec![mark, less], Imm::None);
+        let reach = put(Op::IntConst, Vec::new(), Imm::Int(2 * REACH));
+        put(Op::IntCompare, vec![from, reach], Imm::IntCond(IntCond::UnsignedLt))
     };
     let has = is_mark(function, block, known);
     let making = function.add_block();
@@ -163,7 +199,7 @@ fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (
     let offset = function.append(making, Op::IntConst, Vec::new(), Imm::Int(offset.into()), None);
     let args = [Some(list), version, code, offset];
     let args = args.map(|arg| arg.expect("a constant is a result")).to_vec();
-    let made = function.append(making, Op::Call, args, Imm::Symbol(symbols.unpack), None);
+    let made = function.append(making, Op::Call, args, Imm::Symbol(unpack), None);
     let made = made.expect("a mark is a result");
     let fine = is_mark(function, making, made);
     function.append(making, Op::Guard, vec![fine], Imm::None, Some(state));
@@ -175,7 +211,7 @@ fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (
         index += 1;
         function.inst(inst).result
     };
-    let less = put(Op::IntConst, Vec::new(), Imm::Int(MARK.wrapping_neg())).expect("a constant is a result");
+    let less = put(Op::IntConst, Vec::new(), Imm::Int(-base)).expect("a constant is a result");
     let distance = put(Op::IntAddWrapping, vec![mark, less], Imm::None).expect("a sum is a result");
     let copy = put(Op::AddOffset, vec![list, distance], Imm::None).expect("an address is a result");
     if point.stores {
@@ -208,21 +244,23 @@ fn place_of(function: &Function, inst: Inst) -> (Block, usize) {
 }
 
 impl Access {
-    fn rewrite(&self, function: &mut Function, copy: Value, replaced: &mut edit::Replacements) {
+    fn rewrite(&self, function: &mut Function, (copy, kind): (Value, Kind), replaced: &mut edit::Replacements) {
         let object = function.inst(self.load).result.expect("a load has a result");
-        let unboxed: Vec<Value> = of_object(function, object, Op::UnboxFloat)
-            .filter_map(|inst| function.inst(inst).result)
-            .collect();
+        let unboxed: Vec<Inst> = of_object(function, object, kind.unbox()).collect();
         let tests: Vec<Inst> = of_object(function, object, Op::HasType).collect();
         let (block, at) = place_of(function, self.load);
         let data = function.inst(self.load).clone();
-        let (op, mut args, imm) = (data.op, data.args.clone(), on_copy(&data));
+        let (op, mut args, imm) = (data.op, data.args.clone(), on_copy(&data, kind));
         args[0] = copy;
         let number = edit::insert_value(function, block, at, op, args, imm);
-        for value in unboxed {
+        for &inst in &unboxed {
+            let value = function.inst(inst).result.expect("a number is a result");
             replaced.replace(value, number);
         }
-        // All of a list that has a copy are floats.
+        for block in &mut function.blocks {
+            block.insts.retain(|inst| !unboxed.contains(inst));
+        }
+        // All of a list that has a copy are of one type.
         for test in tests {
             edit::become_constant(function, test, edit::Constant::Bool(true));
         }
@@ -233,7 +271,7 @@ impl Access {
             let mut args = data.args.clone();
             args[0] = copy;
             *args.last_mut().expect("a store stores a value") = value;
-            edit::become_op(function, store, data.op, args, on_copy(&data));
+            edit::become_op(function, store, data.op, args, on_copy(&data, kind));
             for block in &mut function.blocks {
                 block.insts.retain(|&inst| {
                     let one = &function.insts[inst.index()];
@@ -247,13 +285,14 @@ impl Access {
 }
 
 /// The same place of the copy.
-fn on_copy(data: &InstData) -> Imm {
+fn on_copy(data: &InstData, kind: Kind) -> Imm {
     let Imm::Memory { offset, scale, .. } = data.imm else {
         unreachable!("a load or store of memory")
     };
+    let (ty, width) = kind.memory();
     Imm::Memory {
-        ty: Type::Float,
-        width: Width::F64,
+        ty,
+        width,
         signed: true,
         region: Region::Data,
         offset,

@@ -1,7 +1,7 @@
-//! Lists of floats that lie unpacked while a loop runs.
+//! Lists of numbers that lie unpacked while a loop runs.
 //!
-//! A loop that runs no code but its own may have the floats of its lists as an array of numbers instead of an array of
-//! objects: [`UNPACK_FLOATS`] copies them out when a list is first come to, the loop reads and writes the copy, and whoever
+//! A loop that runs no code but its own may have the floats and ints of its lists as an array of numbers instead of an array of
+//! objects: [`UNPACK_FLOATS`] and [`UNPACK_INTS`] copy them out when a list is first come to, the loop reads and writes the copy, and whoever
 //! leaves the loop has [`PACK`] write back what has changed: the loop's ends, and each deopt before it does anything else.
 //! Until then nobody can look: no code of the program runs.
 //!
@@ -12,7 +12,8 @@
 use crate::deopt::DeoptReason;
 use crate::hook::ensure_state;
 use crate::layout::offset;
-use crate::numbers::{drop_reference, make_float};
+use crate::numbers::int_word;
+use crate::optimized::{rebox_float, rebox_int};
 use crate::runtime_fns;
 use crate::tiering::{dropping::drop_version, request::Widened};
 use crate::version::Version;
@@ -21,9 +22,11 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 use std::time::Instant;
 
-/// What is added to the distance from a list to its copy to make a mark. Distances are less than half of it, so marks are
-/// negative, which no number of items is.
+/// What is added to the distance from a list to its copy to make the mark of a list of floats, or of ints.
 pub const MARK: i64 = i64::MIN / 2;
+pub const INT_MARK: i64 = i64::MIN / 4 * 3;
+/// Distances are less than this, so that marks of both kinds are told apart, and are negative, which no number of items is.
+pub const REACH: i64 = 1 << 60;
 
 /// Before a copy's numbers, in bytes: a word that is not 0 if the code may have written one of them.
 pub const HEAD: i32 = 8;
@@ -44,6 +47,7 @@ struct Unpacked {
     room: isize,
     head: *mut i64,
     length: usize,
+    ints: bool,
 }
 
 impl Unpacked {
@@ -66,37 +70,48 @@ impl Unpacked {
         }
     }
 
-    /// Copies the floats of a list out; nothing if it has something else, or where there is no memory.
-    unsafe fn new(list: *mut PyObject) -> Option<Unpacked> {
+    /// Copies the numbers of a list out; nothing if it has something else, or where there is no memory.
+    unsafe fn new(list: *mut PyObject, ints: bool) -> Option<Unpacked> {
         // SAFETY: a live list; the GIL is held.
         unsafe {
             let length = Py_SIZE(list) as usize;
             let items = Self::items(list);
-            let float = &raw mut PyFloat_Type;
+            let field = Self::field(list);
+            let room = field.read();
+            if room < 0 {
+                // A list without items is of either kind.
+                return None;
+            }
             let layout = Self::layout(length)?;
             let head = alloc(layout).cast::<i64>();
             if head.is_null() {
                 return None;
             }
-            let values = head.add(1).cast::<f64>();
+            let values = head.add(1);
             for index in 0..length {
                 let item = items.add(index).read();
-                if Py_TYPE(item) != float {
+                let into = values.add(index);
+                let fine = match ints {
+                    true => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
+                    false => PyFloat_CheckExact(item) != 0,
+                };
+                if !fine {
                     dealloc(head.cast(), layout);
                     return None;
                 }
-                values.add(index).write((*item.cast::<PyFloatObject>()).ob_fval);
+                if !ints {
+                    into.cast::<f64>().write((*item.cast::<PyFloatObject>()).ob_fval);
+                }
             }
             head.write(0);
-            let field = Self::field(list);
-            let room = field.read();
             let distance = (values as i64).wrapping_sub(list as i64);
-            field.write(distance.wrapping_add(MARK) as isize);
+            field.write(distance.wrapping_add(if ints { INT_MARK } else { MARK }) as isize);
             Some(Unpacked {
                 list,
                 room,
                 head,
                 length,
+                ints,
             })
         }
     }
@@ -108,19 +123,23 @@ impl Unpacked {
             Self::field(self.list).write(self.room);
             if self.head.read() != 0 {
                 let items = Self::items(self.list);
-                let values = self.head.add(1).cast::<f64>();
+                let values = self.head.add(1);
                 for index in 0..self.length {
                     let item = items.add(index).read();
-                    let value = values.add(index).read();
-                    let old = &raw mut (*item.cast::<PyFloatObject>()).ob_fval;
-                    if (*old).to_bits() == value.to_bits() {
-                        continue;
-                    }
-                    if Py_REFCNT(item) == 1 {
-                        old.write(value);
-                    } else {
-                        items.add(index).write(make_float(value));
-                        drop_reference(item);
+                    let value = values.add(index);
+                    let old = match self.ints {
+                        true => {
+                            let mut word = 0;
+                            int_word(item, &raw mut word);
+                            word
+                        }
+                        false => (*item.cast::<PyFloatObject>()).ob_fval.to_bits() as i64,
+                    };
+                    if old != value.read() {
+                        items.add(index).write(match self.ints {
+                            true => rebox_int(item, value.read()),
+                            false => rebox_float(item, value.cast::<f64>().read()),
+                        });
                     }
                 }
             }
@@ -159,6 +178,15 @@ static mut ALL: All = All {
     since: None,
 };
 
+#[allow(
+    static_mut_refs,
+    reason = "guarded by the GIL; no reference outlives a call that runs no Python code"
+)]
+unsafe fn all() -> &'static mut All {
+    // SAFETY: the caller has the GIL.
+    unsafe { &mut ALL }
+}
+
 /// How much a version's nest of loops has copied, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub struct Copied {
@@ -196,7 +224,7 @@ unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
 #[inline]
 pub unsafe fn is_any() -> bool {
     // SAFETY: see the contract.
-    unsafe { !(*(&raw const ALL)).lists.is_empty() }
+    unsafe { !all().lists.is_empty() }
 }
 
 /// Packs what is unpacked. Runs no code of the program.
@@ -217,7 +245,7 @@ pub unsafe fn pack_all() {
 unsafe fn pack_now() {
     // SAFETY: see `pack_all`.
     unsafe {
-        let all = &mut *(&raw mut ALL);
+        let all = all();
         let numbers = std::mem::take(&mut all.numbers) as u64;
         for one in all.lists.drain(..) {
             one.pack();
@@ -251,24 +279,20 @@ unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
     }
 }
 
-runtime_fns! {
-    /// The mark of a list that is to have its floats unpacked, for the nest of loops that begins there; 0 if it has something
-    /// else, too.
-    UNPACK_FLOATS = fn unpack_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
-        let all = &mut *(&raw mut ALL);
-        let place = Place {
-            code,
-            offset: offset as u32,
-        };
+/// Unpacks a list for the nest of loops that begins at a place; its mark, or 0.
+unsafe fn unpack(list: *mut PyObject, ints: bool, version: *mut Version, place: Place) -> i64 {
+    // SAFETY: a live list and version; the GIL is held.
+    unsafe {
+        let all = all();
         let since = all.lists.is_empty().then(Instant::now);
         let unpacked = Some(list)
             .filter(|&list| all.numbers + Py_SIZE(list) as usize <= LIMIT)
-            .and_then(|list| Unpacked::new(list));
+            .and_then(|list| Unpacked::new(list, ints));
         let Some(unpacked) = unpacked else {
             let nest = copied(version, place);
             nest.failures += 1;
             if (*version).valid && nest.failures >= FAILURES {
-                refuse(version, place, "a list of a loop has something else than floats");
+                refuse(version, place, "a list of a loop cannot be copied");
             }
             return 0;
         };
@@ -280,6 +304,21 @@ runtime_fns! {
         all.numbers += unpacked.length;
         all.lists.push(unpacked);
         Unpacked::field(list).read() as i64
+    }
+}
+
+runtime_fns! {
+    /// The mark of a list that is to have its floats unpacked, for the nest of loops that begins there; 0 if it has something
+    /// else, too.
+    UNPACK_FLOATS = fn unpack_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        let offset = offset as u32;
+        unpack(list, false, version, Place { code, offset })
+    }
+
+    /// The same for ints, of which each fits 64 bits.
+    UNPACK_INTS = fn unpack_ints(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        let offset = offset as u32;
+        unpack(list, true, version, Place { code, offset })
     }
 
     /// Packs all lists that are unpacked.
