@@ -2,7 +2,7 @@
 not as before.
 
 Each function has what the optimizing tier translates in its usual course, so that it is optimized; what that tier declines (making
-functions, ``with``, ``yield``, …) is in functions of its own that are called, and in branches that are seldom taken. Loops have few
+functions, ``yield``, …) is in functions of its own that are called, and in branches that are seldom taken. Loops have few
 rounds, only functions that are already written are called, and strings, lists and products are cut, so that programs end.
 """
 
@@ -36,6 +36,7 @@ class _Writer(Expressions):
         self.budget -= 1
         if depth > 0 and self.below(3) == 0:
             compound = [self.loop, self.loop, self.branch, self.branch, self.attempt, self.attempt]
+            compound.append(self.managed)
             compound[self.below(len(compound))](depth - 1)
             return
         match self.below(16):
@@ -202,20 +203,60 @@ class _Writer(Expressions):
 
     def attempt(self, depth: int) -> None:
         self.emit("try:")
+        number = self.one(self.counters) if self.counters else self.atom("int")
+        raising = [
+            f"log(fails({number}))",
+            f"{self.target('int')} = {self.atom('list')}[{number}]",
+            f"{self.target('int')} = {self.atom('dict')}[{self.one([number, '"k"'])}]",
+            f"{self.target('int')} = int({self.atom('str')})",
+            f"log(next(iter({self.atom('list')}[{number}:])))",
+            f"log(within({number}, False))",
+            f"if {self.condition()}: raise {self.one(ERRORS)}({number})",
+        ]
+        if self.below(3):
+            self.emit("    " + self.one(raising))
         self.block(depth)
-        form = self.below(3)
-        if form:
+        form = self.below(4)
+        for _ in range(min(form, 2)):
             caught = self.one(
-                ["ZeroDivisionError", "(IndexError, TypeError)", "AttributeError", "Exception", "LookupError"]
+                [
+                    "ZeroDivisionError",
+                    "(IndexError, TypeError)",
+                    "AttributeError",
+                    "Exception",
+                    "LookupError",
+                    "ValueError",
+                    "(KeyError, StopIteration)",
+                ]
             )
-            self.emit(f"except {caught} as error:")
+            named = self.below(3)
+            self.emit(f"except {caught}{' as error' if named else ''}:")
             self.indent += 1
-            self.emit("log(str(error))")
+            self.emit("log(entries(error))" if named == 1 else "log(str(sys.exception()))")
+            last = [
+                "raise",
+                f"raise {self.one(ERRORS)}({number})",
+                f"raise {self.one(ERRORS)}(3) from None",
+                "LOG.append(sys.exception())",
+                *(["break", "continue"] if self.counters else []),
+            ]
+            leaves = self.one(last) if self.below(3) == 2 else None
+            if leaves:
+                self.emit(f"if {self.condition()}: {leaves}")
             self.indent -= 1
             self.block(0, 2)
-        if form != 1:
+        if form and self.below(3) == 2:
+            self.emit("else:")
+            self.block(0, 2)
+        if not form or self.below(3) == 2:
             self.emit("finally:")
             self.block(0, 2)
+
+    def managed(self, depth: int) -> None:
+        self.emit(f"with Manager({self.one(['True', 'False', self.condition()])}):")
+        if self.counters and self.below(2):
+            self.emit(f"    log(fails({self.one(self.counters)}))")
+        self.block(depth)
 
     # Functions
 

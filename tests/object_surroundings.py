@@ -227,6 +227,30 @@ class Dynamic:
         return self.x == other
 
 
+def fails(n):
+    if n == 2:
+        raise KeyError(n)
+    if n == 4:
+        raise ValueError(n) from TypeError(n)
+    if n == 5:
+        return [][n]
+    return n
+
+
+def entries(error):
+    # What an exception shows of where it was raised, and of those before it.
+    seen = []
+    while error is not None and len(seen) < 20:
+        seen.append(type(error).__name__)
+        traceback = error.__traceback__
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            seen.append((code.co_name, traceback.tb_lineno - code.co_firstlineno))
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__
+    return seen
+
+
 # In loops over what they may make longer.
 def tick():
     LOG.append(None)

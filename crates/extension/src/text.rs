@@ -5,9 +5,20 @@ use libc::{PF_W, PF_X, PT_LOAD, c_int, c_void, dl_phdr_info, size_t};
 /// Has the system forget which pages of this library's code this process has been at; they come back from the file when they are
 /// needed. Loading it runs LLVM's initializers, which are all over the place: most of what they touch nobody needs again. And while
 /// nothing is compiled by LLVM, nothing of it is needed.
+///
+/// A debugger has its breakpoints in pages of the process's own, which would be lost: under one, nothing is done.
 pub fn forget_pages() {
+    if is_traced() {
+        return;
+    }
     // SAFETY: the function is one for this, and looks at what it is given only.
     unsafe { libc::dl_iterate_phdr(Some(forget_if_ours), std::ptr::null_mut()) };
+}
+
+/// Whether another process traces this one, or that cannot be told.
+fn is_traced() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    !status.is_ok_and(|status| status.lines().any(|line| line == "TracerPid:\t0"))
 }
 
 unsafe extern "C" fn forget_if_ours(object: *mut dl_phdr_info, _size: size_t, _data: *mut c_void) -> c_int {
