@@ -142,3 +142,34 @@ def case_names_that_vary(surprise):
         STAMP = STAMP + 1 if isinstance(STAMP, int) else 0
         out.append((STAMP, stamp(surprise if index == N - 5 else index), STAMP))
     return out
+
+
+SOMETIMES = [None, (1,), (1, 2), None, (), (3, 4), (5.5, 6)]
+
+
+@over((SOMETIMES,), (SOMETIMES + [[7, 8]],), (SOMETIMES + ["ab", [], ""],), ([(1, 2), 5],))
+def case_goes_over_what_is_there(several):
+    seen, out = 0, []
+    for values in several * 12:
+        if not values:
+            continue
+        for value in values:
+            seen += 1
+            out.append(value)
+    return seen, out
+
+
+@over((SOMETIMES,), (SOMETIMES + [[7, 8]],))
+def case_goes_over_with_numbers_what_is_there(several):
+    total = 0
+    for values in several * 12:
+        if values is None:
+            total += 100
+            continue
+        for at, value in enumerate(values):
+            total += value * at
+        for one, two in zip(values, values):
+            total += one - two + 1
+        if values:
+            total += values[0]
+    return total

@@ -205,6 +205,10 @@ impl Builder<'_> {
             return;
         }
         for item in self.frames.iter_mut().flat_map(crate::item::Frame::items_mut) {
+            // How an iterator goes over its sequence depends on its kind.
+            if item.has_iterator() {
+                continue;
+            }
             item.objects_mut(&mut |object| {
                 if told.contains(&object.value) {
                     object.kind = Kind::Unknown;
