@@ -418,6 +418,12 @@ impl Builder<'_> {
             self.release(right);
             return Ok(());
         }
+        // A number is not kept as the object that it came as, so that two names of one may have become two.
+        let is_number = |item: &Item| matches!(item.kind(), Kind::Int | Kind::Float | Kind::Complex);
+        let may_be = |item: &Item, kind: Kind| [kind, Kind::Unknown, Kind::Maybe].contains(&item.kind());
+        if is_number(&left) && may_be(&right, left.kind()) || is_number(&right) && may_be(&left, right.kind()) {
+            return decline("`is` of numbers, which are no objects in the optimizing tier");
+        }
         let simple = |item: &Item| matches!(item, Item::Object(_) | Item::Constant(_) | Item::Bool(_));
         if !simple(&left) || !simple(&right) {
             return self.generic_is(left, right, negate);
