@@ -177,6 +177,34 @@ def case_identities(which):
     return found
 
 
+class Shifty(Thing):
+    pass
+
+
+FIRST = Shifty("first")
+
+
+def is_first(thing):
+    return thing == FIRST, FIRST != thing
+
+
+@over((1,), (5,))
+def case_constants_of_classes_that_nothing_is_bet_on(rounds):
+    things = [Thing("a"), Shifty("b"), FIRST, None]
+    found = 0
+    for _ in range(rounds):
+        for _ in range(N):
+            for thing in things:
+                same, differs = is_first(thing)
+                found += same + 10 * differs
+        for kind in (Thing, Shifty):
+            things[1].__class__ = kind
+    Shifty.__eq__ = lambda self, other: True
+    late = [is_first(thing) for thing in things]
+    del Shifty.__eq__
+    return found, late
+
+
 class Base:
     def __init__(self, x):
         super(Base, self).__init__()

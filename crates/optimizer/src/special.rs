@@ -159,16 +159,16 @@ impl Builder<'_> {
             }
         }
         for (item, kind) in operands {
-            if let (Item::Object(object), Kind::Unknown) = (item, kind) {
-                self.expect_identity(object.value);
-                values.push(object.value);
-                continue;
-            }
-            values.push(match self.expect_operand(item, kind) {
+            let value = match self.expect_operand(item, kind) {
                 Item::Object(object) => object.value,
                 Item::Constant(constant) => self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
                 _ => unreachable!("looked at above"),
-            });
+            };
+            // Nothing is bet on the class, of a constant neither.
+            if kind == Kind::Unknown {
+                self.expect_identity(value);
+            }
+            values.push(value);
         }
         Some(self.op(Op::Same, &values))
     }
