@@ -608,12 +608,14 @@ class TestExplainAndDump:
             assert emitted != optimized
 
     def test_dump_says_why_there_is_nothing(self) -> None:
-        def imports(n: int) -> Any:
-            for _ in range(n):
-                import math
-            return math.floor(n)
+        def deletes(n: int) -> int:
+            namespace = types.SimpleNamespace()
+            for at in range(n):
+                namespace.at = at
+                del namespace.at
+            return n
 
-        f = jit(imports, tier="optimizing", background=False)
+        f = jit(deletes, tier="optimizing", background=False)
         for _ in range(10):
             assert f(50) == 50
         with pytest.raises(RuntimeError, match="not optimized: |has not been sampled"):
