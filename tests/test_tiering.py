@@ -458,6 +458,29 @@ def wait():
 
 
 class TestProcesses:
+    @pytest.mark.parametrize("registered", ["before", "after"])
+    def test_nothing_is_compiled_any_more_at_exit(
+        self, run_python: Callable[..., subprocess.CompletedProcess[str]], registered: str
+    ) -> None:
+        # What justjit has registered runs between what is registered before and after it is imported.
+        program = """
+import atexit
+
+def make(number):
+    names = {}
+    exec(f"def hot(n):\\n t = 0\\n for i in range(n):\\n  t += i * {number} % 7\\n return t", names)
+    return justjit.jit(names["hot"])
+
+def late():
+    print(sum(make(number)(30_000) > 0 for number in range(1, 30)))  # Multiples of 7 give 0.
+"""
+        steps = ["import justjit", "atexit.register(late)"]
+        steps = steps if registered == "after" else steps[::-1]
+        code = "\n".join([program, *steps, "for number in range(20):", "    make(number)(30_000)"])
+        for _ in range(3):
+            found = run_python(code)
+            assert (found.stdout, found.stderr, found.returncode) == ("25\n", "", 0)
+
     def test_exit_while_compiling(self, run_python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
         code = (
             PROLOGUE

@@ -266,8 +266,12 @@ fn prepare() -> &'static Shared {
     shared
 }
 
-/// Has the queue be worked on, if there is something in it.
+/// Has the queue be worked on, if there is something in it. Not once the program ends: nobody would wait for the thread, and
+/// the code generators' own memory is freed under it.
 fn run(shared: &'static Shared, queue: &mut Queue) -> std::io::Result<()> {
+    if STOPPED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     for task in [Task::FirstCode, Task::BetterCode] {
         if queue.has_work(task) && !queue.workers[task as usize].running {
             let thread = start(shared, task)?;
