@@ -6,23 +6,7 @@ use justjit_builder::{Builder, FloatCond, FloatOp, IntCond, IntOp, RuntimeFn, Ty
 use justjit_runtime::fast::{ADD_TO_LOCAL, IS_IN};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::numbers::{BINARY, COMPARE_OBJECT, COMPARE_TEST};
-use justjit_runtime::ops::numbers::{UNARY_INVERT, UNARY_NEGATIVE};
-
-/// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
-mod nb {
-    pub const ADD: u32 = 0;
-    pub const AND: u32 = 1;
-    pub const FLOOR_DIVIDE: u32 = 2;
-    pub const LSHIFT: u32 = 3;
-    pub const MULTIPLY: u32 = 5;
-    pub const REMAINDER: u32 = 6;
-    pub const OR: u32 = 7;
-    pub const RSHIFT: u32 = 9;
-    pub const SUBTRACT: u32 = 10;
-    pub const TRUE_DIVIDE: u32 = 11;
-    pub const XOR: u32 = 12;
-    pub const IN_PLACE: u32 = 13;
-}
+use justjit_runtime::ops::numbers::{UNARY_INVERT, UNARY_NEGATIVE, nb};
 
 /// What an operator is inlined for.
 #[derive(Clone, Copy, PartialEq)]

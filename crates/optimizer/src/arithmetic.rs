@@ -6,26 +6,10 @@ use crate::subclasses::AsList;
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
+use justjit_runtime::ops::numbers::nb;
 use justjit_runtime::special::Unary;
 use justjit_runtime::{math, optimized};
 use pyo3_ffi::{Py_False, Py_True};
-
-/// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
-pub mod nb {
-    pub const ADD: u32 = 0;
-    pub const AND: u32 = 1;
-    pub const FLOOR_DIVIDE: u32 = 2;
-    pub const LSHIFT: u32 = 3;
-    pub const MULTIPLY: u32 = 5;
-    pub const REMAINDER: u32 = 6;
-    pub const OR: u32 = 7;
-    pub const POWER: u32 = 8;
-    pub const RSHIFT: u32 = 9;
-    pub const SUBTRACT: u32 = 10;
-    pub const TRUE_DIVIDE: u32 = 11;
-    pub const XOR: u32 = 12;
-    pub const IN_PLACE: u32 = 13;
-}
 
 /// The largest magnitude of ints that floats have all of.
 const EXACT: i64 = 1 << 53;

@@ -7,14 +7,8 @@ use crate::item::{Item, Iterator, Kind, Step};
 use justjit_builder::{FloatCond, IntCond, RuntimeFn};
 use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::math;
+use justjit_runtime::ops::numbers::nb;
 use pyo3_ffi::*;
-
-/// Python's numbers of binary operators, as far as builtins are the same.
-mod operator {
-    pub const FLOOR_DIVIDE: u32 = 2;
-    pub const REMAINDER: u32 = 6;
-    pub const POWER: u32 = 8;
-}
 
 /// Above this, `cmath` takes ways of its own with exponentials; it does not below about 708.
 const LARGE_EXPONENT: f64 = 700.0;
@@ -350,7 +344,7 @@ impl Builder<'_> {
             return None;
         }
         let mut both = Vec::with_capacity(2);
-        for op in [operator::FLOOR_DIVIDE, operator::REMAINDER] {
+        for op in [nb::FLOOR_DIVIDE, nb::REMAINDER] {
             both.push(if is_int(kinds.0) && is_int(kinds.1) {
                 self.int_operator(op, a, b, kinds)?
             } else {
@@ -364,13 +358,13 @@ impl Builder<'_> {
     pub fn power_of(&mut self, args: &[Item], kinds: &[Kind]) -> Option<Item> {
         let ints = kinds.iter().all(|&kind| is_int(kind));
         match args {
-            [a, b] if ints => self.int_operator(operator::POWER, a, b, (kinds[0], kinds[1])),
+            [a, b] if ints => self.int_operator(nb::POWER, a, b, (kinds[0], kinds[1])),
             [a, b]
                 if kinds
                     .iter()
                     .all(|kind| matches!(kind, Kind::Int | Kind::Bool | Kind::Float)) =>
             {
-                self.float_operator(operator::POWER, a, b)
+                self.float_operator(nb::POWER, a, b)
             }
             [base, exponent, modulus] if ints => {
                 let values = [base, exponent, modulus].map(|item| self.as_int(item));

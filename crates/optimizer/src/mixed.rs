@@ -4,11 +4,11 @@
 //! on a way of its own. On the other way the runtime does the operator, which runs no Python code and so needs neither frames
 //! nor another look at what was bet on; what it gives is a number of either kind.
 
-use crate::arithmetic::nb;
 use crate::builder::{Builder, Done};
 use crate::item::{Item, Kind, Object, Owner};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Block, Effect, Imm, Op, Reason, Type, Value};
+use justjit_runtime::ops::numbers::nb;
 use justjit_runtime::optimized::{NUMBER_COMPARISON, NUMBER_OPERATOR};
 use pyo3_ffi::*;
 

@@ -5,13 +5,14 @@
 
 use super::elements::form;
 use super::is_wide;
-use crate::arithmetic::{constant_int, nb};
+use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::arrays::{self, SCALAR_VALUE, Scalar};
 use justjit_runtime::math;
+use justjit_runtime::ops::numbers::nb;
 
 /// The largest float of single precision that is rounded to a finite one is a little more than this.
 const SINGLE_MAX: f64 = f32::MAX as f64;

@@ -11,21 +11,21 @@ use std::ptr;
 
 /// The `oparg` of `BINARY_OP`, named as in CPython's public `opcode.h`.
 pub mod nb {
-    pub const ADD: i32 = 0;
-    pub const AND: i32 = 1;
-    pub const FLOOR_DIVIDE: i32 = 2;
-    pub const LSHIFT: i32 = 3;
-    pub const MATRIX_MULTIPLY: i32 = 4;
-    pub const MULTIPLY: i32 = 5;
-    pub const REMAINDER: i32 = 6;
-    pub const OR: i32 = 7;
-    pub const POWER: i32 = 8;
-    pub const RSHIFT: i32 = 9;
-    pub const SUBTRACT: i32 = 10;
-    pub const TRUE_DIVIDE: i32 = 11;
-    pub const XOR: i32 = 12;
-    /// The in-place form of operator `n` is `n + INPLACE`.
-    pub const INPLACE: i32 = 13;
+    pub const ADD: u32 = 0;
+    pub const AND: u32 = 1;
+    pub const FLOOR_DIVIDE: u32 = 2;
+    pub const LSHIFT: u32 = 3;
+    pub const MATRIX_MULTIPLY: u32 = 4;
+    pub const MULTIPLY: u32 = 5;
+    pub const REMAINDER: u32 = 6;
+    pub const OR: u32 = 7;
+    pub const POWER: u32 = 8;
+    pub const RSHIFT: u32 = 9;
+    pub const SUBTRACT: u32 = 10;
+    pub const TRUE_DIVIDE: u32 = 11;
+    pub const XOR: u32 = 12;
+    /// The in-place form of operator `n` is `n + IN_PLACE`.
+    pub const IN_PLACE: u32 = 13;
 }
 
 /// Where the number methods of a type have an operator and its in-place form, by the operator's number.
@@ -79,13 +79,13 @@ const NUMBER_METHODS: [Option<(usize, usize)>; 13] = [
 ];
 
 /// Whether operands of the type may be concatenated or repeated by an operator.
-unsafe fn is_sequence(op: i32, ty: *mut PyTypeObject) -> bool {
+unsafe fn is_sequence(op: u32, ty: *mut PyTypeObject) -> bool {
     // SAFETY: a live type.
     unsafe {
         let Some(methods) = (*ty).tp_as_sequence.as_ref() else {
             return false;
         };
-        if op % nb::INPLACE == nb::ADD {
+        if op % nb::IN_PLACE == nb::ADD {
             methods.sq_concat.is_some() || methods.sq_inplace_concat.is_some()
         } else {
             methods.sq_repeat.is_some() || methods.sq_inplace_repeat.is_some()
@@ -96,7 +96,7 @@ unsafe fn is_sequence(op: i32, ty: *mut PyTypeObject) -> bool {
 /// `left op right` where nothing but number methods has a say (`binary_op1` and `binary_iop1`, `Objects/abstract.c`):
 /// without the detour by the function for the operator. `None`, with nothing done, for other operands.
 #[inline]
-unsafe fn by_number_methods(op: i32, left: *mut PyObject, right: *mut PyObject) -> Option<*mut PyObject> {
+unsafe fn by_number_methods(op: u32, left: *mut PyObject, right: *mut PyObject) -> Option<*mut PyObject> {
     // SAFETY: live operands, which the caller holds; the slots are binary functions or NULL.
     unsafe {
         let (left_type, right_type) = (Py_TYPE(left), Py_TYPE(right));
@@ -107,8 +107,8 @@ unsafe fn by_number_methods(op: i32, left: *mut PyObject, right: *mut PyObject) 
             }
             methods.cast::<u8>().add(offset).cast::<Option<binaryfunc>>().read()
         };
-        let in_place = op >= nb::INPLACE;
-        let plain = if in_place { op - nb::INPLACE } else { op };
+        let in_place = op >= nb::IN_PLACE;
+        let plain = if in_place { op - nb::IN_PLACE } else { op };
         let (offset, in_place_offset) = (*NUMBER_METHODS.get(plain as usize)?)?;
         let first = slot(left_type, offset)?;
         if (plain == nb::ADD || plain == nb::MULTIPLY)
@@ -151,7 +151,7 @@ unsafe fn by_number_methods(op: i32, left: *mut PyObject, right: *mut PyObject) 
         {
             return Some(result);
         }
-        unsupported(op, left_type, right_type);
+        unsupported(op as i32, left_type, right_type);
         Some(ptr::null_mut())
     }
 }
@@ -159,8 +159,9 @@ unsafe fn by_number_methods(op: i32, left: *mut PyObject, right: *mut PyObject) 
 runtime_fns! {
     /// `left op right`, where `op` is the `oparg` of `BINARY_OP`, in-place operators included.
     BINARY_OP = fn binary_op(op: i32, left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
+        let op = op as u32;
         let (_left, _right) = (Owned::new_ref(left), Owned::new_ref(right));
-        if op % nb::INPLACE == nb::REMAINDER && PyUnicode_CheckExact(left) != 0 {
+        if op % nb::IN_PLACE == nb::REMAINDER && PyUnicode_CheckExact(left) != 0 {
             let result = percent(left, right);
             if !result.is_null() {
                 return result;
@@ -169,8 +170,8 @@ runtime_fns! {
         if let Some(result) = by_number_methods(op, left, right) {
             return result;
         }
-        let inplace = op >= nb::INPLACE;
-        let function: binaryfunc = match (op % nb::INPLACE, inplace) {
+        let inplace = op >= nb::IN_PLACE;
+        let function: binaryfunc = match (op % nb::IN_PLACE, inplace) {
             (nb::ADD, false) => PyNumber_Add,
             (nb::AND, false) => PyNumber_And,
             (nb::FLOOR_DIVIDE, false) => PyNumber_FloorDivide,
