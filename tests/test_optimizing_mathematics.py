@@ -330,6 +330,20 @@ def test_round_keeps_the_object() -> None:
         assert f(value) == [True] * 3
 
 
+def test_objects_that_are_made_and_chosen() -> None:
+    """``abs``, ``min`` and ``max`` give one of two objects, of which one may have been made for that; it lives on."""
+    source = """
+    def f(a, b):
+        return max(abs(a), abs(b)), min(abs(b), abs(a)), abs(min(a, b))
+    """
+    f, plain = (namespace(source, jitted=jitted)["f"] for jitted in (True, False))
+    chance = random.Random(3)
+    for _ in range(300):
+        a, b = (chance.choice([-1, 1]) * chance.randrange(10**6, 2**40) for _ in range(2))
+        found = f(a, b)
+        assert found == plain(a, b), (a, b)
+
+
 def test_the_tests_cover_cmath() -> None:
     """Every function of ``cmath`` of one number is compared."""
     functions = {name for name in vars(cmath) if callable(getattr(cmath, name)) and not name.startswith("_")}

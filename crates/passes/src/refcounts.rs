@@ -10,7 +10,9 @@
 //! *Guarantees*: an object lives exactly as long as before; where unknown code can look, its count is what it was.
 
 use justjit_builder::Region as MemoryRegion;
-use justjit_ir::{Block, Dominators, Effect, Flow, FrameState, Function, Imm, Inst, Op, Recovery, State, Value};
+use justjit_ir::{
+    Block, Dominators, Effect, Flow, FrameState, Function, Imm, Inst, Op, Recovery, State, Value, ValueDef,
+};
 
 pub fn run(function: &mut Function) -> bool {
     let flow = Flow::of(function);
@@ -26,7 +28,7 @@ pub fn run(function: &mut Function) -> bool {
                 continue;
             }
             let value = function.inst(inst).args[0];
-            if let Some(region) = Region::from(function, &dominators, block, index, value) {
+            if let Some(region) = Region::from(function, &flow, &dominators, block, index, value) {
                 region.remove(function, block, inst);
                 changed = true;
             }
@@ -47,7 +49,14 @@ struct Region {
 }
 
 impl Region {
-    fn from(function: &Function, dominators: &Dominators, block: Block, index: usize, value: Value) -> Option<Region> {
+    fn from(
+        function: &Function,
+        flow: &Flow,
+        dominators: &Dominators,
+        block: Block,
+        index: usize,
+        value: Value,
+    ) -> Option<Region> {
         let mut region = Region {
             value,
             ends: Vec::new(),
@@ -68,7 +77,7 @@ impl Region {
                 region.entries.push(at);
             }
             let insts = &function.blocks[at.index()].insts;
-            if region.through(function, at, &insts[start..])? {
+            if region.through(function, flow, at, &insts[start..])? {
                 continue;
             }
             for call in function.successors(at) {
@@ -89,7 +98,7 @@ impl Region {
     }
 
     /// Goes through instructions of a block; whether the region ends there. `None` if something is in the way.
-    fn through(&mut self, function: &Function, block: Block, insts: &[Inst]) -> Option<bool> {
+    fn through(&mut self, function: &Function, flow: &Flow, block: Block, insts: &[Inst]) -> Option<bool> {
         let structure = is_structure(function, self.value);
         for &inst in insts {
             let data = function.inst(inst);
@@ -109,8 +118,11 @@ impl Region {
                 // What ends here is an atom, which is another object and holds nothing.
                 (Op::DecrefNumber, _) if structure => {}
                 (Op::Call, Effect::Reference) if structure && !consumes(function, inst, self.value) => {}
-                // What is given up is a reference of its own: the object was made here, or given by a call.
-                (Op::DecrefNumber, _) if function.def(data.args[0]).is_some_and(|def| gives_owned(function, def)) => {}
+                // What is given up is a reference of its own: the object was made here, or given by a call, and is another
+                // one.
+                (Op::DecrefNumber, _)
+                    if function.def(data.args[0]).is_some_and(|def| gives_owned(function, def))
+                        && !may_be(function, flow, self.value, data.args[0], &mut Vec::new()) => {}
                 (
                     _,
                     Effect::Pure
@@ -194,6 +206,28 @@ pub fn gives_owned(function: &Function, data: &justjit_ir::InstData) -> bool {
     match (data.op, data.imm) {
         (Op::Call, justjit_ir::Imm::Symbol(callee)) => function.call(callee).owned,
         (op, _) => op.info().owned,
+    }
+}
+
+/// Whether a value may be the object that another one is, which an instruction has made: it may have been chosen, or brought
+/// along by a jump.
+fn may_be(function: &Function, flow: &Flow, value: Value, made: Value, seen: &mut Vec<Value>) -> bool {
+    if value == made {
+        return true;
+    }
+    if seen.contains(&value) {
+        return false;
+    }
+    seen.push(value);
+    match function.values[value.index()].def {
+        ValueDef::Result(inst) => {
+            let data = function.inst(inst);
+            data.op == Op::Select && data.args.iter().any(|&one| may_be(function, flow, one, made, seen))
+        }
+        ValueDef::Param(block, at) => flow.predecessors(block).iter().any(|&from| {
+            let mut calls = function.successors(from).iter().filter(|call| call.block == block);
+            calls.any(|call| may_be(function, flow, call.args[at as usize], made, seen))
+        }),
     }
 }
 
