@@ -437,14 +437,15 @@ impl Builder<'_> {
                 slot_offset(count + at),
                 ir_region::FRAME,
             );
-            // SAFETY: a live object, or NULL.
-            let kind = unsafe {
-                if now.is_null() {
-                    return decline("a loop inside a call's operands");
-                }
-                self.kind_of_type(Py_TYPE(now))
-            };
-            stack.push((value, kind, now));
+            let gone = self.op(Op::IsNull, &[value]);
+            // NULL is what a comprehension's variable was before, or stands below a call's arguments; in a later call it may
+            // be otherwise.
+            tests.push(if now.is_null() {
+                gone
+            } else {
+                self.op(Op::BoolNot, &[gone])
+            });
+            stack.push((value, now));
         }
         let mut all: Option<Value> = None;
         for test in tests {
@@ -484,7 +485,13 @@ impl Builder<'_> {
             }
         }
         let mut items = Vec::with_capacity(depth);
-        for (value, kind, now) in stack {
+        for (value, now) in stack {
+            if now.is_null() {
+                items.push((Item::Null, value));
+                continue;
+            }
+            // SAFETY: a live object.
+            let kind = unsafe { self.kind_of_type(Py_TYPE(now)) };
             let item = match kind {
                 Kind::RangeIterator => {
                     // SAFETY: the type has been looked at.
