@@ -12,10 +12,12 @@ impl Builder<'_> {
         self.limit_instances()?;
         self.renumber_instances();
         let place = self.place();
-        let shape = shape_of(&self.frames);
         let known = self.versions.get(&place).map_or(0, Vec::len);
         let is_header = self.info().headers.contains(&index);
-        let mut found = self.find(&place, &shape);
+        let mut found = self.find(&place, &shape_of(&self.frames));
+        if found.is_none() && known > 0 && self.forget_unused(&place)? {
+            found = self.find(&place, &shape_of(&self.frames));
+        }
         // A loop is worth another version, where more is known than the first time; elsewhere what is more is forgotten.
         if found.is_none() && known >= if is_header { HEADER_VERSIONS } else { 1 } {
             found = self.fit(&place, false)?;
@@ -50,6 +52,80 @@ impl Builder<'_> {
             .end(self.block, Op::Jump, Vec::new(), None, vec![BlockCall { block, args }]);
         self.terminated = true;
         Ok(())
+    }
+
+    /// Forgets of locals that nobody uses any more whether they have a value, and of which type, where that is all that tells
+    /// this way from those that have come here before: a loop's variables have none yet when it is entered, and some of its
+    /// rounds do not come to all of them. Whether anything has been forgotten.
+    fn forget_unused(&mut self, place: &[(usize, usize)]) -> Done<bool> {
+        let mut forgotten = false;
+        for depth in 0..self.frames.len() {
+            let frame = &self.frames[depth];
+            let (code, index) = (frame.code, frame.index);
+            let mut own = shape_of(std::slice::from_ref(frame)).remove(0).locals;
+            // A typed body's outermost frame has no locals.
+            let live = match own.is_empty() {
+                true => Vec::new(),
+                false => self.live_at(code, index),
+            };
+            for (at, own) in own.drain(..).enumerate().filter(|(at, _)| !live[*at]) {
+                let others = self.versions[place].iter().map(|one| &one.shape[depth].locals[at]);
+                let differs = others.clone().any(|other| *other != own);
+                let apart = others.clone().any(|other| other.item == own.item && !other.home);
+                if !differs {
+                    continue;
+                }
+                forgotten |= match depth {
+                    // The slot holds the number's object; in another version it holds something that ends as quietly.
+                    0 if own.home && apart && own.item.is_unboxed() => {
+                        self.frames[0].locals[at].home = false;
+                        true
+                    }
+                    0 => own.home && self.forget_slot(at),
+                    _ => self.forget_inlined(depth, at)?,
+                };
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// The slot of a local holds an object or NULL.
+    fn forget_slot(&mut self, at: usize) -> bool {
+        let value = match self.frames[0].locals[at].item {
+            Item::Null => self.null(),
+            Item::Object(Object { value, .. }) => value,
+            Item::Constant(constant) => self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
+            ref item if item.is_unboxed() => {
+                let offset = crate::convert::slot_offset(at);
+                self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME)
+            }
+            _ => return false,
+        };
+        self.frames[0].locals[at].item = Item::Object(Object {
+            value,
+            kind: Kind::Maybe,
+            owner: Owner::Slot(at as u32),
+        });
+        true
+    }
+
+    /// A local of an inlined callee is an object or NULL.
+    fn forget_inlined(&mut self, depth: usize, at: usize) -> Done<bool> {
+        let item = self.frames[depth].locals[at].item.clone();
+        let value = match item {
+            Item::Null => self.null(),
+            Item::Object(object) if object.owner == Owner::Item || object.kind != Kind::Maybe => self.owned_object(item)?,
+            Item::Constant(_) => self.owned_object(item)?,
+            _ => return Ok(false),
+        };
+        self.frames[depth].locals[at].item = Item::owned(value, Kind::Maybe);
+        Ok(true)
+    }
+
+    fn live_at(&mut self, code: usize, index: usize) -> Vec<bool> {
+        let decoded = &self.codes[code].decoded;
+        let live = self.live.entry((code, index));
+        live.or_insert_with(|| crate::liveness::live_at(decoded, index)).clone()
     }
 
     /// A local that nobody uses any more is in its slot, or has no value.
@@ -276,7 +352,7 @@ impl Builder<'_> {
         self.make_all_instances()?;
         self.box_suspended()?;
         // Whether there is a value that nobody uses is nothing to tell versions by either.
-        let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
+        let live = self.live_at(self.frames[0].code, self.frames[0].index);
         // A typed body's outermost frame has no slots.
         let slots = self.frames[0].locals.len();
         for (local, live) in live.into_iter().enumerate().take(slots) {
