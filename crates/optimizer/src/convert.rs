@@ -235,6 +235,15 @@ impl Builder<'_> {
         self.new_object(item)
     }
 
+    /// The item's object, of whose type no more is known; what may be NULL stays so.
+    pub fn object_of_any_type(&mut self, item: Item) -> Done<Item> {
+        let kind = match item.kind() {
+            Kind::Maybe => Kind::Maybe,
+            _ => Kind::Unknown,
+        };
+        Ok(Item::owned(self.owned_object(item)?, kind))
+    }
+
     /// The item's object, which is made if it is a number.
     pub fn new_object(&mut self, item: Item) -> Done<Value> {
         Ok(match item {
