@@ -35,6 +35,8 @@ fn right() {
         // What is stored belongs to memory, what was there to the code.
         "v9: object = load.object.i64.items v2\n incref v0\n store.object.i64.items v2, v0\n hand_over v0\n take_over v9\n return v9",
         "branch v1, b1, b2\nb1:\n v9: object = call @give\n jump b3(v9)\nb2:\n v10: object = null\n jump b3(v10)\nb3(v11: object):\n return v11",
+        // What is NULL need not be given away.
+        "v9: object = call @give\n v10: bool = is_null v9\n v11: object = null\n branch v10, b1, b2\nb1:\n return v11\nb2:\n decref_number v9\n return v11",
     ];
     for body in cases {
         assert_eq!(check(body), Ok(()), "{body}");
@@ -66,6 +68,10 @@ fn wrong() {
         (
             "incref v0\n branch v1, b1, b2\nb1:\n return v0\nb2:\n v9: object = null\n return v9",
             "one way needs",
+        ),
+        (
+            "v9: object = call @give\n v10: bool = is_null v9\n v11: object = null\n branch v10, b1, b2\nb1:\n decref_number v9\n return v11\nb2:\n return v11",
+            "it gives 1 references, 0 are needed",
         ),
         (
             "incref v0\n decref v0 ! s1\n v9: object = null\n return v9",
