@@ -30,7 +30,7 @@ mod unpack;
 pub use check_refcounts::check_refcounts;
 pub use nests::LIST_ITEMS;
 pub use pipeline::{Dump, PassError, Pipeline, When};
-pub use unpack::{HEAD, INT_MARK, LIST_ALLOCATED, MARK, REACH};
+pub use unpack::{HEAD, INT_MARK, INT_ROWS_MARK, LIST_ALLOCATED, MARK, REACH, ROWS_MARK};
 
 use justjit_ir::Function;
 
