@@ -359,7 +359,7 @@ impl Look<'_> {
             match data.effect(self.function) {
                 Effect::Pure | Effect::Allocate | Effect::Locate => {}
                 Effect::Reference if data.op != Op::Call => {}
-                Effect::Store if region(data) == Some(Region::Frame) => {}
+                Effect::Load | Effect::Store if region(data) == Some(Region::Frame) => {}
                 _ => return false,
             }
         }
