@@ -146,9 +146,8 @@ def grow(rows, extra, rounds):
     for r in range(rounds):
         for j in range(len(rows[0])):
             for i in range(len(rows)):
-                rows[i][j] = rows[i][j] * 0.75 + r
                 total += rows[i][j]
-        extra.append(rows[r] if r % 2 else total)
+                rows[i][j] = rows[i][j] * 0.75 + r
         extra.append(total)
     return total
 
@@ -158,7 +157,8 @@ def test_what_is_appended_to() -> None:
         rows = floats(12, 9)
         return rows, choose(rows), 5
 
-    fast = by_tables(grow, lambda: with_extra(lambda _: []))
+    # What is outside of the innermost loop has been seen before that one is hot.
+    fast = by_tables(grow, lambda: (floats(2, 2), [], 2))
     choices: list[Callable[[list], list]] = [
         lambda rows: rows,
         lambda rows: rows[0],
@@ -181,7 +181,7 @@ def smooth_by_lines(rows, rounds):
             for j in range(len(row)):
                 for k in range(len(row)):
                     line[j] += row[k] * rows[k][j]
-            total += line[i]
+                total += line[j]
     return total
 
 
