@@ -368,7 +368,14 @@ impl Builder<'_> {
     /// Appends an item, which is given up, to a list. In a nest of loops that unpacks lists this one may be unpacked: the code is
     /// left. Elsewhere the pass that finds such nests drops the test.
     pub fn append_to(&mut self, list: Value, value: Item) -> Done {
-        let room = self.load_width(Type::Int, Width::I64, true, list, offset::LIST_ALLOCATED, ir_region::HEADER);
+        let room = self.load_width(
+            Type::Int,
+            Width::I64,
+            true,
+            list,
+            offset::LIST_ALLOCATED,
+            ir_region::HEADER,
+        );
         let zero = self.int(0);
         let is_whole = self.int_compare(IntCond::SignedGe, room, zero);
         self.guard(is_whole, Reason::Loop);

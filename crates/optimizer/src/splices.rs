@@ -11,8 +11,8 @@ use justjit_bytecode::Opcode;
 use justjit_ir::{Effect, Op, Reason, Type};
 use justjit_runtime::call::CALL_SPLICED;
 use justjit_runtime::ops::containers as ops;
-use justjit_runtime::optimized;
 use justjit_runtime::ops::intrinsics::unary;
+use justjit_runtime::optimized;
 
 impl Builder<'_> {
     /// `BUILD_LIST`.
