@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import justjit
 import pytest
 from justjit import _core
+
 from tests.test_optimizing_unpacked import (
     EDGES,
     INTS,
