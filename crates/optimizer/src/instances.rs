@@ -404,7 +404,7 @@ impl Builder<'_> {
         let object = made.expect("a result");
         for (index, value) in objects {
             let offset = VALUES_OFFSET as i32 + 8 * i32::from(index);
-            self.store(value, object, offset, ir_region::ITEMS);
+            self.store_owned(value, object, offset, ir_region::ITEMS);
         }
         self.frames[0].instances[id as usize].made = Some(object);
         self.replace_instance(id, object, owned);
@@ -453,8 +453,8 @@ impl Builder<'_> {
         debug_assert!(!spare, "what is made for the frames is in them");
         for at in homes {
             let offset = slot_offset(at);
-            let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
-            self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+            let before = self.load_owned(self.frame_pointer, offset, ir_region::FRAME);
+            self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
             self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
         }
     }

@@ -80,6 +80,7 @@ impl Builder<'_> {
             {
                 let null = self.null();
                 self.store(null, self.frame_pointer, slot_offset(local), ir_region::FRAME);
+                self.take_over(object.value);
                 return Ok(vec![(object.value, object.kind)]);
             }
             return Ok(Vec::new());
@@ -105,19 +106,20 @@ impl Builder<'_> {
                 item: Item::Null,
                 home: true,
             } => {
-                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
                 Vec::new()
             }
             Local {
                 item: Item::Object(object),
                 home: true,
             } => {
-                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.take_over(object.value);
                 vec![(object.value, object.kind)]
             }
             _ => {
-                let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
-                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                let before = self.load_owned(self.frame_pointer, offset, ir_region::FRAME);
+                self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
                 self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
                 Vec::new()
             }
@@ -200,12 +202,12 @@ impl Builder<'_> {
             self.make_instance(id, false)?;
             return Ok(());
         }
-        let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        let before = self.load_owned(self.frame_pointer, offset, ir_region::FRAME);
         if let Some(other) = self.local_with(&item)
             && self.frames[0].locals[other].home
         {
             let value = self.home_object(other);
-            self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+            self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
             self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
             self.frames[0].locals[local].home = true;
             return Ok(());
@@ -224,7 +226,7 @@ impl Builder<'_> {
                 value
             }
         };
-        self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+        self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
         self.frames[0].locals[local].home = true;
         Ok(())
     }

@@ -22,7 +22,7 @@ impl Builder<'_> {
 
     /// An object that the runtime has left there.
     fn left_at(&mut self, slot: usize) -> Item {
-        let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
+        let value = self.load_owned(self.frame_pointer, slot_offset(slot), ir_region::FRAME);
         Item::owned(value, Kind::Unknown)
     }
 

@@ -277,9 +277,6 @@ impl Part {
         options: &Options,
         made: &mut Made,
     ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
-        if options.verify || cfg!(debug_assertions) {
-            ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
-        }
         let mut function = std::mem::take(&mut self.function);
         if !self.is_optimized {
             self.optimize(&mut function, options, made)?;
@@ -329,6 +326,7 @@ impl Part {
         let mut pipeline = Pipeline {
             off: options.passes_off.clone(),
             verify: options.verify,
+            references: options.verify,
             ..Pipeline::default()
         };
         if options.texts {
@@ -336,6 +334,9 @@ impl Part {
         }
         let passed = pipeline.run(function);
         made.timings.append(&mut pipeline.times);
+        if let Err(error) = &passed {
+            use std::io::Write; if let Ok(mut f) = std::fs::OpenOptions::new().append(true).create(true).open("/tmp/owners.log") { let _ = writeln!(f, "== {} {error}", self.name); if std::env::var_os("OWNTEXT").is_some() { let _ = writeln!(f, "{function}"); } }
+        }
         passed.map_err(|error| Decline(format!("the optimizer failed: {error}")))?;
         if options.texts {
             texts.push((self.label("ir"), self.text(function)));

@@ -1,18 +1,25 @@
 //! Checks that references are counted right.
 //!
 //! An abstract interpretation, backwards: at each place, how many references of each value the code must own so that from
-//! there on, on every way, each is given away exactly once, to a `decref`, a return, a callee or store that takes it over,
-//! or at an exit to a frame or a release. Where two ways ask for different numbers something is wrong; so it is where a
-//! value comes to be with another number than is asked for: 1 for what gives a reference, 0 for what is borrowed. A
-//! parameter of a block brings as many as are asked for of it, and asks for them of its arguments.
+//! there on, on every way, each is given away exactly once, to a `decref`, a return, memory (`hand_over`), or a callee that
+//! takes it over, or at an exit to a frame or a release. Where two ways ask for different numbers something is wrong; so it
+//! is where a value comes to be with another number than is asked for: 1 for what gives a reference, 0 for what is borrowed.
+//! A parameter of a block brings as many as are asked for of it, and asks for them of its arguments.
 //!
-//! NULL and immortal objects have any number. The check knows nothing of how passes work.
+//! NULL and immortal objects have any number; a value that a way has found to be one of these has on that way. What an
+//! operation does with references the table of operations says, and a callee's [`Call`](justjit_ir::Call). The check knows
+//! nothing of how passes work.
 
-use justjit_ir::{Block, Flow, Function, Imm, Inst, Op, Recovery, State, SymbolKind, Type, Value, ValueDef};
+use justjit_builder::IntCond;
+use justjit_ir::{Block, BlockCall, Flow, Function, Going, Imm, Inst, Op, Recovery, State, SymbolKind, Type, Value, ValueDef};
 use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// How many references of a value are needed; `None` is any number.
+type Count = Option<i64>;
 
 /// How many references of values are needed; 0 is left out.
-type Need = BTreeMap<Value, i64>;
+type Need = BTreeMap<Value, Count>;
 
 /// What is wrong, one message a fault.
 pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
@@ -43,9 +50,11 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
     }
     let unmet = checker.needs[Function::ENTRY.index()].clone().unwrap_or_default();
     for (value, count) in unmet {
-        checker
-            .errors
-            .push(format!("b0: {count} references of {value} are needed at the start"));
+        if let Some(count) = count {
+            checker
+                .errors
+                .push(format!("b0: {count} references of {value} are needed at the start"));
+        }
     }
     match checker.errors.is_empty() {
         true => Ok(()),
@@ -63,10 +72,10 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn error(&mut self, block: Block, inst: Inst, message: String) {
+    fn error(&mut self, block: Block, inst: Inst, message: &str) {
         if self.report {
-            self.errors
-                .push(format!("{block}: `{}`: {message}", self.function.inst_text(inst)));
+            let text = self.function.inst_text(inst);
+            self.errors.push(format!("{block}: `{text}`: {message}"));
         }
     }
 
@@ -97,10 +106,11 @@ impl Checker<'_> {
         if self.uncounted(value) || self.function.type_of(value) != Type::Object {
             return;
         }
-        let sum = need.entry(value).or_insert(0);
-        *sum += count;
-        if *sum == 0 {
-            need.remove(&value);
+        if let Some(sum) = need.entry(value).or_insert(Some(0)) {
+            *sum += count;
+            if *sum == 0 {
+                need.remove(&value);
+            }
         }
     }
 
@@ -119,6 +129,69 @@ impl Checker<'_> {
         need
     }
 
+    /// Where a condition holds, or does not, these are NULL or immortal.
+    fn uncounted_where(&self, condition: Value, holds: bool, need: &mut Need) {
+        let Some(data) = self.function.def(condition) else {
+            return;
+        };
+        match (data.op, holds) {
+            (Op::IsNull, true) => drop(need.insert(data.args[0], None)),
+            (Op::Same, true) => {
+                for (one, other) in [(0, 1), (1, 0)] {
+                    if self.uncounted(data.args[one]) {
+                        need.insert(data.args[other], None);
+                    }
+                }
+            }
+            // An address that is known is no object's, but a sign.
+            (Op::IntCompare, _) if data.imm == Imm::IntCond(if holds { IntCond::Eq } else { IntCond::Ne }) => {
+                for (one, other) in [(0, 1), (1, 0)] {
+                    let [one, other] = [one, other].map(|at| self.function.def(data.args[at]));
+                    if let (Some(address), Some(sign)) = (one, other)
+                        && (address.op, sign.op) == (Op::AddressOf, Op::IntConst)
+                    {
+                        need.insert(address.args[0], None);
+                    }
+                }
+            }
+            (Op::BoolNot, _) => self.uncounted_where(data.args[0], !holds, need),
+            (Op::BoolAnd, true) | (Op::BoolOr, false) => {
+                for &part in &data.args {
+                    self.uncounted_where(part, holds, need);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What two ways need that part here.
+    fn both(&mut self, (block, inst): (Block, Inst), mut one: Need, mut other: Need, what: [&str; 2]) -> Need {
+        let values: Vec<Value> = one.keys().chain(other.keys()).copied().collect();
+        for value in values {
+            match (one.get(&value).copied(), other.get(&value).copied()) {
+                (Some(None), count) => match count {
+                    Some(count) => drop(one.insert(value, count)),
+                    None => drop(one.remove(&value)),
+                },
+                (None, Some(None)) | (Some(Some(_)), Some(None)) => {}
+                (first, second) => {
+                    let [first, second] = [first, second].map(|count| count.flatten().unwrap_or(0));
+                    if first != second {
+                        let [here, there] = what;
+                        let message = format!("{here} {first} references of {value}, {there} {second}");
+                        self.error(block, inst, &message);
+                    }
+                }
+            }
+            // Said once.
+            other.remove(&value);
+            if let Some(&count) = one.get(&value) {
+                other.insert(value, count);
+            }
+        }
+        one
+    }
+
     /// What is needed at a block's start; nothing if no way from it is known yet.
     fn block(&mut self, block: Block) -> Option<Need> {
         let function = self.function;
@@ -129,15 +202,19 @@ impl Checker<'_> {
             self.back_over(block, inst, &mut need);
         }
         if let Some(state) = function.blocks[block.index()].entry_state {
-            let given = self.given(state);
+            let mut given = self.given(state);
+            for (&value, _) in need.iter().filter(|(_, count)| count.is_none()) {
+                given.insert(value, None);
+            }
             if self.report && given != need {
+                let (given, need) = (text_of(&given), text_of(&need));
                 self.errors.push(format!(
-                    "{block}: its entry state gives {given:?} away, needed are {need:?}"
+                    "{block}: its entry state gives {given} away, needed are {need}"
                 ));
             }
         }
         for &param in &function.blocks[block.index()].params {
-            if need.get(&param).is_some_and(|&count| count < 0) && self.report {
+            if need.get(&param).is_some_and(|count| count.is_some_and(|count| count < 0)) && self.report {
                 self.errors
                     .push(format!("{block}: a reference of {param} is never given away"));
             }
@@ -147,6 +224,20 @@ impl Checker<'_> {
             need.retain(
                 |value, _| !matches!(function.values[value.index()].def, ValueDef::Result(def) if insts.contains(&def)),
             );
+        }
+        Some(need)
+    }
+
+    /// What is needed on the way to a block.
+    fn on_the_way(&self, call: &BlockCall) -> Option<Need> {
+        let mut need = self.needs[call.block.index()].clone()?;
+        let params = &self.function.blocks[call.block.index()].params;
+        let counts: Vec<Count> = params.iter().map(|param| need.remove(param).unwrap_or(Some(0))).collect();
+        for (&arg, count) in call.args.iter().zip(counts) {
+            match count {
+                Some(count) => self.add(&mut need, arg, count),
+                None => drop(need.insert(arg, None)),
+            }
         }
         Some(need)
     }
@@ -164,23 +255,17 @@ impl Checker<'_> {
             Op::Deopt => Some(self.given(data.state?)),
             _ => {
                 let mut agreed: Option<Need> = None;
-                for call in &data.targets {
-                    let Some(after) = &self.needs[call.block.index()] else {
+                for (at, call) in data.targets.iter().enumerate() {
+                    let Some(mut need) = self.on_the_way(call) else {
                         continue;
                     };
-                    let mut need = after.clone();
-                    for (&param, &arg) in self.function.blocks[call.block.index()].params.iter().zip(&call.args) {
-                        let count = need.remove(&param).unwrap_or(0);
-                        self.add(&mut need, arg, count);
+                    if data.op == Op::Branch {
+                        self.uncounted_where(data.args[0], at == 0, &mut need);
                     }
-                    match &agreed {
-                        None => agreed = Some(need),
-                        Some(other) if *other == need => {}
-                        Some(other) => {
-                            let message = format!("one way needs {other:?}, the other {need:?}");
-                            self.error(block, inst, message);
-                        }
-                    }
+                    agreed = Some(match agreed {
+                        None => need,
+                        Some(other) => self.both((block, inst), other, need, ["one way needs", "the other"]),
+                    });
                 }
                 agreed
             }
@@ -190,6 +275,9 @@ impl Checker<'_> {
     /// From what is needed behind an instruction to what is needed before it.
     fn back_over(&mut self, block: Block, inst: Inst, need: &mut Need) {
         let data = self.function.inst(inst);
+        if data.op == Op::Guard {
+            self.uncounted_where(data.args[0], true, need);
+        }
         // A decref leaves when it is done, all others before they are.
         let behind = data.op == Op::Decref;
         if behind {
@@ -201,47 +289,66 @@ impl Checker<'_> {
             && !self.uncounted(result)
         {
             let given = i64::from(self.gives(inst));
-            let needed = need.remove(&result).unwrap_or(0);
-            if needed != given {
-                self.error(block, inst, format!("it gives {given} references, {needed} are needed"));
+            let needed = need.remove(&result).unwrap_or(Some(0));
+            if let Some(needed) = needed.filter(|&needed| needed != given) {
+                let message = format!("it gives {given} references of {result}, {needed} are needed");
+                self.error(block, inst, &message);
             }
         }
-        match data.op {
-            Op::Incref | Op::TakeOver => self.add(need, data.args[0], -1),
-            Op::Call => {
+        let info = data.op.info();
+        match (data.op, data.args.last()) {
+            (Op::Call, _) => {
                 if let Imm::Symbol(callee) = data.imm {
-                    let taken = self.function.call(callee).consumes.clone();
-                    for (&arg, _) in data.args.iter().zip(taken).filter(|(_, taken)| *taken) {
+                    let taken = &self.function.call(callee).consumes;
+                    for (&arg, _) in data.args.iter().zip(taken).filter(|(_, taken)| **taken) {
                         self.add(need, arg, 1);
                     }
                 }
             }
-            op if op.info().consumes => {
-                let last = *data.args.last().expect("it has an operand");
-                self.add(need, last, 1);
-            }
+            (_, Some(&last)) if info.gains => self.add(need, last, -1),
+            (_, Some(&last)) if info.consumes => self.add(need, last, 1),
             _ => {}
         }
         if !behind {
             self.exit(block, inst, need);
         }
-        if let Some((value, count)) = need.iter().find(|(_, count)| **count < 0) {
-            let message = format!("{} references of {value} are never given away", -count);
-            self.error(block, inst, message);
-            need.retain(|_, count| *count >= 0);
+        if let Some((value, count)) = need.iter().find(|(_, count)| count.is_some_and(|count| count < 0)) {
+            let message = format!("{} references of {value} are never given away", -count.unwrap_or(0));
+            self.error(block, inst, &message);
+            need.retain(|_, count| count.is_none_or(|count| count >= 0));
         }
     }
 
-    fn exit(&mut self, block: Block, inst: Inst, need: &Need) {
-        if let Some(state) = self.function.inst(inst).state {
-            let given = self.given(state);
-            if given != *need {
-                self.error(
-                    block,
-                    inst,
-                    format!("{state} gives {given:?} away, needed are {need:?}"),
-                );
+    fn exit(&mut self, block: Block, inst: Inst, need: &mut Need) {
+        let data = self.function.inst(inst);
+        let Some(state) = data.state else {
+            return;
+        };
+        let mut given = self.given(state);
+        if data.op == Op::Guard {
+            self.uncounted_where(data.args[0], false, &mut given);
+        }
+        if self.function.states[state.index()].going == Going::Wait {
+            // What the callee gives, which has left its code, is nothing.
+            let insts = &self.function.blocks[block.index()].insts;
+            let before = insts.iter().take_while(|&&one| one != inst);
+            let call = before.filter(|&&one| self.function.inst(one).op == Op::Call).last();
+            if let Some(result) = call.and_then(|&call| self.function.inst(call).result) {
+                given.insert(result, None);
             }
         }
+        let gives = format!("{state} gives");
+        let before = std::mem::take(need);
+        *need = self.both((block, inst), before, given, ["behind are needed", &gives]);
     }
+}
+
+fn text_of(need: &Need) -> String {
+    let mut text = String::from("{");
+    for (value, count) in need.iter().filter_map(|(value, count)| Some((value, (*count)?))) {
+        let comma = if text.len() > 1 { ", " } else { "" };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{comma}{value}: {count}");
+    }
+    text + "}"
 }
