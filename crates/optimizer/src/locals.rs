@@ -15,7 +15,15 @@ impl Builder<'_> {
             self.deopt(Reason::Unbound);
             return;
         }
-        if let Item::Object(object) = item
+        self.expect_bound(local);
+        let item = self.frame().locals[local].item.clone();
+        let item = self.shared(item);
+        self.push(item);
+    }
+
+    /// Leaves if a local that may have no value has none.
+    pub fn expect_bound(&mut self, local: usize) {
+        if let Item::Object(object) = self.frame().locals[local].item
             && object.kind == Kind::Maybe
         {
             let gone = self.op(justjit_ir::Op::IsNull, &[object.value]);
@@ -23,9 +31,6 @@ impl Builder<'_> {
             self.guard(there, Reason::Unbound);
             self.learn(object.value, Kind::Unknown);
         }
-        let item = self.frame().locals[local].item.clone();
-        let item = self.shared(item);
-        self.push(item);
     }
 
     /// The same item a second time: what the first owns the second gets a reference to.

@@ -104,6 +104,11 @@ impl Builder<'_> {
         if self.is_unseen() {
             return Ok(());
         }
+        // The NULL there is an object in no program; behind a `yield`, the builder does not know that.
+        let stack = &self.frame().stack;
+        if stack[stack.len() - 2 - usize::from(with_keywords)] != Item::Null {
+            return self.unsupported();
+        }
         let keywords = with_keywords.then(|| self.pop());
         let args = self.pop();
         self.pop();

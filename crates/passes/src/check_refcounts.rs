@@ -11,8 +11,8 @@
 //! nothing of how passes work.
 
 use justjit_builder::IntCond;
-use justjit_ir::{Block, BlockCall, Flow, Function, Going, Imm, Inst, Op, Recovery, State, SymbolKind, Type, Value, ValueDef};
-use std::collections::BTreeMap;
+use justjit_ir::{Block, BlockCall, Dominators, Flow, Function, Going, Imm, Inst, Op, Recovery, State, Symbol, SymbolKind, Type, Value, ValueDef};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// How many references of a value are needed; `None` is any number.
@@ -26,10 +26,15 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
     let flow = Flow::of(function);
     let mut checker = Checker {
         function,
+        uncounted: Vec::new(),
+        constants: BTreeMap::new(),
+        faulty: BTreeSet::new(),
         needs: vec![None; function.blocks.len()],
         errors: Vec::new(),
         report: false,
     };
+    checker.find_constants(&flow);
+    checker.find_uncounted(&flow);
     // Blocks after those they lead to; loops take a few turns. What never ends asks for nothing.
     for _ in 0..function.blocks.len() + 2 {
         let mut changed = false;
@@ -44,16 +49,20 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
             break;
         }
     }
+    // The faults that others follow from are nearest to the end.
     checker.report = true;
-    for &block in &flow.order {
+    for &block in flow.order.iter().rev() {
         checker.block(block);
     }
     let unmet = checker.needs[Function::ENTRY.index()].clone().unwrap_or_default();
     for (value, count) in unmet {
-        if let Some(count) = count {
+        if let Some(count) = count
+            && checker.faulty.insert(value)
+        {
+            let made = function.def(value).map_or(String::new(), |made| format!(" ({})", made.op.info().name));
             checker
                 .errors
-                .push(format!("b0: {count} references of {value} are needed at the start"));
+                .push(format!("b0: {count} references of {value}{made} are needed at the start"));
         }
     }
     match checker.errors.is_empty() {
@@ -64,6 +73,12 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
 
 struct Checker<'a> {
     function: &'a Function,
+    /// Constants that are the same object as another: that one.
+    constants: BTreeMap<Value, Value>,
+    /// Of these a fault has been found; others would only follow from it.
+    faulty: BTreeSet<Value>,
+    /// What is known to be NULL or immortal in each block, by the ways that lead there.
+    uncounted: Vec<Need>,
     /// At the start of each block, as far as known.
     needs: Vec<Option<Need>>,
     errors: Vec<String>,
@@ -72,8 +87,8 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn error(&mut self, block: Block, inst: Inst, message: &str) {
-        if self.report {
+    fn error(&mut self, (block, inst): (Block, Inst), value: Value, message: &str) {
+        if self.report && self.faulty.insert(value) {
             let text = self.function.inst_text(inst);
             self.errors.push(format!("{block}: `{text}`: {message}"));
         }
@@ -103,6 +118,7 @@ impl Checker<'_> {
     }
 
     fn add(&self, need: &mut Need, value: Value, count: i64) {
+        let value = self.constants.get(&value).copied().unwrap_or(value);
         if self.uncounted(value) || self.function.type_of(value) != Type::Object {
             return;
         }
@@ -127,6 +143,14 @@ impl Checker<'_> {
             self.add(&mut need, value, 1);
         }
         need
+    }
+
+    /// Whether a condition that is a constant holds.
+    fn known(&self, condition: Value) -> Option<bool> {
+        match self.function.def(condition)?.imm {
+            Imm::Bool(holds) => Some(holds),
+            _ => None,
+        }
     }
 
     /// Where a condition holds, or does not, these are NULL or immortal.
@@ -164,6 +188,50 @@ impl Checker<'_> {
         }
     }
 
+    fn find_constants(&mut self, flow: &Flow) {
+        let mut first: BTreeMap<Symbol, Value> = BTreeMap::new();
+        for &inst in flow
+            .order
+            .iter()
+            .flat_map(|block| &self.function.blocks[block.index()].insts)
+        {
+            let data = self.function.inst(inst);
+            if let (Op::ObjectConst, Imm::Symbol(symbol), Some(value)) = (data.op, data.imm, data.result) {
+                let first = *first.entry(symbol).or_insert(value);
+                if first != value {
+                    self.constants.insert(value, first);
+                }
+            }
+        }
+    }
+
+    /// What branches and guards say of all that they dominate.
+    fn find_uncounted(&mut self, flow: &Flow) {
+        let function = self.function;
+        let dominators = Dominators::of(function, flow);
+        self.uncounted = vec![Need::new(); function.blocks.len()];
+        for block in dominators.preorder() {
+            let Some(above) = dominators.parent(block) else {
+                continue;
+            };
+            let mut known = self.uncounted[above.index()].clone();
+            for &inst in &function.blocks[above.index()].insts {
+                let data = function.inst(inst);
+                match data.op {
+                    Op::Guard => self.uncounted_where(data.args[0], true, &mut known),
+                    Op::Branch if flow.predecessors(block) == [above] => {
+                        let [then, other] = [0, 1].map(|at| data.targets[at].block == block);
+                        if then != other {
+                            self.uncounted_where(data.args[0], then, &mut known);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            self.uncounted[block.index()] = known;
+        }
+    }
+
     /// What two ways need that part here.
     fn both(&mut self, (block, inst): (Block, Inst), mut one: Need, mut other: Need, what: [&str; 2]) -> Need {
         let values: Vec<Value> = one.keys().chain(other.keys()).copied().collect();
@@ -179,7 +247,7 @@ impl Checker<'_> {
                     if first != second {
                         let [here, there] = what;
                         let message = format!("{here} {first} references of {value}, {there} {second}");
-                        self.error(block, inst, &message);
+                        self.error((block, inst), value, &message);
                     }
                 }
             }
@@ -197,16 +265,21 @@ impl Checker<'_> {
         let function = self.function;
         let insts = &function.blocks[block.index()].insts;
         let (&last, before) = insts.split_last()?;
+        let known = self.uncounted[block.index()].clone();
         let mut need = self.end(block, last)?;
+        need.extend(&known);
         for &inst in before.iter().rev() {
             self.back_over(block, inst, &mut need);
+            need.extend(&known);
         }
         if let Some(state) = function.blocks[block.index()].entry_state {
             let mut given = self.given(state);
             for (&value, _) in need.iter().filter(|(_, count)| count.is_none()) {
                 given.insert(value, None);
             }
-            if self.report && given != need {
+            let differs = |value: &&Value| given.get(value) != need.get(value);
+            let different: Vec<Value> = given.keys().chain(need.keys()).filter(differs).copied().collect();
+            if self.report && different.into_iter().any(|value| self.faulty.insert(value)) {
                 let (given, need) = (text_of(&given), text_of(&need));
                 self.errors.push(format!(
                     "{block}: its entry state gives {given} away, needed are {need}"
@@ -214,7 +287,8 @@ impl Checker<'_> {
             }
         }
         for &param in &function.blocks[block.index()].params {
-            if need.get(&param).is_some_and(|count| count.is_some_and(|count| count < 0)) && self.report {
+            let negative = need.get(&param).is_some_and(|count| count.is_some_and(|count| count < 0));
+            if negative && self.report && self.faulty.insert(param) {
                 self.errors
                     .push(format!("{block}: a reference of {param} is never given away"));
             }
@@ -222,7 +296,7 @@ impl Checker<'_> {
         if block != Function::ENTRY {
             // What the block's own values need was looked at where they come to be.
             need.retain(
-                |value, _| !matches!(function.values[value.index()].def, ValueDef::Result(def) if insts.contains(&def)),
+                |value, _| !matches!(function.values[value.index()].def, ValueDef::Result(def) if insts.contains(&def) && function.inst(def).op != Op::ObjectConst),
             );
         }
         Some(need)
@@ -255,7 +329,11 @@ impl Checker<'_> {
             Op::Deopt => Some(self.given(data.state?)),
             _ => {
                 let mut agreed: Option<Need> = None;
+                let condition = data.args.first().and_then(|&condition| self.known(condition));
                 for (at, call) in data.targets.iter().enumerate() {
+                    if condition.is_some_and(|holds| holds == (at == 1)) {
+                        continue;
+                    }
                     let Some(mut need) = self.on_the_way(call) else {
                         continue;
                     };
@@ -284,7 +362,7 @@ impl Checker<'_> {
             self.exit(block, inst, need);
         }
         if let Some(result) = data.result
-            && data.op != Op::BoxBool
+            && !matches!(data.op, Op::BoxBool | Op::ObjectConst)
             && self.function.type_of(result) == Type::Object
             && !self.uncounted(result)
         {
@@ -292,7 +370,7 @@ impl Checker<'_> {
             let needed = need.remove(&result).unwrap_or(Some(0));
             if let Some(needed) = needed.filter(|&needed| needed != given) {
                 let message = format!("it gives {given} references of {result}, {needed} are needed");
-                self.error(block, inst, &message);
+                self.error((block, inst), result, &message);
             }
         }
         let info = data.op.info();
@@ -312,9 +390,9 @@ impl Checker<'_> {
         if !behind {
             self.exit(block, inst, need);
         }
-        if let Some((value, count)) = need.iter().find(|(_, count)| count.is_some_and(|count| count < 0)) {
+        if let Some((&value, &count)) = need.iter().find(|(_, count)| count.is_some_and(|count| count < 0)) {
             let message = format!("{} references of {value} are never given away", -count.unwrap_or(0));
-            self.error(block, inst, &message);
+            self.error((block, inst), value, &message);
             need.retain(|_, count| count.is_none_or(|count| count >= 0));
         }
     }
@@ -326,6 +404,11 @@ impl Checker<'_> {
         };
         let mut given = self.given(state);
         if data.op == Op::Guard {
+            match self.known(data.args[0]) {
+                Some(true) => return,
+                Some(false) => return *need = given,
+                None => {}
+            }
             self.uncounted_where(data.args[0], false, &mut given);
         }
         if self.function.states[state.index()].going == Going::Wait {

@@ -47,33 +47,33 @@ fn wrong() {
         ("return v0", "1 references of v0 are needed at the start"),
         (
             "v9: object = object @o\n return v9",
-            "it gives 0 references, 1 are needed",
+            "1 references of v9 (object) are needed at the start",
         ),
         (
             "v9: object = call @give\n v10: object = null\n return v10",
-            "it gives 1 references, 0 are needed",
+            "it gives 1 references of v9, 0 are needed",
         ),
         (
             "v9: object = call @give\n decref_number v9\n return v9",
-            "it gives 1 references, 2 are needed",
+            "it gives 1 references of v9, 2 are needed",
         ),
         (
             "incref v0\n incref v0\n return v0",
             "1 references of v0 are never given away",
         ),
-        ("incref v0\n guard v1 ! s0\n return v0", "s0 gives {} away"),
-        ("guard v1 ! s1\n incref v0\n return v0", "s1 gives {Value(0): 1} away"),
+        ("incref v0\n guard v1 ! s0\n return v0", "`guard v1 ! s0`: behind are needed 1 references of v0, s0 gives 0"),
+        ("guard v1 ! s1\n incref v0\n return v0", "`guard v1 ! s1`: behind are needed 0 references of v0, s1 gives 1"),
         (
             "incref v0\n branch v1, b1, b2\nb1:\n return v0\nb2:\n v9: object = null\n return v9",
             "one way needs",
         ),
         (
             "incref v0\n decref v0 ! s1\n v9: object = null\n return v9",
-            "s1 gives {Value(0): 1} away",
+            "`decref v0 ! s1`: behind are needed 0 references of v0, s1 gives 1",
         ),
         (
             "incref v0\n jump b1(v0)\nb1(v9: object):\n branch v1, b2, b3\nb2:\n v10: object = call @give\n jump b1(v10)\nb3:\n return v9",
-            "b1: `branch v1, b2, b3`: one way needs {}",
+            "b1: `branch v1, b2, b3`: one way needs 0 references of v9, the other 1",
         ),
         (
             "incref v0\n jump b1(v0)\nb1(v9: object) entry s0:\n branch v1, b1(v9), b3\nb3:\n return v9",
