@@ -418,8 +418,7 @@ impl Builder<'_> {
         {
             let flag = self.bool((left == right) != negate);
             self.push(Item::Bool(flag));
-            self.release(left);
-            self.release(right);
+            self.release_all([left, right]);
             return Ok(());
         }
         // A number is not kept as the object that it came as, so that two names of one may have become two.

@@ -11,9 +11,13 @@
 //! nothing of how passes work.
 
 use justjit_builder::IntCond;
-use justjit_ir::{Block, BlockCall, Dominators, Flow, Function, Going, Imm, Inst, Op, Recovery, State, Symbol, SymbolKind, Type, Value, ValueDef};
+use justjit_ir::{
+    Block, BlockCall, Dominators, Flow, Function, Going, Imm, Inst, Op, Recovery, State, Symbol, SymbolKind, Type,
+    Value, ValueDef,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::rc::Rc;
 
 /// How many references of a value are needed; `None` is any number.
 type Count = Option<i64>;
@@ -32,6 +36,7 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
         needs: vec![None; function.blocks.len()],
         errors: Vec::new(),
         report: false,
+        given: vec![None; function.states.len()],
     };
     checker.find_constants(&flow);
     checker.find_uncounted(&flow);
@@ -59,10 +64,12 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
         if let Some(count) = count
             && checker.faulty.insert(value)
         {
-            let made = function.def(value).map_or(String::new(), |made| format!(" ({})", made.op.info().name));
-            checker
-                .errors
-                .push(format!("b0: {count} references of {value}{made} are needed at the start"));
+            let made = function
+                .def(value)
+                .map_or(String::new(), |made| format!(" ({})", made.op.info().name));
+            checker.errors.push(format!(
+                "b0: {count} references of {value}{made} are needed at the start"
+            ));
         }
     }
     match checker.errors.is_empty() {
@@ -84,6 +91,8 @@ struct Checker<'a> {
     errors: Vec<String>,
     /// Whether faults are written down.
     report: bool,
+    /// What each state gives away, once it has been asked for.
+    given: Vec<Option<Rc<Need>>>,
 }
 
 impl Checker<'_> {
@@ -131,8 +140,12 @@ impl Checker<'_> {
     }
 
     /// What a state gives away.
-    fn given(&self, state: State) -> Need {
-        let state = &self.function.states[state.index()];
+    fn given(&mut self, state: State) -> Rc<Need> {
+        if let Some(known) = &self.given[state.index()] {
+            return known.clone();
+        }
+        let at = state.index();
+        let state = &self.function.states[at];
         let mut need = Need::new();
         for recovery in state.recoveries() {
             if let Recovery::Owned(value) = *recovery {
@@ -142,7 +155,7 @@ impl Checker<'_> {
         for &value in &state.release {
             self.add(&mut need, value, 1);
         }
-        need
+        self.given[at].insert(Rc::new(need)).clone()
     }
 
     /// Whether a condition that is a constant holds.
@@ -273,7 +286,7 @@ impl Checker<'_> {
             need.extend(&known);
         }
         if let Some(state) = function.blocks[block.index()].entry_state {
-            let mut given = self.given(state);
+            let mut given = Need::clone(&self.given(state));
             for (&value, _) in need.iter().filter(|(_, count)| count.is_none()) {
                 given.insert(value, None);
             }
@@ -287,7 +300,9 @@ impl Checker<'_> {
             }
         }
         for &param in &function.blocks[block.index()].params {
-            let negative = need.get(&param).is_some_and(|count| count.is_some_and(|count| count < 0));
+            let negative = need
+                .get(&param)
+                .is_some_and(|count| count.is_some_and(|count| count < 0));
             if negative && self.report && self.faulty.insert(param) {
                 self.errors
                     .push(format!("{block}: a reference of {param} is never given away"));
@@ -306,7 +321,10 @@ impl Checker<'_> {
     fn on_the_way(&self, call: &BlockCall) -> Option<Need> {
         let mut need = self.needs[call.block.index()].clone()?;
         let params = &self.function.blocks[call.block.index()].params;
-        let counts: Vec<Count> = params.iter().map(|param| need.remove(param).unwrap_or(Some(0))).collect();
+        let counts: Vec<Count> = params
+            .iter()
+            .map(|param| need.remove(param).unwrap_or(Some(0)))
+            .collect();
         for (&arg, count) in call.args.iter().zip(counts) {
             match count {
                 Some(count) => self.add(&mut need, arg, count),
@@ -326,7 +344,7 @@ impl Checker<'_> {
                 }
                 Some(need)
             }
-            Op::Deopt => Some(self.given(data.state?)),
+            Op::Deopt => Some(Need::clone(&self.given(data.state?))),
             _ => {
                 let mut agreed: Option<Need> = None;
                 let condition = data.args.first().and_then(|&condition| self.known(condition));
@@ -402,7 +420,11 @@ impl Checker<'_> {
         let Some(state) = data.state else {
             return;
         };
-        let mut given = self.given(state);
+        let given = self.given(state);
+        if *given == *need {
+            return;
+        }
+        let mut given = Need::clone(&given);
         if data.op == Op::Guard {
             match self.known(data.args[0]) {
                 Some(true) => return,
