@@ -244,13 +244,18 @@ impl Builder<'_> {
         };
         let instance = self.instance(id);
         let function = instance.values.pop().expect("a function").1;
-        // All that one with other names has of its function is the name.
-        let name = match &function {
-            Item::Function { code, .. } => Item::Function {
-                code: *code,
-                closure: Vec::new(),
-            },
-            function => function.clone(),
+        let mut dropped: Vec<Item> = frame.locals.into_iter().map(|local| local.item).collect();
+        dropped.extend(frame.stack);
+        // All that one with other names has of its function is the name: a function that is an object goes with the generator.
+        let name = match function {
+            Item::Function { code, closure } => {
+                dropped.push(Item::Function { code, closure });
+                Item::Function {
+                    code,
+                    closure: Vec::new(),
+                }
+            }
+            function => function,
         };
         instance.values = vec![(0, name)];
         instance.form = Form::Generator(Suspended {
@@ -258,10 +263,9 @@ impl Builder<'_> {
             progress: Progress::Finished,
             ..suspended
         });
-        let mut dropped: Vec<Item> = frame.locals.into_iter().map(|local| local.item).collect();
-        dropped.extend(frame.stack);
-        dropped.push(function);
+        dropped.push(generator.clone());
         dropped.extend(rest);
+        let dropped = self.with_ended(dropped);
         self.release_all(dropped);
     }
 
@@ -598,7 +602,7 @@ impl Builder<'_> {
 
     /// The object of a function that has not been made.
     pub fn make_function_object(&mut self, code: Symbol, closure: Vec<Item>) -> Done<Value> {
-        let function = self.make_function_of(code)?;
+        let function = self.owing(closure.clone(), |this| this.make_function_of(code))?;
         if !closure.is_empty() {
             let closure = self.owned_object(Item::Tuple(closure))?;
             let which = self.int(function_attribute::CLOSURE.into());

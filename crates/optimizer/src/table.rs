@@ -39,6 +39,10 @@ impl Builder<'_> {
             StoreFast => self.store_fast(arg)?,
             StoreFastLoadFast => {
                 let item = self.pop();
+                if arg >> 4 != arg & 15 {
+                    // Before anything is stored.
+                    self.expect_bound(arg & 15);
+                }
                 let item = self.as_number_if_only_that(arg >> 4, item);
                 let old = self.store_local(arg >> 4, item)?;
                 self.load_fast(arg & 15);
@@ -414,8 +418,7 @@ impl Builder<'_> {
         {
             let flag = self.bool((left == right) != negate);
             self.push(Item::Bool(flag));
-            self.release(left);
-            self.release(right);
+            self.release_all([left, right]);
             return Ok(());
         }
         // A number is not kept as the object that it came as, so that two names of one may have become two.

@@ -133,6 +133,12 @@ thread_local! {
     static LLVM: RefCell<Vec<justjit_llvm::Backend>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Has a thread that compiles with LLVM do something between optimizing a large function and generating its code.
+#[cfg(feature = "llvm")]
+pub fn set_between_phases(act: fn()) {
+    justjit_llvm::set_between_phases(act);
+}
+
 /// What compiling a unit's parts adds up to.
 #[derive(Default)]
 struct Made {
@@ -277,9 +283,6 @@ impl Part {
         options: &Options,
         made: &mut Made,
     ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
-        if options.verify || cfg!(debug_assertions) {
-            ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
-        }
         let mut function = std::mem::take(&mut self.function);
         if !self.is_optimized {
             self.optimize(&mut function, options, made)?;
@@ -334,6 +337,7 @@ impl Part {
         let mut pipeline = Pipeline {
             off,
             verify: options.verify,
+            references: options.verify,
             ..Pipeline::default()
         };
         if options.texts {
