@@ -414,9 +414,11 @@ impl Builder<'_> {
         let lasti = match self.at.arg as usize {
             0 => self.null(),
             distance => {
-                let stack = &self.frame().stack;
-                let lasti = stack[stack.len() - distance].clone();
-                self.borrow_object(lasti)?.0
+                let at = self.frame().stack.len() - distance;
+                let lasti = self.frame().stack[at].clone();
+                let (value, lasti) = self.borrow_object(lasti)?;
+                self.frame().stack[at] = lasti;
+                value
             }
         };
         self.begin_call()?;
