@@ -383,6 +383,11 @@ impl Builder<'_> {
         let zero = self.int(0);
         let is_whole = self.int_compare(IntCond::SignedGe, room, zero);
         self.guard(is_whole, Reason::Loop);
+        self.append_to_whole(list, value)
+    }
+
+    /// The same, where the list cannot be one that lies unpacked.
+    pub fn append_to_whole(&mut self, list: Value, value: Item) -> Done {
         let value = self.owned_object(value)?;
         // No Python code runs, and there is an exception only when memory ends.
         let status = self

@@ -295,7 +295,7 @@ impl Builder<'_> {
                 for (at, item) in items.iter().enumerate() {
                     let rest = items[at + 1..].iter().cloned();
                     let owed = rest.chain([Item::owned(list, Kind::List)]);
-                    self.owing(owed, |this| this.append_to(list, item.clone()))?;
+                    self.owing(owed, |this| this.append_to_whole(list, item.clone()))?;
                 }
                 list
             }

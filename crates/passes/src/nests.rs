@@ -23,6 +23,7 @@ const HARMLESS: [&str; 5] = [
 
 /// The function that appends to a list, which must not be unpacked.
 const APPEND: &str = "justjit_append";
+const NEW_LIST: &str = "justjit_new_list";
 
 /// What a list has nothing else than.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -351,9 +352,12 @@ impl Look<'_> {
         })
     }
 
-    /// Whether the list that is appended to is tested just before: it is not unpacked.
+    /// Whether the list that is appended to is tested just before, or has just been made: it is not unpacked.
     fn is_whole(&self, block: Block, append: Inst) -> bool {
         let list = self.function.inst(append).args[0];
+        if self.function.def(list).is_some_and(|made| self.calls(made, NEW_LIST)) {
+            return true;
+        }
         let insts = &self.function.blocks[block.index()].insts;
         let before = insts.iter().take_while(|&&inst| inst != append);
         for &inst in before.collect::<Vec<_>>().into_iter().rev() {
