@@ -127,7 +127,7 @@ fn wrong() {
         ),
         (
             "v9: object = call @give\n v10: bool = is_null v9\n v11: object = null\n branch v10, b1, b2\nb1:\n decref_number v9\n return v11\nb2:\n return v11",
-            "it gives 1 references, 0 are needed",
+            "b0: `v9: object = call @give`: it gives 1 references of v9, 0 are needed",
         ),
         (
             "incref v0\n decref v0 ! s1\n v9: object = null\n return v9",

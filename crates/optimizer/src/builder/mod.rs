@@ -535,15 +535,9 @@ impl<'a> Builder<'a> {
             let frame = self.frames.last().expect("there is a frame");
             let (code, index) = (frame.code, frame.index);
             let info = &self.codes[code];
-            if !begun && (info.merges.contains(&index) || self.is_join()) {
-                if depth == 1 && info.headers.contains(&index) {
-                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
-                    let offset = info.decoded.instructions[index].offset;
-                    self.effect(Op::Locate, &[], Imm::Offset(offset));
-                }
-                return self.go_to(index);
-            }
+            let ends = !begun && (info.merges.contains(&index) || self.is_join());
             let begins = std::mem::take(&mut begun);
+            // Where a place is entered, too: what is made on the way there raises as its instruction would.
             self.index = index;
             self.at = info.decoded.instructions[index];
             self.f.position = ir::Position {
@@ -552,6 +546,13 @@ impl<'a> Builder<'a> {
             };
             self.before.clone_from(&self.frames);
             self.before_states.clear();
+            if ends {
+                if depth == 1 && info.headers.contains(&index) {
+                    // Not by a back edge: tells the profiler, since the loop itself may not store where it is.
+                    self.effect(Op::Locate, &[], Imm::Offset(self.at.offset));
+                }
+                return self.go_to(index);
+            }
             let block = &info.decoded.blocks[self.at.block as usize];
             if begins && depth == 1 && block.is_handler && block.start == index {
                 self.begin_handler();
