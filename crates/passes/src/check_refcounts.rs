@@ -10,6 +10,7 @@
 //! operation does with references the table of operations says, and a callee's [`Call`](justjit_ir::Call). The check knows
 //! nothing of how passes work.
 
+use crate::edit;
 use justjit_builder::IntCond;
 use justjit_ir::{
     Block, BlockCall, Dominators, Flow, Function, Going, Imm, Inst, Op, Recovery, State, Symbol, SymbolKind, Type,
@@ -40,10 +41,11 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
     };
     checker.find_constants(&flow);
     checker.find_uncounted(&flow);
+    let order = taken(function, &flow);
     // Blocks after those they lead to; loops take a few turns. What never ends asks for nothing.
     for _ in 0..function.blocks.len() + 2 {
         let mut changed = false;
-        for &block in flow.order.iter().rev() {
+        for &block in order.iter().rev() {
             let need = checker.block(block);
             if need.is_some() && checker.needs[block.index()] != need {
                 checker.needs[block.index()] = need;
@@ -56,7 +58,7 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
     }
     // The faults that others follow from are nearest to the end.
     checker.report = true;
-    for &block in flow.order.iter().rev() {
+    for &block in order.iter().rev() {
         checker.block(block);
     }
     let unmet = checker.needs[Function::ENTRY.index()].clone().unwrap_or_default();
@@ -76,6 +78,31 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
         true => Ok(()),
         false => Err(checker.errors),
     }
+}
+
+/// The blocks that are reached, in their order: not only by ways that are never taken.
+fn taken(function: &Function, flow: &Flow) -> Vec<Block> {
+    let mut reached = vec![false; function.blocks.len()];
+    let mut pending = vec![Function::ENTRY];
+    while let Some(block) = pending.pop() {
+        if std::mem::replace(&mut reached[block.index()], true) {
+            continue;
+        }
+        let Some(last) = function.terminator(block) else {
+            continue;
+        };
+        let data = function.inst(last);
+        let known = match data.op {
+            Op::Branch => edit::boolean(function, data.args[0]),
+            _ => None,
+        };
+        let targets = data.targets.iter().enumerate();
+        let targets = targets.filter(|(at, _)| known.is_none_or(|holds| (*at == 0) == holds));
+        pending.extend(targets.map(|(_, target)| target.block));
+    }
+    let mut order = flow.order.clone();
+    order.retain(|block| reached[block.index()]);
+    order
 }
 
 struct Checker<'a> {

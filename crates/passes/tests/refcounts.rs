@@ -45,6 +45,7 @@ fn right() {
         "v8: object = call @give\n v9: object = object @none\n v10: bool = same v8, v9\n branch v10, b1, b2\nb1:\n return v9\nb2:\n return v8",
         // A way that is never taken.
         "v8: object = call @give\n v9: bool = bool false\n branch v9, b1, b2\nb1:\n v10: object = null\n return v10\nb2:\n return v8",
+        "v8: object = call @give\n v9: bool = bool false\n branch v9, b1, b2\nb1:\n branch v1, b2, b3\nb3:\n v10: object = null\n return v10\nb2:\n return v8",
         // A callee that has left its code gives nothing.
         "v8: object = call @typed v0\n guard v1 ! s5\n return v8",
         // The same object, whichever of the constants it comes from.
