@@ -249,6 +249,13 @@ NAMES = """
             total += read()
         return total
 
+    def shared(kept, step):
+        global STAMP
+        STAMP += step
+        kept.append(STAMP)
+        STAMP += step
+        return STAMP is kept[-1], STAMP - kept[-1], globals()["STAMP"] == STAMP
+
     class Loud:
         def __del__(self):
             global STAMP
@@ -284,6 +291,14 @@ def test_names_that_vary() -> None:
                 names["STAMP"] = float(number)
             if number % 60 == 30:
                 names["STAMP"] = 2**62
+        # Others have the int, or it is one of those that there is one of each only.
+        for start in (-300, 2**30 - 200, 2**60 - 200, -(2**63) + 200):
+            names["STAMP"] = start
+            kept = []
+            for step in (1, 2, -3, 2**30):
+                for _ in range(200):
+                    told.append((names["shared"](kept, step), names["read"](), names["STAMP"]))
+            told.append(kept)
         names["STAMP"] = 3
         for _ in range(30):
             told.append((names["end"](), names["shadow"](lambda items: items[0])))

@@ -235,6 +235,15 @@ impl Builder<'_> {
         self.new_object(item)
     }
 
+    /// The item's object, of whose type no more is known; what may be NULL stays so.
+    pub fn object_of_any_type(&mut self, item: Item) -> Done<Item> {
+        let kind = match item.kind() {
+            Kind::Maybe => Kind::Maybe,
+            _ => Kind::Unknown,
+        };
+        Ok(Item::owned(self.owned_object(item)?, kind))
+    }
+
     /// The item's object, which is made if it is a number.
     pub fn new_object(&mut self, item: Item) -> Done<Value> {
         Ok(match item {
@@ -446,6 +455,24 @@ impl Builder<'_> {
         self.release(item);
     }
 
+    /// What is done unless the value is NULL.
+    pub fn if_there(&mut self, value: Value, what: impl FnOnce(&mut Self)) {
+        let gone = self.op(Op::IsNull, &[value]);
+        let there = self.f.add_block();
+        let next = self.f.add_block();
+        self.branch(gone, next, there);
+        self.block = there;
+        self.terminated = false;
+        what(self);
+        let target = BlockCall {
+            block: next,
+            args: Vec::new(),
+        };
+        self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
+        self.block = next;
+        self.terminated = false;
+    }
+
     /// Gives a reference up; where that leaves, some more are.
     fn decref_before(&mut self, value: Value, kind: Kind, later: Vec<Value>) {
         let index = self.frames.last().expect("there is a frame").index;
@@ -453,20 +480,7 @@ impl Builder<'_> {
             return self.end_for_all_to_see(value, later);
         }
         if kind == Kind::Maybe {
-            let gone = self.op(Op::IsNull, &[value]);
-            let there = self.f.add_block();
-            let next = self.f.add_block();
-            self.branch(gone, next, there);
-            self.block = there;
-            self.decref_before(value, Kind::Unknown, later);
-            let target = BlockCall {
-                block: next,
-                args: Vec::new(),
-            };
-            self.f.end(self.block, Op::Jump, Vec::new(), None, vec![target]);
-            self.block = next;
-            self.terminated = false;
-            return;
+            return self.if_there(value, |this| this.decref_before(value, Kind::Unknown, later));
         }
         if kind.ends_quietly() {
             if !matches!(kind, Kind::None | Kind::Bool) {

@@ -7,10 +7,10 @@ use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Block, BlockCall, Effect, Op, Reason, Type, Value};
 use justjit_runtime::attributes::{DICTIONARY_VERSION, Finds, LACKS_OWN, Shape};
 use justjit_runtime::layout::{
-    DICT_KEYS_UNICODE, DICT_VERSION_STEP, DICT_WATCHER_MASK, DictKeys, DictObject, DictUnicodeEntry, GC_HEAD_NEXT,
-    MANAGED_DICT_OFFSET,
+    DICT_INDEX_EMPTY, DICT_KEYS_UNICODE, DICT_VERSION_STEP, DICT_WATCHER_MASK, DictKeys, DictObject, DictUnicodeEntry,
+    GC_HEAD_NEXT, MANAGED_DICT_OFFSET,
 };
-use pyo3_ffi::PyObject;
+use pyo3_ffi::{PyObject, PyObject_Hash};
 use std::mem::offset_of;
 
 /// A name in such a dictionary, and which entry it may be.
@@ -152,12 +152,7 @@ impl Builder<'_> {
         other: Option<Block>,
     ) -> Found {
         if !is_value {
-            let name = self.object(place.name);
-            let effect = (Effect::Reads, false);
-            let lacks = self.call(&LACKS_OWN, &[object, name], Some(Type::Int), effect);
-            let zero = self.int(0);
-            let lacks = self.int_compare(IntCond::Ne, lacks.expect("a result"), zero);
-            self.go_unless(lacks, other);
+            self.expect_lacking(object, place.name, other);
             return Found::Inline;
         }
         let entry = self.own_entry(object, place, other);
@@ -170,8 +165,44 @@ impl Builder<'_> {
         }
     }
 
-    /// The entry of the object's own dictionary that has the name.
-    fn own_entry(&mut self, object: Value, place: Place, other: Option<Block>) -> Entry {
+    /// Goes on if the object's own dictionary lacks the name. It does where the index table is empty at the first place that the
+    /// name's hash leads to; where it is not, the runtime looks on.
+    fn expect_lacking(&mut self, object: Value, name: *mut PyObject, other: Option<Block>) {
+        let region = ir_region::SHAPE;
+        let (_, keys) = self.own_keys(object, other);
+        // SAFETY: a name is a str.
+        let hash = unsafe { PyObject_Hash(name) };
+        // Where the table is larger than 128 places, its indices are larger than a byte; here one of these is read then, which
+        // may look empty.
+        let log2 = offset_of!(DictKeys, dk_log2_size) as i32;
+        let log2 = self.load_width(Type::Int, Width::I8, false, keys, log2, region);
+        let most = self.int(7);
+        let small = self.int_compare(IntCond::SignedLe, log2, most);
+        let one = self.int(1);
+        let places = self.op(Op::IntShl, &[one, log2]);
+        let mask = self.op(Op::IntSub, &[places, one]);
+        let hash = self.int(hash as i64);
+        let at = self.op(Op::IntAnd, &[hash, mask]);
+        let at = self.op(Op::AddOffset, &[keys, at]);
+        let index = self.load_width(Type::Int, Width::I8, false, at, size_of::<DictKeys>() as i32, region);
+        let empty = self.int(i64::from(DICT_INDEX_EMPTY as u8));
+        let empty = self.int_compare(IntCond::Eq, index, empty);
+        let lacks = self.op(Op::BoolAnd, &[small, empty]);
+        let (looks_on, join) = (self.f.add_block(), self.f.add_block());
+        self.branch(lacks, join, looks_on);
+        self.block = looks_on;
+        self.terminated = false;
+        let name = self.object(name);
+        let lacks = self.call(&LACKS_OWN, &[object, name], Some(Type::Int), (Effect::Reads, false));
+        let zero = self.int(0);
+        let lacks = self.int_compare(IntCond::Ne, lacks.expect("a result"), zero);
+        self.go_unless(lacks, other);
+        self.jump_to(join, Vec::new());
+        self.block = join;
+    }
+
+    /// The object's own dictionary, and its keys, all of which are strings.
+    fn own_keys(&mut self, object: Value, other: Option<Block>) -> (Value, Value) {
         let region = ir_region::SHAPE;
         let dictionary = self.load(Type::Object, object, MANAGED_DICT_OFFSET as i32, region);
         let none = self.op(Op::IsNull, &[dictionary]);
@@ -185,6 +216,13 @@ impl Builder<'_> {
         let strings = self.int(DICT_KEYS_UNICODE.into());
         let strings = self.int_compare(IntCond::Eq, kind, strings);
         self.go_unless(strings, other);
+        (dictionary, keys)
+    }
+
+    /// The entry of the object's own dictionary that has the name.
+    fn own_entry(&mut self, object: Value, place: Place, other: Option<Block>) -> Entry {
+        let region = ir_region::SHAPE;
+        let (dictionary, keys) = self.own_keys(object, other);
         let count = offset_of!(DictKeys, dk_nentries) as i32;
         let count = self.load(Type::Int, keys, count, region);
         let hint = self.int(place.hint as i64);

@@ -141,8 +141,7 @@ impl Builder<'_> {
                 if matches!(item, Item::Null | Item::Constant(_) | Item::Instance(..)) {
                     continue;
                 }
-                let value = self.owned_object(item)?;
-                self.frames[0].instances[id].values[at].1 = Item::owned(value, Kind::Unknown);
+                self.frames[0].instances[id].values[at].1 = self.object_of_any_type(item)?;
             }
         }
         Ok(())

@@ -571,16 +571,22 @@ impl<'a> Builder<'a> {
                     } else {
                         &mut loud
                     };
-                    list.push(object.value);
+                    list.push((object.value, object.kind == Kind::Maybe));
                 }
             });
         }
         let most = self.int(loud.len() as i64);
-        for &value in &loud {
-            let width = justjit_builder::Type::I32;
-            let count = self.load_width(Type::Int, width, false, value, offset::OB_REFCNT, ir_region::COUNT);
-            let fine = self.int_compare(justjit_builder::IntCond::SignedGt, count, most);
-            self.guard(fine, Reason::Unsupported);
+        for &(value, maybe) in &loud {
+            let stays = |this: &mut Self| {
+                let width = justjit_builder::Type::I32;
+                let count = this.load_width(Type::Int, width, false, value, offset::OB_REFCNT, ir_region::COUNT);
+                let fine = this.int_compare(justjit_builder::IntCond::SignedGt, count, most);
+                this.guard(fine, Reason::Unsupported);
+            };
+            match maybe {
+                true => self.if_there(value, stays),
+                false => stays(self),
+            }
         }
         self.forget_instances();
         let value = match gives {
@@ -598,8 +604,12 @@ impl<'a> Builder<'a> {
         if gives != Gives::Object {
             self.release_known(item, wanted);
         }
-        for value in quiet.into_iter().chain(loud) {
-            self.effect(Op::DecrefNumber, &[value], Imm::None);
+        for (value, maybe) in quiet.into_iter().chain(loud) {
+            let give_up = |this: &mut Self| this.effect(Op::DecrefNumber, &[value], Imm::None);
+            match maybe {
+                true => self.if_there(value, give_up),
+                false => give_up(self),
+            }
         }
         self.f.end(self.block, Op::Give, vec![value], None, Vec::new());
         self.terminated = true;

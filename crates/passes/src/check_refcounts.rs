@@ -164,11 +164,22 @@ impl Checker<'_> {
             Op::Deopt => Some(self.given(data.state?)),
             _ => {
                 let mut agreed: Option<Need> = None;
-                for call in &data.targets {
+                // Where it is NULL, it has any number.
+                let tested = data.args.first().and_then(|&condition| self.function.def(condition));
+                let null = tested.filter(|test| data.op == Op::Branch && test.op == Op::IsNull);
+                let null = null.map(|test| test.args[0]);
+                for (which, call) in data.targets.iter().enumerate() {
                     let Some(after) = &self.needs[call.block.index()] else {
                         continue;
                     };
                     let mut need = after.clone();
+                    if let (0, Some(null)) = (which, null)
+                        && let Some(otherwise) = data.targets.get(1)
+                        && let Some(there) = &self.needs[otherwise.block.index()]
+                    {
+                        need.remove(&null);
+                        need.extend(there.get(&null).map(|&count| (null, count)));
+                    }
                     for (&param, &arg) in self.function.blocks[call.block.index()].params.iter().zip(&call.args) {
                         let count = need.remove(&param).unwrap_or(0);
                         self.add(&mut need, arg, count);

@@ -4,7 +4,8 @@
 use crate::api::{self, dict_event};
 use crate::attributes::DICTIONARY_VERSION;
 use crate::layout::{DICT_VERSION_STEP, DICT_WATCHER_MASK, DictObject};
-use crate::numbers::{SMALL_INT_MAX, SMALL_INT_MIN, overwrite_int};
+use crate::lookup::{Found, find_in_dict};
+use crate::numbers::{SMALL_INT_MAX, SMALL_INT_MIN, drop_reference, make_int, overwrite_int};
 use crate::ops;
 use crate::ops::reference::{PyResult, Raised};
 use crate::runtime_fns;
@@ -285,23 +286,36 @@ pub unsafe fn look_up(cell: *mut GlobalCell) -> *mut PyObject {
 pub const CHANGES: u32 = 16;
 
 runtime_fns! {
-    /// `STORE_GLOBAL` of an int, if that can be written over the int that the name has: one that nobody else has, of a name that
-    /// nobody takes for constant, in a dictionary that nobody but us watches. Else 0, and nothing was done.
+    /// `STORE_GLOBAL` of an int for a name that has one, if nobody takes that for constant, in a dictionary that nobody but us
+    /// watches: the int is written over if nobody else has it, and otherwise replaced where it is. Else 0, and nothing was done.
     WRITE_GLOBAL_INT = fn write_global_int(cell: *mut GlobalCell, value: i64) -> i64 {
         let object = (*cell).value;
         let possible = !object.is_null()
             && (*cell).own
             && !(*cell).shared
-            && (*cell).changes >= CHANGES
-            && Py_REFCNT(object) == 1
-            && !(SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value);
+            && (*cell).changes >= CHANGES;
         if !possible {
             return 0;
         }
         let dict = (*cell).globals.cast::<DictObject>();
         let tag = (*dict).ma_version_tag;
-        if tag & DICT_WATCHER_MASK != 1 << registry().watcher || !overwrite_int(object, value) {
+        if tag & DICT_WATCHER_MASK != 1 << registry().watcher || PyLong_CheckExact(object) == 0 {
             return 0;
+        }
+        let small = (SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value);
+        if small || Py_REFCNT(object) > 1 || !overwrite_int(object, value) {
+            let hash = (*(*cell).name.cast::<PyASCIIObject>()).hash;
+            let Found::At(place) = find_in_dict(dict.cast(), (*cell).name, hash) else {
+                return 0;
+            };
+            if place.read() != object {
+                return 0;
+            }
+            let new = make_int(value);
+            place.write(new);
+            (*cell).value = new;
+            // The end of an int runs no code.
+            drop_reference(object);
         }
         DICTIONARY_VERSION += DICT_VERSION_STEP;
         (*dict).ma_version_tag = DICTIONARY_VERSION | tag & (DICT_VERSION_STEP - 1);

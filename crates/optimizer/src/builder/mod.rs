@@ -112,6 +112,8 @@ pub struct Builder<'a> {
     /// Places where ways come together again that one instruction has parted.
     joins: FxHashSet<Vec<(usize, usize)>>,
     tasks: Vec<Task>,
+    /// By code and instruction: which locals are used from there on.
+    live: FxHashMap<(usize, usize), Vec<bool>>,
     /// Types that are [`Kind::Other`].
     pub types: Vec<*mut PyTypeObject>,
     pub not_inlined: FxHashSet<(usize, usize)>,
@@ -236,6 +238,7 @@ impl<'a> Builder<'a> {
             versions: FxHashMap::default(),
             joins: FxHashSet::default(),
             tasks: Vec::new(),
+            live: FxHashMap::default(),
             types: Vec::new(),
             not_inlined: FxHashSet::default(),
             frame_pointer,
