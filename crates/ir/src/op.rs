@@ -212,7 +212,7 @@ ops! {
 
     // ---- objects -----------------------------------------------------------------------------------------------
     Same "same" Same => This(Bool), None, Pure: "Whether two objects, or two pointers, are one.";
-    AddressOf "address_of" These(&[Object]) => This(Int), None, Pure: "The address as a number.";
+    AddressOf "address_of" Address(&[]) => This(Int), None, Pure: "The address as a number.";
     IsNull "is_null" These(&[Object]) => This(Bool), None, Pure: "Whether it is NULL.";
     HasType "has_type" These(&[Object]) => This(Bool), Symbol, Pure: "Whether the object's type is that very one, a type that objects neither get nor lose.";
     UnboxInt "unbox_int" These(&[Object]) => This(Int), None, Guard [exits]: "The value of an object that is known to be exactly an int; leaves when it does not fit.";

@@ -59,6 +59,9 @@ impl Builder<'_> {
             return Ok(());
         }
         let Some(result) = result else {
+            if self.repeat_items(&left, &right, kinds)? {
+                return Ok(());
+            }
             if self.binary_special(&left, &right, kinds)? || self.mixed_operator(op, &left, &right)? {
                 return Ok(());
             }

@@ -365,8 +365,13 @@ impl Builder<'_> {
         self.append_to(list.value, value)
     }
 
-    /// Appends an item, which is given up, to a list.
+    /// Appends an item, which is given up, to a list. In a nest of loops that unpacks lists this one may be unpacked: the code is
+    /// left. Elsewhere the pass that finds such nests drops the test.
     pub fn append_to(&mut self, list: Value, value: Item) -> Done {
+        let room = self.load_width(Type::Int, Width::I64, true, list, offset::LIST_ALLOCATED, ir_region::HEADER);
+        let zero = self.int(0);
+        let is_whole = self.int_compare(IntCond::SignedGe, room, zero);
+        self.guard(is_whole, Reason::Loop);
         let value = self.owned_object(value)?;
         // No Python code runs, and there is an exception only when memory ends.
         let status = self

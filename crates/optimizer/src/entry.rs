@@ -15,14 +15,15 @@ use justjit_ir::{
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
-use justjit_runtime::unpacking::{PACK, UNPACK_FLOATS, UNPACK_INTS};
+use justjit_runtime::unpacking::{PACK, UNPACK_FLOAT_ROWS, UNPACK_FLOATS, UNPACK_INT_ROWS, UNPACK_INTS};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
 // What the passes and the runtime say of unpacked lists is the same.
 const _: () = {
-    use justjit_runtime::unpacking::{HEAD, INT_MARK, MARK, REACH};
+    use justjit_runtime::unpacking::{HEAD, INT_MARK, INT_ROWS_MARK, MARK, REACH, ROWS_MARK};
     assert!(justjit_passes::MARK == MARK && justjit_passes::INT_MARK == INT_MARK);
+    assert!(justjit_passes::ROWS_MARK == ROWS_MARK && justjit_passes::INT_ROWS_MARK == INT_ROWS_MARK);
     assert!(justjit_passes::REACH == REACH && justjit_passes::HEAD == HEAD);
     assert!(
         justjit_passes::LIST_ITEMS == offset::LIST_ITEMS && justjit_passes::LIST_ALLOCATED == offset::LIST_ALLOCATED
@@ -150,7 +151,7 @@ impl Builder<'_> {
     fn allow_unpacking(&mut self) {
         let behaviour = (Effect::Any, false);
         let params = [Type::Object, Type::Pointer, Type::Pointer, Type::Int];
-        for unpack in [&UNPACK_FLOATS, &UNPACK_INTS] {
+        for unpack in [&UNPACK_FLOATS, &UNPACK_INTS, &UNPACK_FLOAT_ROWS, &UNPACK_INT_ROWS] {
             self.function_symbol(unpack, &params, Some(Type::Int), behaviour);
         }
         self.function_symbol(&PACK, &[], None, behaviour);

@@ -326,8 +326,13 @@ impl Part {
                 }
             }
         };
+        let mut off = options.passes_off.clone();
+        if !options.llvm {
+            // Two loops in place of one pay where vector code is made of them.
+            off.insert("ahead".into());
+        }
         let mut pipeline = Pipeline {
-            off: options.passes_off.clone(),
+            off,
             verify: options.verify,
             ..Pipeline::default()
         };

@@ -3,6 +3,7 @@
 //! [`passes`] is the list of all of them, in the order in which [`Pipeline`] runs them. A pass knows what an instruction
 //! does from the table of operations only; none runs Python code or follows an address.
 
+mod ahead;
 mod aliasing;
 mod arithmetic;
 mod bounds;
@@ -30,7 +31,7 @@ mod unpack;
 pub use check_refcounts::check_refcounts;
 pub use nests::LIST_ITEMS;
 pub use pipeline::{Dump, PassError, Pipeline, When};
-pub use unpack::{HEAD, INT_MARK, LIST_ALLOCATED, MARK, REACH};
+pub use unpack::{HEAD, INT_MARK, INT_ROWS_MARK, LIST_ALLOCATED, MARK, REACH, ROWS_MARK};
 
 use justjit_ir::Function;
 
@@ -119,6 +120,11 @@ pub fn passes() -> &'static [Pass] {
             "safepoints",
             "runs safepoints of simple loops once in many iterations",
             safepoints::run,
+        ),
+        once(
+            "ahead",
+            "tests floats for a whole strip of a loop before it writes any",
+            ahead::run,
         ),
         once(
             "selects",

@@ -1,7 +1,8 @@
 //! Nests of loops that can work on copies of lists of numbers, and where in them: see [`crate::unpack`].
 
 use crate::edit;
-use justjit_builder::{Region, Type as Width};
+use crate::unpack::LIST_ALLOCATED;
+use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
     Block, Dominators, Effect, Flow, Function, Going, Imm, Inst, InstData, Loop, LoopData, Loops, Op, State, Symbol,
     Type, Value, ValueDef,
@@ -10,8 +11,18 @@ use justjit_ir::{
 /// As `justjit_runtime` has it.
 pub const LIST_ITEMS: i32 = 24;
 
-/// Functions that are called in such nests: they look at no list.
-const HARMLESS: [&str; 3] = ["justjit_rebox_int", "justjit_rebox_float", "justjit_drop_quiet"];
+/// Functions that are called in such nests: they look at no list but new ones, and run no code; the last two pack before they
+/// raise an exception.
+const HARMLESS: [&str; 5] = [
+    "justjit_rebox_int",
+    "justjit_rebox_float",
+    "justjit_drop_quiet",
+    "justjit_build_list",
+    "justjit_repeat",
+];
+
+/// The function that appends to a list, which must not be unpacked.
+const APPEND: &str = "justjit_append";
 
 /// What a list has nothing else than.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +81,9 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
             blocks,
             within,
             ints: true,
+            tables: true,
         };
+        look.tables = look.moves_no_list();
         let mut nest = look.nest();
         if nest.is_none() {
             look.ints = false;
@@ -145,6 +158,8 @@ pub struct Point {
     /// The loop before which it is, if that is why.
     pub ahead_of: Option<Loop>,
     pub kind: Kind,
+    /// Whether it is a list of such lists that is asked for the table of their copies.
+    pub rows: bool,
     /// A state in which the code can be left there, or at the start of that loop's first round.
     pub state: State,
     /// Whether the copy is written to.
@@ -156,6 +171,10 @@ pub struct Access {
     pub load: Inst,
     /// The number in `points`.
     pub point: usize,
+    /// The load of the number's list from the list that has the table, if it is reached that way.
+    pub row: Option<Inst>,
+    /// Types that the number's object, and its list, are known to have: what is compared with those is true.
+    pub known: Vec<(Value, Imm)>,
     /// Calls that write over the object, with the stores of what they give.
     pub writes: Vec<(Inst, Inst)>,
 }
@@ -189,6 +208,8 @@ struct Look<'a> {
     within: Vec<bool>,
     /// Whether lists of ints are to be copied as well.
     ints: bool,
+    /// Whether tables may be made: no list is put into a list.
+    tables: bool,
 }
 
 impl Look<'_> {
@@ -242,8 +263,10 @@ impl Look<'_> {
                         }
                         _ => {}
                     },
-                    // Where an object ends, the code is left.
+                    // Where an object ends, the code is left, unless it has numbers only.
                     Effect::Any if data.op == Op::Decref => {}
+                    Effect::Any if HARMLESS.iter().any(|name| self.calls(data, name)) => {}
+                    Effect::Any if self.calls(data, APPEND) && self.is_whole(block, inst) => {}
                     Effect::Any | Effect::Call | Effect::Reads => return None,
                 }
             }
@@ -302,6 +325,45 @@ impl Look<'_> {
         });
         nest.place = self.place();
         (nested && whole).then_some(nest)
+    }
+
+    /// Whether only numbers are stored into lists.
+    fn moves_no_list(&self) -> bool {
+        let insts = self
+            .blocks
+            .iter()
+            .flat_map(|block| &self.function.blocks[block.index()].insts);
+        let mut stores = insts.map(|&inst| self.function.inst(inst)).filter(|data| {
+            matches!(data.op, Op::Store | Op::StoreIndexed) && region(data).map(Region::class) == Some(Region::Items)
+        });
+        stores.all(|store| {
+            let value = *store.args.last().expect("a store stores a value");
+            let made = self.function.def(value);
+            made.is_some_and(|made| {
+                let mut kinds = [Kind::Float, Kind::Int].into_iter();
+                kinds.any(|kind| self.calls(made, kind.overwrite()))
+            })
+        })
+    }
+
+    /// Whether the list that is appended to is tested just before: it is not unpacked.
+    fn is_whole(&self, block: Block, append: Inst) -> bool {
+        let list = self.function.inst(append).args[0];
+        let insts = &self.function.blocks[block.index()].insts;
+        let before = insts.iter().take_while(|&&inst| inst != append);
+        for &inst in before.collect::<Vec<_>>().into_iter().rev() {
+            let data = self.function.inst(inst);
+            if tests_room(self.function, data) == Some(list) {
+                return true;
+            }
+            match data.effect(self.function) {
+                Effect::Pure | Effect::Allocate | Effect::Locate => {}
+                Effect::Reference if data.op != Op::Call => {}
+                Effect::Load | Effect::Store if region(data) == Some(Region::Frame) => {}
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The nest's first instruction in the outermost code: the header of its outermost loop, whichever way the cycle is entered.
@@ -492,9 +554,17 @@ impl Look<'_> {
         if !fine || self.uses.otherwise[value.index()] {
             return None;
         }
-        let wanted = self.point(block, load, item, kind)?;
+        let mut known = vec![self.known_type(load)?];
+        let (wanted, row) = match self.table(block, item, kind) {
+            Some((point, row)) => {
+                known.push(self.known_type(row)?);
+                (point, Some(row))
+            }
+            None => (self.point(block, load, item, kind)?, None),
+        };
         let same = |one: &Point| {
-            (one.block, one.list, one.kind, one.ahead_of) == (wanted.block, wanted.list, kind, wanted.ahead_of)
+            (one.block, one.list, one.kind, one.ahead_of, one.rows)
+                == (wanted.block, wanted.list, kind, wanted.ahead_of, wanted.rows)
         };
         let point = points.iter().position(same).unwrap_or_else(|| {
             points.push(wanted);
@@ -503,18 +573,21 @@ impl Look<'_> {
         Some(Access {
             load,
             point,
+            row,
+            known,
             writes: Vec::new(),
         })
     }
 
-    /// Where the list of an access is asked for its copy.
-    fn point(&self, block: Block, load: Inst, item: Item, kind: Kind) -> Option<Point> {
+    /// The type that what a load reads is tested to have.
+    fn known_type(&self, load: Inst) -> Option<(Value, Imm)> {
         let guard = self.tested_by(load)?;
-        let state = self.function.inst(guard).state?;
-        let array = match self.function.values[item.base.index()].def {
-            ValueDef::Result(inst) => self.homes[inst.index()]?,
-            ValueDef::Param(..) => return None,
-        };
+        let test = self.function.def(self.function.inst(guard).args[0])?;
+        Some((self.function.inst(load).result?, test.imm))
+    }
+
+    /// The outermost loop around a block that does not change where a list's array is, and before which the code can be left.
+    fn outermost(&self, block: Block, array: Block) -> Option<Loop> {
         let mut outermost = None;
         let mut at = self.loops.innermost(block);
         while let Some(number) = at
@@ -525,18 +598,54 @@ impl Look<'_> {
             }
             at = data.parent;
         }
-        if let Some(number) = outermost {
-            let data = self.loops.get(number);
-            let before = data.preheader?;
-            return Some(Point {
-                block: before,
-                before: self.function.terminator(before)?,
-                list: item.list,
-                kind,
-                ahead_of: outermost,
-                state,
-                stores: false,
-            });
+        outermost
+    }
+
+    fn array_of(&self, item: Item) -> Option<Block> {
+        match self.function.values[item.base.index()].def {
+            ValueDef::Result(inst) => self.homes[inst.index()],
+            ValueDef::Param(..) => None,
+        }
+    }
+
+    fn point_ahead_of(&self, number: Loop, list: Value, guard: Inst, (kind, rows): (Kind, bool)) -> Option<Point> {
+        let before = self.loops.get(number).preheader?;
+        Some(Point {
+            block: before,
+            before: self.function.terminator(before)?,
+            list,
+            kind,
+            rows,
+            ahead_of: Some(number),
+            state: self.function.inst(guard).state?,
+            stores: false,
+        })
+    }
+
+    /// Where the list that an access's list is an item of is asked for a table, and the load of that: where each round of the
+    /// innermost loop reaches another row, but always of the same list.
+    fn table(&self, block: Block, item: Item, kind: Kind) -> Option<(Point, Inst)> {
+        let ValueDef::Result(row) = self.function.values[item.list.index()].def else {
+            return None;
+        };
+        let outer = self.item(self.function.inst(row)).flatten()?;
+        let innermost = self.loops.innermost(block)?;
+        let home = self.homes[row.index()].filter(|home| self.within[home.index()])?;
+        if !self.tables || !self.loops.contains(innermost, home) {
+            return None;
+        }
+        let number = self.outermost(home, self.array_of(outer)?)?;
+        let guard = self.tested_by(row)?;
+        let point = self.point_ahead_of(number, outer.list, guard, (kind, true))?;
+        Some((point, row))
+    }
+
+    /// Where the list of an access is asked for its copy.
+    fn point(&self, block: Block, load: Inst, item: Item, kind: Kind) -> Option<Point> {
+        let guard = self.tested_by(load)?;
+        let state = self.function.inst(guard).state?;
+        if let Some(number) = self.outermost(block, self.array_of(item)?) {
+            return self.point_ahead_of(number, item.list, guard, (kind, false));
         }
         // The state is that of the instruction's beginning: nothing that can be seen may be between.
         let insts = &self.function.blocks[block.index()].insts;
@@ -558,6 +667,7 @@ impl Look<'_> {
             before: load,
             list: item.list,
             kind,
+            rows: false,
             ahead_of: None,
             state,
             stores: false,
@@ -579,6 +689,25 @@ impl Look<'_> {
         let resumes = |state: State| self.function.states[state.index()].going == Going::Resume;
         data.preheader.is_some() && state.is_some_and(resumes)
     }
+}
+
+/// The list of which a guard says that it is not unpacked.
+pub fn tests_room(function: &Function, guard: &InstData) -> Option<Value> {
+    let test = function.def(*guard.args.first().filter(|_| guard.op == Op::Guard)?)?;
+    let &[room, zero] = &test.args[..] else { return None };
+    if test.imm != Imm::IntCond(IntCond::SignedGe) || function.def(zero)?.imm != Imm::Int(0) {
+        return None;
+    }
+    let load = function.def(room)?;
+    let is_room = matches!(
+        load.imm,
+        Imm::Memory {
+            region: Region::Header,
+            offset: LIST_ALLOCATED,
+            ..
+        }
+    );
+    is_room.then(|| load.args[0])
 }
 
 fn region(data: &InstData) -> Option<Region> {

@@ -10,7 +10,7 @@
 //! something that such lists do not have: what is read is tested to be of another type, or the list is known to have
 //! something of another type.
 
-use crate::nests::{Access, Check, Kind, Nest, Point, find};
+use crate::nests::{Access, Check, Kind, Nest, Point, find, tests_room};
 use crate::{edit, licm, preheaders};
 use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
@@ -21,8 +21,10 @@ use justjit_ir::{
 /// As `justjit_runtime` has them.
 pub const MARK: i64 = i64::MIN / 2;
 pub const INT_MARK: i64 = i64::MIN / 4 * 3;
+pub const ROWS_MARK: i64 = i64::MIN / 4;
+pub const INT_ROWS_MARK: i64 = i64::MIN / 8;
 /// How far marks of a kind may be from that.
-pub const REACH: i64 = 1 << 60;
+pub const REACH: i64 = 1 << 58;
 pub const HEAD: i32 = 8;
 pub const LIST_ALLOCATED: i32 = 32;
 
@@ -37,10 +39,32 @@ pub fn run(function: &mut Function) -> bool {
     let mut nests = find(function, &flow, &dominators, &loops);
     // Where it has not paid, or not been possible, the loops inside are no better.
     nests.retain(|nest| nest.place.is_some_and(|place| !function.failed_ahead.contains(&place)));
+    let mut unpacking = vec![false; function.blocks.len()];
     for nest in nests {
-        changed |= nest.rewrite(function, &loops, symbols);
+        if nest.rewrite(function, &loops, symbols) {
+            changed = true;
+            nest.blocks.iter().for_each(|block| unpacking[block.index()] = true);
+        }
     }
-    changed
+    changed | trust(function, &unpacking)
+}
+
+/// Elsewhere no list is unpacked.
+fn trust(function: &mut Function, unpacking: &[bool]) -> bool {
+    let mut trusted = Vec::new();
+    for (block, data) in function.blocks.iter().enumerate() {
+        if unpacking.get(block).is_none_or(|&here| !here) {
+            let tests = data.insts.iter().filter(|&&inst| {
+                let data = function.inst(inst);
+                tests_room(function, data).is_some()
+            });
+            trusted.extend(tests.map(|&inst| (block, inst)));
+        }
+    }
+    for &(block, inst) in &trusted {
+        function.blocks[block].insts.retain(|&one| one != inst);
+    }
+    !trusted.is_empty()
 }
 
 /// The symbols of what is called.
@@ -49,6 +73,8 @@ struct Symbols {
     version: Symbol,
     unpack_floats: Symbol,
     unpack_ints: Symbol,
+    unpack_float_rows: Symbol,
+    unpack_int_rows: Symbol,
     pack: Symbol,
 }
 
@@ -63,6 +89,8 @@ impl Symbols {
             version: find("version", |kind| matches!(kind, SymbolKind::Data))?,
             unpack_floats: find("justjit_unpack_floats", is_function)?,
             unpack_ints: find("justjit_unpack_ints", is_function)?,
+            unpack_float_rows: find("justjit_unpack_float_rows", is_function)?,
+            unpack_int_rows: find("justjit_unpack_int_rows", is_function)?,
             pack: find("justjit_pack", is_function)?,
         })
     }
@@ -132,7 +160,7 @@ impl Nest {
 }
 
 impl Check {
-    /// Leaves the code before the load if the list is unpacked.
+    /// Leaves the code before the load if the list's numbers are unpacked. One with a table has its items where they were.
     fn insert(&self, function: &mut Function) {
         let (block, mut at) = place_of(function, self.load);
         let field = memory(Type::Int, Width::I64, Region::Header, LIST_ALLOCATED);
@@ -142,9 +170,9 @@ impl Check {
             inst
         };
         let room = put(Op::Load, vec![self.list], field);
-        let zero = put(Op::IntConst, Vec::new(), Imm::Int(0));
+        let least = put(Op::IntConst, Vec::new(), Imm::Int(ROWS_MARK - REACH));
         let guard = put(Op::Guard, Vec::new(), Imm::None);
-        let args = [room, zero].map(|inst| function.inst(inst).result.expect("a number is a result"));
+        let args = [room, least].map(|inst| function.inst(inst).result.expect("a number is a result"));
         let cond = Imm::IntCond(IntCond::SignedGe);
         let fine = edit::insert_value(function, block, at - 1, Op::IntCompare, args.to_vec(), cond);
         let mut state = function.states[self.state.index()].clone();
@@ -170,9 +198,11 @@ fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (
     let list = point.list;
     let mut put = |block, op, args, imm| function.append(block, op, args, imm, None);
     let known = put(block, Op::Load, vec![list], field).expect("a load has a result");
-    let (base, unpack) = match point.kind {
-        Kind::Float => (MARK, symbols.unpack_floats),
-        Kind::Int => (INT_MARK, symbols.unpack_ints),
+    let (base, unpack) = match (point.kind, point.rows) {
+        (Kind::Float, false) => (MARK, symbols.unpack_floats),
+        (Kind::Int, false) => (INT_MARK, symbols.unpack_ints),
+        (Kind::Float, true) => (ROWS_MARK, symbols.unpack_float_rows),
+        (Kind::Int, true) => (INT_ROWS_MARK, symbols.unpack_int_rows),
     };
     // In the reach of marks of that kind, as far as an unsigned comparison says.
     let is_mark = |function: &mut Function, block, mark| {
@@ -247,8 +277,15 @@ impl Access {
     fn rewrite(&self, function: &mut Function, (copy, kind): (Value, Kind), replaced: &mut edit::Replacements) {
         let object = function.inst(self.load).result.expect("a load has a result");
         let unboxed: Vec<Inst> = of_object(function, object, kind.unbox()).collect();
-        let tests: Vec<Inst> = of_object(function, object, Op::HasType).collect();
-        let (block, at) = place_of(function, self.load);
+        let (block, mut at) = place_of(function, self.load);
+        let mut copy = copy;
+        if let Some(row) = self.row {
+            let data = function.inst(row).clone();
+            let mut args = data.args.clone();
+            args[0] = copy;
+            copy = edit::insert_value(function, block, at, data.op, args, in_table(&data));
+            at += 1;
+        }
         let data = function.inst(self.load).clone();
         let (op, mut args, imm) = (data.op, data.args.clone(), on_copy(&data, kind));
         args[0] = copy;
@@ -260,9 +297,13 @@ impl Access {
         for block in &mut function.blocks {
             block.insts.retain(|inst| !unboxed.contains(inst));
         }
-        // All of a list that has a copy are of one type.
-        for test in tests {
-            edit::become_constant(function, test, edit::Constant::Bool(true));
+        // All of a list that has a copy are of one type, and so are all rows of a table.
+        for &(value, ty) in &self.known {
+            let tests: Vec<Inst> = of_object(function, value, Op::HasType).collect();
+            for test in tests {
+                let is_that = function.inst(test).imm == ty;
+                edit::become_constant(function, test, edit::Constant::Bool(is_that));
+            }
         }
         for &(call, store) in &self.writes {
             let value = function.inst(call).args[1];
@@ -295,6 +336,21 @@ fn on_copy(data: &InstData, kind: Kind) -> Imm {
         width,
         signed: true,
         region: Region::Data,
+        offset,
+        scale,
+    }
+}
+
+/// The same place of the table, which is written to by nobody.
+fn in_table(data: &InstData) -> Imm {
+    let Imm::Memory { offset, scale, .. } = data.imm else {
+        unreachable!("a load of memory")
+    };
+    Imm::Memory {
+        ty: Type::Pointer,
+        width: Width::I64,
+        signed: true,
+        region: Region::Structures,
         offset,
         scale,
     }

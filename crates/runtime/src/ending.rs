@@ -456,9 +456,15 @@ runtime_fns! {
         object.cast::<isize>().write(1);
         let tstate: *mut ThreadState = (*thread).tstate;
         // Where an object's parts wait for their end, any ending may bring theirs on. Nor may a list end whose items are
-        // elsewhere.
-        if !(*tstate).delete_later.is_null() || crate::unpacking::is_any() {
+        // elsewhere, unless they are of no use to anybody else.
+        if !(*tstate).delete_later.is_null() {
             return 0;
+        }
+        if crate::unpacking::is_any() {
+            if !ends_with_leaves(object, Py_TYPE(object)) {
+                return 0;
+            }
+            crate::unpacking::forget(object);
         }
         if end_instance(object) {
             return 1;

@@ -380,8 +380,24 @@ runtime_fns! {
     /// Appends a value, which is taken over, to a list: 0, or -1 with an exception.
     APPEND = fn append(list: *mut PyObject, value: *mut PyObject) -> i32 {
         let status = PyList_Append(list, value);
+        if status < 0 {
+            // The value may end, and the code is left anyway.
+            crate::unpacking::pack_all();
+        }
         numbers::drop_reference(value);
         status
+    }
+
+    /// A list of the `count` references at `items`, which it takes over and of which none runs code when it ends, again and
+    /// again, so many times; NULL with an exception where there is no memory.
+    REPEAT = fn repeat(items: *mut *mut PyObject, count: isize, times: i64) -> *mut PyObject {
+        let once = crate::ops::containers::list_of(items, count);
+        if once.is_null() || times == 1 {
+            return once;
+        }
+        let repeated = PySequence_Repeat(once, times as Py_ssize_t);
+        Py_DECREF(once);
+        repeated
     }
 
     /// Takes the item at an index that is in range out of a list: NULL with an exception where there is no memory.

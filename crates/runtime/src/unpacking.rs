@@ -8,6 +8,9 @@
 //! A list is found to be unpacked by a field of its own, the number of items that it has room for, which only changing its
 //! size looks at: that has a *mark* meanwhile, where the copy lies as seen from the list. So two names for one list have one
 //! copy, whatever way the program came to the list.
+//!
+//! A list of such lists may have a *table* of where its rows' copies are, with a mark of its own, while nothing but the numbers in
+//! them changes: [`UNPACK_FLOAT_ROWS`] and [`UNPACK_INT_ROWS`] unpack all of them at once.
 
 use crate::deopt::DeoptReason;
 use crate::hook::ensure_state;
@@ -25,8 +28,11 @@ use std::time::Instant;
 /// What is added to the distance from a list to its copy to make the mark of a list of floats, or of ints.
 pub const MARK: i64 = i64::MIN / 2;
 pub const INT_MARK: i64 = i64::MIN / 4 * 3;
-/// Distances are less than this, so that marks of both kinds are told apart, and are negative, which no number of items is.
-pub const REACH: i64 = 1 << 60;
+/// The same for the table of a list of lists of floats, or of ints. Both are more than the others.
+pub const ROWS_MARK: i64 = i64::MIN / 4;
+pub const INT_ROWS_MARK: i64 = i64::MIN / 8;
+/// Distances are less than this, so that marks of all kinds are told apart, and are negative, which no number of items is.
+pub const REACH: i64 = 1 << 58;
 
 /// Before a copy's numbers, in bytes: a word that is not 0 if the code may have written one of them.
 pub const HEAD: i32 = 8;
@@ -48,6 +54,8 @@ struct Unpacked {
     head: *mut i64,
     length: usize,
     ints: bool,
+    /// Whether it is a table of rows: the numbers are addresses of their copies.
+    rows: bool,
 }
 
 impl Unpacked {
@@ -70,16 +78,38 @@ impl Unpacked {
         }
     }
 
-    /// Copies the numbers of a list out; nothing if it has something else, or where there is no memory.
-    unsafe fn new(list: *mut PyObject, ints: bool) -> Option<Unpacked> {
+    fn mark(ints: bool, rows: bool) -> i64 {
+        match (rows, ints) {
+            (false, false) => MARK,
+            (false, true) => INT_MARK,
+            (true, false) => ROWS_MARK,
+            (true, true) => INT_ROWS_MARK,
+        }
+    }
+
+    /// Where the list's copy is, if it has one of that kind.
+    unsafe fn copy_of(list: *mut PyObject, ints: bool) -> Option<i64> {
+        // SAFETY: a live list.
+        let distance = unsafe { Self::field(list).read() as i64 }.wrapping_sub(Self::mark(ints, false));
+        (-REACH..REACH)
+            .contains(&distance)
+            .then(|| (list as i64).wrapping_add(distance))
+    }
+
+    /// Has a list of so many items filled; nothing if it has a copy, if something else is in it, or where there is no memory.
+    unsafe fn filled(
+        list: *mut PyObject,
+        ints: bool,
+        rows: bool,
+        mut fill: impl FnMut(*mut PyObject, *mut i64) -> bool,
+    ) -> Option<Unpacked> {
         // SAFETY: a live list; the GIL is held.
         unsafe {
             let length = Py_SIZE(list) as usize;
             let items = Self::items(list);
             let field = Self::field(list);
-            let room = field.read();
-            if room < 0 {
-                // A list without items is of either kind.
+            // A list without items is of any kind.
+            if field.read() < 0 {
                 return None;
             }
             let layout = Self::layout(length)?;
@@ -89,30 +119,80 @@ impl Unpacked {
             }
             let values = head.add(1);
             for index in 0..length {
-                let item = items.add(index).read();
-                let into = values.add(index);
-                let fine = match ints {
-                    true => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
-                    false => PyFloat_CheckExact(item) != 0,
-                };
-                if !fine {
+                if !fill(items.add(index).read(), values.add(index)) {
                     dealloc(head.cast(), layout);
                     return None;
                 }
-                if !ints {
-                    into.cast::<f64>().write((*item.cast::<PyFloatObject>()).ob_fval);
-                }
+            }
+            // A row may be the list itself.
+            let room = field.read();
+            if room < 0 {
+                dealloc(head.cast(), layout);
+                return None;
             }
             head.write(0);
             let distance = (values as i64).wrapping_sub(list as i64);
-            field.write(distance.wrapping_add(if ints { INT_MARK } else { MARK }) as isize);
+            field.write(distance.wrapping_add(Self::mark(ints, rows)) as isize);
             Some(Unpacked {
                 list,
                 room,
                 head,
                 length,
                 ints,
+                rows,
             })
+        }
+    }
+
+    /// Copies the numbers of a list out.
+    unsafe fn new(list: *mut PyObject, ints: bool) -> Option<Unpacked> {
+        // SAFETY: a live list, whose items are live; the GIL is held.
+        unsafe {
+            Self::filled(list, ints, false, |item, into| match ints {
+                true => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
+                false => {
+                    let fine = PyFloat_CheckExact(item) != 0;
+                    if fine {
+                        into.cast::<f64>().write((*item.cast::<PyFloatObject>()).ob_fval);
+                    }
+                    fine
+                }
+            })
+        }
+    }
+
+    /// Makes the table of a list of lists, each of which is unpacked by the function if it is not.
+    unsafe fn table(
+        list: *mut PyObject,
+        ints: bool,
+        mut unpack: impl FnMut(*mut PyObject) -> bool,
+    ) -> Option<Unpacked> {
+        // SAFETY: as for `new`.
+        unsafe {
+            Self::filled(list, ints, true, |row, into| {
+                if PyList_CheckExact(row) == 0 {
+                    return false;
+                }
+                let known = Self::copy_of(row, ints);
+                let copy = known.or_else(|| unpack(row).then(|| Self::copy_of(row, ints))?);
+                copy.is_some_and(|copy| {
+                    into.write(copy);
+                    true
+                })
+            })
+        }
+    }
+
+    /// Whoever writes by way of a table says so in the table: all its rows may have been written to.
+    unsafe fn tell_rows(&self) {
+        // SAFETY: the table's rows are unpacked.
+        unsafe {
+            if self.rows && self.head.read() != 0 {
+                for index in 1..=self.length {
+                    let row = self.head.add(index).read() as *mut i64;
+                    row.byte_sub(HEAD as usize).write(1);
+                }
+            }
         }
     }
 
@@ -121,7 +201,7 @@ impl Unpacked {
         // SAFETY: nobody but compiled code has had the list since it was unpacked, and that changes no list's size.
         unsafe {
             Self::field(self.list).write(self.room);
-            if self.head.read() != 0 {
+            if self.head.read() != 0 && !self.rows {
                 let items = Self::items(self.list);
                 let values = self.head.add(1);
                 for index in 0..self.length {
@@ -227,6 +307,27 @@ pub unsafe fn is_any() -> bool {
     unsafe { !all().lists.is_empty() }
 }
 
+/// Gives up the copy of a list's numbers, or its table, if it has one: nobody will see it.
+///
+/// # Safety
+/// The GIL is held; an object that is about to end. It is in no table: the list whose that is has it.
+pub unsafe fn forget(object: *mut PyObject) {
+    // SAFETY: see the contract.
+    unsafe {
+        let lists = &mut all().lists;
+        if PyList_CheckExact(object) == 0 || Unpacked::field(object).read() >= 0 {
+            return;
+        }
+        // What ends is likely to be new.
+        if let Some(at) = lists.iter().rposition(|one| one.list == object) {
+            let one = lists.remove(at);
+            one.tell_rows();
+            one.head.write(0);
+            one.pack();
+        }
+    }
+}
+
 /// Packs what is unpacked. Runs no code of the program.
 ///
 /// # Safety
@@ -247,6 +348,9 @@ unsafe fn pack_now() {
     unsafe {
         let all = all();
         let numbers = std::mem::take(&mut all.numbers) as u64;
+        for one in &all.lists {
+            one.tell_rows();
+        }
         for one in all.lists.drain(..) {
             one.pack();
         }
@@ -279,31 +383,54 @@ unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
     }
 }
 
-/// Unpacks a list for the nest of loops that begins at a place; its mark, or 0.
-unsafe fn unpack(list: *mut PyObject, ints: bool, version: *mut Version, place: Place) -> i64 {
+/// Unpacks a list, or a list of lists; whether that was possible.
+unsafe fn add(list: *mut PyObject, ints: bool, rows: bool) -> bool {
+    // SAFETY: a live list; the GIL is held. `fill` below adds rows to the lists before the table is one of them.
+    unsafe {
+        if all().numbers + Py_SIZE(list) as usize > LIMIT {
+            return false;
+        }
+        let unpacked = match rows {
+            true => Unpacked::table(list, ints, |row| add(row, ints, false)),
+            false => Unpacked::new(list, ints),
+        };
+        let Some(unpacked) = unpacked else { return false };
+        all().numbers += unpacked.length;
+        all().lists.push(unpacked);
+        true
+    }
+}
+
+/// Unpacks a list, or a list of lists, for the nest of loops that begins at a place; its mark, or 0.
+unsafe fn unpack(list: *mut PyObject, ints: bool, rows: bool, version: *mut Version, place: Place) -> i64 {
     // SAFETY: a live list and version; the GIL is held.
     unsafe {
-        let all = all();
-        let since = all.lists.is_empty().then(Instant::now);
-        let unpacked = Some(list)
-            .filter(|&list| all.numbers + Py_SIZE(list) as usize <= LIMIT)
-            .and_then(|list| Unpacked::new(list, ints));
-        let Some(unpacked) = unpacked else {
-            let nest = copied(version, place);
-            nest.failures += 1;
-            if (*version).valid && nest.failures >= FAILURES {
-                refuse(version, place, "a list of a loop cannot be copied");
-            }
-            return 0;
-        };
-        if since.is_some() {
-            all.version = version;
-            all.place = place;
-            all.since = since;
+        let first = all().lists.is_empty();
+        let since = first.then(Instant::now);
+        let added = add(list, ints, rows);
+        // Of a list of lists some may be unpacked.
+        if first && !all().lists.is_empty() {
+            all().version = version;
+            all().place = place;
+            all().since = since;
         }
-        all.numbers += unpacked.length;
-        all.lists.push(unpacked);
+        if !added {
+            fail(version, place);
+            return 0;
+        }
         Unpacked::field(list).read() as i64
+    }
+}
+
+/// A nest of loops cannot go on with what it has unpacked.
+unsafe fn fail(version: *mut Version, place: Place) {
+    // SAFETY: a live version; the GIL is held.
+    unsafe {
+        let nest = copied(version, place);
+        nest.failures += 1;
+        if (*version).valid && nest.failures >= FAILURES {
+            refuse(version, place, "a list of a loop cannot be copied");
+        }
     }
 }
 
@@ -312,13 +439,25 @@ runtime_fns! {
     /// else, too.
     UNPACK_FLOATS = fn unpack_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
         let offset = offset as u32;
-        unpack(list, false, version, Place { code, offset })
+        unpack(list, false, false, version, Place { code, offset })
     }
 
     /// The same for ints, of which each fits 64 bits.
     UNPACK_INTS = fn unpack_ints(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
         let offset = offset as u32;
-        unpack(list, true, version, Place { code, offset })
+        unpack(list, true, false, version, Place { code, offset })
+    }
+
+    /// The mark of a list that is to have a table of its rows, which are lists of floats.
+    UNPACK_FLOAT_ROWS = fn unpack_float_rows(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        let offset = offset as u32;
+        unpack(list, false, true, version, Place { code, offset })
+    }
+
+    /// The same for lists of ints.
+    UNPACK_INT_ROWS = fn unpack_int_rows(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        let offset = offset as u32;
+        unpack(list, true, true, version, Place { code, offset })
     }
 
     /// Packs all lists that are unpacked.

@@ -17,8 +17,8 @@ impl Machine<'_> {
             (Op::PointerConst, Imm::Symbol(name)) => Datum::Pointer((symbol(name) + 512) * 64),
             (Op::Null, _) => Datum::Object(0),
             (Op::AddressOf, _) => match self.get(arg(0))? {
-                Datum::Object(address) => Datum::Int(address as i64),
-                other => return Err(format!("no object: {other:?}")),
+                Datum::Object(address) | Datum::Pointer(address) => Datum::Int(address as i64),
+                other => return Err(format!("no address: {other:?}")),
             },
             (Op::IntAdd | Op::IntAddWrapping, _) => Datum::Int(self.int(arg(0))?.wrapping_add(self.int(arg(1))?)),
             (Op::IntSub, _) => Datum::Int(self.int(arg(0))?.wrapping_sub(self.int(arg(1))?)),

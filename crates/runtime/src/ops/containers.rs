@@ -20,6 +20,27 @@ unsafe fn release(items: *mut *mut PyObject, count: isize) {
     }
 }
 
+/// A list of the `count` references at `items`, which it takes over.
+///
+/// # Safety
+/// The GIL is held; `items` holds `count` references that the caller owns.
+pub unsafe fn list_of(items: *mut *mut PyObject, count: isize) -> *mut PyObject {
+    // SAFETY: within the array, and owned; nobody else has the new list.
+    unsafe {
+        let list = PyList_New(count);
+        if list.is_null() {
+            // One may end, and the code is left anyway.
+            crate::unpacking::pack_all();
+            release(items, count);
+            return list;
+        }
+        for i in 0..count {
+            PyList_SET_ITEM(list, i, *items.offset(i));
+        }
+        list
+    }
+}
+
 /// A dict of `count` items whose keys and values lie `key_step` and `value_step` apart; both are borrowed.
 ///
 /// # Safety
@@ -235,15 +256,7 @@ runtime_fns! {
 
     /// A list of the `count` references at `items`, which it takes over.
     BUILD_LIST = fn build_list(items: *mut *mut PyObject, count: isize) -> *mut PyObject {
-        let list = PyList_New(count);
-        if list.is_null() {
-            release(items, count);
-            return list;
-        }
-        for i in 0..count {
-            PyList_SET_ITEM(list, i, *items.offset(i));
-        }
-        list
+        list_of(items, count)
     }
 
     /// A set of the `count` references at `items`, which it takes over.
