@@ -138,6 +138,20 @@ def _hook_with_point(point: Point) -> Callable[[types.FunctionType], types.Funct
 
 
 @contextlib.contextmanager
+def _no_wrong_ir() -> Iterator[None]:
+    """Fail if the IR of a function is found to be wrong, by what ``verify=True`` checks."""
+    import justjit
+
+    def wrong() -> dict[str, int]:
+        declined = justjit.stats().optimize_declined
+        return {reason: count for reason, count in declined.items() if reason.startswith("the optimizer failed")}
+
+    before = wrong()
+    yield
+    assert wrong() == before, "\n".join(wrong())
+
+
+@contextlib.contextmanager
 def _tier(mode: str, point: Point | None) -> Iterator[None]:
     """Have ``__justjit__`` mean what ``mode`` says."""
     with contextlib.ExitStack() as stack:
@@ -168,6 +182,8 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
                 settings: dict[str, Any] = {"tier": "optimizing", "background": False, "backend": OPTIMIZING[mode]}
                 settings["stress"] = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
                 stack.enter_context(justjit.config(**settings, verify=True))
+        if mode in OPTIMIZING or mode == SAMPLED:
+            stack.enter_context(_no_wrong_ir())
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points

@@ -185,6 +185,8 @@ pub struct RuntimeFn {
     /// It reads no memory, writes none, always returns and raises nothing, and equal arguments give an equal result. So
     /// calls may be merged, hoisted out of loops, made early, and dropped when the result is not used.
     pub pure: bool,
+    /// Parameters whose references it takes over, whatever comes of it: a bit for each.
+    pub takes: u32,
 }
 
 // SAFETY: the address is that of a function, which never changes and is never written through.

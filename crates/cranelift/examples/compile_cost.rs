@@ -19,6 +19,7 @@ static ADD_SLOW: RuntimeFn = RuntimeFn {
         result: Some(Type::I64),
     },
     pure: false,
+    takes: 0,
 };
 static DEALLOC: RuntimeFn = RuntimeFn {
     name: "dealloc",
@@ -28,6 +29,7 @@ static DEALLOC: RuntimeFn = RuntimeFn {
         result: None,
     },
     pure: false,
+    takes: 0,
 };
 const SIGNATURE: Signature = Signature {
     params: &[Type::I64; 3],

@@ -165,6 +165,7 @@ static NOTE: RuntimeFn = RuntimeFn {
         result: None,
     },
     pure: false,
+    takes: 0,
 };
 
 #[allow(clippy::too_many_arguments)]
@@ -194,6 +195,7 @@ static MANY: RuntimeFn = RuntimeFn {
         result: Some(Type::F64),
     },
     pure: false,
+    takes: 0,
 };
 
 extern "C" fn low_byte(value: i64) -> u8 {
@@ -208,6 +210,7 @@ static LOW_BYTE: RuntimeFn = RuntimeFn {
         result: Some(Type::I8),
     },
     pure: false,
+    takes: 0,
 };
 
 #[test]

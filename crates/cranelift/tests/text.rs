@@ -15,6 +15,7 @@ static DOUBLE: RuntimeFn = RuntimeFn {
     address: double as *const (),
     signature: I64_TO_I64,
     pure: false,
+    takes: 0,
 };
 
 fn build(b: &mut CraneliftBuilder<'_>) {
@@ -127,6 +128,7 @@ fn unwinding_through_compiled_code() {
             result: Some(Type::I64),
         },
         pure: false,
+        takes: 0,
     };
 
     let walker = |backend: &mut Backend| {

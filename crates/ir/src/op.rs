@@ -22,6 +22,8 @@ pub enum Effect {
     Any,
     /// As its callee's [`Call::effect`](crate::Call) says.
     Call,
+    /// Says whose a reference is from here on; nothing is done.
+    Account,
     /// Writes the frame's instruction pointer.
     Locate,
     /// Leaves the code when somebody wants attention, which can change at any time: it is neither merged nor moved.
@@ -90,6 +92,8 @@ pub struct OpInfo {
     pub owned: bool,
     /// Takes over the reference of its last operand.
     pub consumes: bool,
+    /// The code has one reference more to the last operand.
+    pub gains: bool,
     /// What it means.
     pub text: &'static str,
 }
@@ -134,6 +138,7 @@ macro_rules! ops {
                             exits: flag!(exits; $($($flag)*)?),
                             owned: flag!(owned; $($($flag)*)?),
                             consumes: flag!(consumes; $($($flag)*)?),
+                            gains: flag!(gains; $($($flag)*)?),
                             text: $text,
                         };
                         &INFO
@@ -220,11 +225,11 @@ ops! {
     BoxInt "box_int" These(&[Int]) => This(Object), None, Allocate [owned]: "An int object. Cannot fail.";
     BoxFloat "box_float" These(&[Float]) => This(Object), None, Allocate [owned]: "A float object. Cannot fail.";
     BoxBool "box_bool" These(&[Bool]) => This(Object), None, Pure: "True or False; immortal, hence borrowed.";
-    Incref "incref" These(&[Object]) => Nothing, None, Reference: "Takes a reference.";
+    Incref "incref" These(&[Object]) => Nothing, None, Reference [gains]: "Takes a reference.";
     Decref "decref" These(&[Object]) => Nothing, None, Any [exits consumes]: "Gives a reference up. Where that ends the object, a finalizer may run any code, which sees the frames as the state has them; leaves afterwards if a bet is off. The state is that behind the operation.";
     DecrefNumber "decref_number" These(&[Object]) => Nothing, None, Reference [consumes]: "Gives up a reference to an object whose end runs no Python code: an int, a float, a str, a range iterator.";
-    TakeOver "take_over" These(&[Object]) => Nothing, None, Reference: "The reference that a place in memory held belongs to the code: the place is overwritten. No machine code.";
-    HandOver "hand_over" These(&[Object]) => Nothing, None, Reference [consumes]: "A reference that belonged to the code is that of a place in memory where the object was stored. No machine code.";
+    TakeOver "take_over" These(&[Object]) => Nothing, None, Account [gains]: "The reference that a place in memory held belongs to the code: the place is overwritten, or not looked at any more. No machine code.";
+    HandOver "hand_over" These(&[Object]) => Nothing, None, Account [consumes]: "A reference that belonged to the code is that of a place in memory where the object was stored; or it need not be given up, since the object is immortal. No machine code.";
 
     // ---- memory ------------------------------------------------------------------------------------------------
     Load "load" Address(&[]) => Memory, Memory, Load: "Reads at the address plus the offset; an object is borrowed from there.";

@@ -185,7 +185,7 @@ names!(
     /// The name of an effect that a [`Call`] can have.
     effect_name effect Effect {
         Effect::Pure = "pure", Effect::Load = "load", Effect::Store = "store", Effect::Guard = "guard",
-        Effect::Allocate = "allocate", Effect::Reference = "reference", Effect::Any = "any", Effect::Call = "call",
+        Effect::Allocate = "allocate", Effect::Reference = "reference", Effect::Any = "any", Effect::Call = "call", Effect::Account = "account",
         Effect::Locate = "locate", Effect::Safepoint = "safepoint", Effect::Reads = "reads", Effect::Control = "control",
     }
 );

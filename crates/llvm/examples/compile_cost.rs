@@ -20,6 +20,7 @@ static SLOW: RuntimeFn = RuntimeFn {
         result: Some(Type::I64),
     },
     pure: false,
+    takes: 0,
 };
 
 /// An address, a number of items, and one number more.

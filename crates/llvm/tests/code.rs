@@ -66,10 +66,12 @@ static SQUARE: RuntimeFn = RuntimeFn {
         result: Some(Type::F64),
     },
     pure: true,
+    takes: 0,
 };
 static IMPURE_SQUARE: RuntimeFn = RuntimeFn {
     name: "impure_square",
     pure: false,
+    takes: 0,
     ..SQUARE
 };
 

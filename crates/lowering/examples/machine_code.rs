@@ -38,6 +38,7 @@ impl Resolver for MadeUp {
                 result: call.result.as_ref().map(machine),
             },
             pure: false,
+            takes: 0,
         })))
     }
 

@@ -47,7 +47,7 @@ fn has_plain_loops(function: &Function) -> bool {
         let is_plain = |inst: &InstData| {
             matches!(
                 inst.effect(function),
-                Effect::Pure | Effect::Load | Effect::Store | Effect::Locate | Effect::Control
+                Effect::Pure | Effect::Load | Effect::Store | Effect::Locate | Effect::Account | Effect::Control
             )
         };
         let writes = |inst: &InstData| inst.effect(function) == Effect::Store;

@@ -45,6 +45,7 @@ macro_rules! function {
                 result: function!(@ $($result)?),
             },
             pure: false,
+            takes: 0,
         };
         (stringify!($function), &FUNCTION)
     }};

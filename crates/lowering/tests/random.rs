@@ -29,6 +29,7 @@ static MIX: RuntimeFn = RuntimeFn {
         result: Some(Width::I64),
     },
     pure: false,
+    takes: 0,
 };
 static SCALE: RuntimeFn = RuntimeFn {
     name: "test_scale",
@@ -38,6 +39,7 @@ static SCALE: RuntimeFn = RuntimeFn {
         result: Some(Width::F64),
     },
     pure: false,
+    takes: 0,
 };
 static BUMP: RuntimeFn = RuntimeFn {
     name: "test_bump",
@@ -47,6 +49,7 @@ static BUMP: RuntimeFn = RuntimeFn {
         result: None,
     },
     pure: false,
+    takes: 0,
 };
 
 /// The bits, all NaNs as one.

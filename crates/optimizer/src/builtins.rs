@@ -134,7 +134,7 @@ impl Builder<'_> {
                 self.expect(object, kind);
                 let list = list.clone();
                 let target = object.value;
-                self.append_to(target, value.clone())?;
+                self.owing([list.clone()], |this| this.append_to(target, value.clone()))?;
                 let none = self.none();
                 self.push(none);
                 self.release_known(list, kind);
@@ -147,7 +147,7 @@ impl Builder<'_> {
                     return Ok(false);
                 };
                 self.expect(object, kind);
-                let item = self.pop_from(object.value, at.first());
+                let item = self.owing([list.clone()], |this| this.pop_from(object.value, at.first()));
                 self.specialized += 1;
                 self.push(Item::owned(item, Kind::Unknown));
                 self.release_known(list.clone(), kind);

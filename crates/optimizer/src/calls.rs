@@ -222,7 +222,13 @@ impl Builder<'_> {
                 Item::Constant(constant) if way.borrows(index) => {
                     self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol))
                 }
-                _ => self.owned_argument(item.clone())?,
+                _ => {
+                    let made = values.iter().zip(&items).enumerate();
+                    let made = made.filter(|(at, (_, item))| !matches!(item, Item::Constant(_)) || !way.borrows(*at));
+                    let made = made.map(|(_, (&value, _))| Item::owned(value, Kind::Unknown));
+                    let owed: Vec<Item> = made.chain(items[index + 1..].iter().cloned()).collect();
+                    self.owing(owed, |this| this.owned_argument(item.clone()))?
+                }
             });
         }
         let names = keywords.is_some().then(|| values.pop().expect("names"));

@@ -129,7 +129,7 @@ impl Builder<'_> {
         self.push(Item::owned(result, Kind::Unknown));
         if arg & 1 != 0 {
             // NULL is no reference.
-            let object = self.load(Type::Object, self.frame_pointer, slot_offset(first), ir_region::FRAME);
+            let object = self.load_owned(self.frame_pointer, slot_offset(first), ir_region::FRAME);
             self.push(Item::owned(object, Kind::Unknown));
         }
         Ok(())

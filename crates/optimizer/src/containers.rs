@@ -211,14 +211,18 @@ impl Builder<'_> {
         .ok_or(value);
         match value {
             Ok((function, number)) => {
+                self.take_over(old);
                 let new = self
                     .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
                     .expect("a result");
                 self.store_item(new, Width::I64, items, index, (0, 8), region);
+                self.hand_over(new);
             }
             Err(value) => {
                 let new = self.owned_object(value)?;
                 self.store_item(new, Width::I64, items, index, (0, 8), region);
+                self.hand_over(new);
+                self.take_over(old);
                 return Ok(vec![(old, if quiet { kind } else { Kind::Unknown })]);
             }
         }
@@ -321,7 +325,7 @@ impl Builder<'_> {
         self.raise_if_negative(status);
         for index in 0..count {
             let at = crate::convert::slot_offset(first + index);
-            let value = self.load(Type::Object, self.frame_pointer, at, ir_region::FRAME);
+            let value = self.load_owned(self.frame_pointer, at, ir_region::FRAME);
             self.push(Item::owned(value, Kind::Unknown));
         }
         Ok(())

@@ -292,8 +292,10 @@ impl Builder<'_> {
             }
             Item::List(items) => {
                 let list = self.make(&NEW_LIST, &[])?;
-                for item in items {
-                    self.append_to(list, item)?;
+                for (at, item) in items.iter().enumerate() {
+                    let rest = items[at + 1..].iter().cloned();
+                    let owed = rest.chain([Item::owned(list, Kind::List)]);
+                    self.owing(owed, |this| this.append_to(list, item.clone()))?;
                 }
                 list
             }
@@ -371,7 +373,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Values in memory, in an array that is good until the next one is made.
+    /// Values in memory, with their references, in an array that is good until the next one is made.
     pub fn array(&mut self, values: &[Value]) -> Done<Value> {
         if self.typed.is_some() {
             return self.array_of_thread(values);
@@ -384,7 +386,7 @@ impl Builder<'_> {
         }
         let base = self.frame_pointer;
         for (index, &value) in values.iter().enumerate() {
-            self.store(value, base, slot_offset(first + index), ir_region::FRAME);
+            self.store_owned(value, base, slot_offset(first + index), ir_region::FRAME);
         }
         let bytes = self.int(slot_offset(first).into());
         Ok(self.op(Op::AddOffset, &[base, bytes]))
@@ -398,7 +400,7 @@ impl Builder<'_> {
         let base = self.thread;
         let first = std::mem::offset_of!(justjit_runtime::thread::Thread, scratch) as i32;
         for (index, &value) in values.iter().enumerate() {
-            self.store(value, base, first + 8 * index as i32, ir_region::ANY);
+            self.store_owned(value, base, first + 8 * index as i32, ir_region::ANY);
         }
         let bytes = self.int(first.into());
         Ok(self.op(Op::AddOffset, &[base, bytes]))
@@ -429,7 +431,7 @@ impl Builder<'_> {
     /// Gives the references of several items up, in this order.
     pub fn release_all(&mut self, items: impl IntoIterator<Item = Item>) {
         let mut owned = Vec::new();
-        for mut item in items {
+        for mut item in self.with_ended(items.into_iter().collect()) {
             item.objects_mut(&mut |object| {
                 if object.owner == Owner::Item {
                     owned.push((object.value, object.kind));
@@ -483,8 +485,10 @@ impl Builder<'_> {
             return self.if_there(value, |this| this.decref_before(value, Kind::Unknown, later));
         }
         if kind.ends_quietly() {
-            if !matches!(kind, Kind::None | Kind::Bool) {
-                self.effect(Op::DecrefNumber, &[value], Imm::None);
+            match kind {
+                // Immortal.
+                Kind::None | Kind::Bool => self.hand_over(value),
+                _ => self.effect(Op::DecrefNumber, &[value], Imm::None),
             }
             return;
         }

@@ -176,7 +176,7 @@ impl Builder<'_> {
         let thread = self.thread;
         let status = self.unknown_call(&SEND, &[thread, value, out], Type::Int, vec![sent]);
         self.raise_if_negative(status);
-        let result = self.load(Type::Object, self.frame_pointer, slot_offset(top), ir_region::FRAME);
+        let result = self.load_owned(self.frame_pointer, slot_offset(top), ir_region::FRAME);
         self.push(Item::owned(result, Kind::Unknown));
         // Who has begun to watch meanwhile finds everything in the frame.
         let bit = self.int(sent::YIELDED.into());

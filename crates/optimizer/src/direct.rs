@@ -163,7 +163,7 @@ impl Builder<'_> {
             if !operands.owned[index] && operands.items[index] != Item::Null {
                 self.effect(Op::Incref, &[value], Imm::None);
             }
-            self.store(value, base, slot_offset(operands.first + index), ir_region::FRAME);
+            self.store_owned(value, base, slot_offset(operands.first + index), ir_region::FRAME);
         }
         let array = self.slot_address(operands.first);
         let count = self.int(operands.values.len() as i64 - 2);
@@ -271,7 +271,7 @@ impl Builder<'_> {
                 }
                 (Source::Argument(index) | Source::Default(index), _) => args[index as usize],
             };
-            self.store(value, frame, slot_offset(parameter), ir_region::FRAME);
+            self.store_owned(value, frame, slot_offset(parameter), ir_region::FRAME);
         }
         let zero = self.int(0);
         let passed = [thread, frame, zero];
@@ -419,12 +419,16 @@ impl Builder<'_> {
             self.store(previous, tstate, at, ir_region::ANY);
             for (slot, known) in slots {
                 match known {
-                    Some(value) => self.effect(Op::DecrefNumber, &[value], Imm::None),
+                    Some(value) => {
+                        self.take_over(value);
+                        self.effect(Op::DecrefNumber, &[value], Imm::None);
+                    }
                     None => {
                         let value = self.load(Type::Object, frame, slot_offset(slot), ir_region::FRAME);
                         let none = self.op(Op::IsNull, &[value]);
                         let next = self.f.add_block();
                         self.or_else_unless(none, next);
+                        self.take_over(value);
                         self.effect(Op::DecrefNumber, &[value], Imm::None);
                         self.jump(next);
                     }

@@ -362,6 +362,11 @@ impl Builder<'_> {
             }
             stack.push(Item::owned(value, Kind::Unknown));
         }
+        for item in &stack {
+            if let Item::Object(object) = item {
+                self.take_over(object.value);
+            }
+        }
         self.frames = vec![Frame {
             code: 0,
             index,
@@ -580,6 +585,7 @@ impl Builder<'_> {
         // From here on there is no way back: the iterators are taken apart.
         let mut stack = Vec::with_capacity(depth);
         for (item, value) in items {
+            self.take_over(value);
             match &item {
                 Item::Iterator(Iterator::Sequence { sequence, .. } | Iterator::Array { array: sequence, .. }) => {
                     if let Item::Object(object) = **sequence {

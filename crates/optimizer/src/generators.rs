@@ -598,7 +598,7 @@ impl Builder<'_> {
 
     /// The object of a function that has not been made.
     pub fn make_function_object(&mut self, code: Symbol, closure: Vec<Item>) -> Done<Value> {
-        let function = self.make_function_of(code)?;
+        let function = self.owing(closure.clone(), |this| this.make_function_of(code))?;
         if !closure.is_empty() {
             let closure = self.owned_object(Item::Tuple(closure))?;
             let which = self.int(function_attribute::CLOSURE.into());

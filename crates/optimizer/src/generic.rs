@@ -260,7 +260,7 @@ impl Builder<'_> {
         let first = info.decoded.nlocals_plus as usize + self.frames[0].stack.len();
         for (index, &value) in values.iter().enumerate() {
             let offset = slot_offset(first + index);
-            self.store(value, self.frame_pointer, offset, crate::builder::ir_region::FRAME);
+            self.store_owned(value, self.frame_pointer, offset, crate::builder::ir_region::FRAME);
         }
         let bytes = self.int(slot_offset(first).into());
         let array = self.op(Op::AddOffset, &[self.frame_pointer, bytes]);

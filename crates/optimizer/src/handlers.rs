@@ -6,7 +6,7 @@
 //! locals over code that is not known: they are read anew behind it. At the end, when the exception is gone, the frame object
 //! is given up again.
 
-use crate::builder::{Builder, Done, decline, ir_region};
+use crate::builder::{Builder, Done, decline, ir_region, owned_values};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind, Local, Object, Owner};
 use justjit_bytecode::{Function as Decoded, Opcode};
@@ -157,7 +157,8 @@ impl Builder<'_> {
             .index_at(target)
             .expect("decoding has checked handlers");
         let slots = self.codes[0].decoded.nlocals_plus as usize;
-        let dropped = self.frame().stack.split_off(kept);
+        let mut dropped = self.frame().stack.split_off(kept);
+        dropped.extend(self.owed.iter().cloned());
         let depth = self.int(kept as i64);
         let args = [
             self.thread,
@@ -170,7 +171,7 @@ impl Builder<'_> {
         self.call(&UNWIND_TO_HANDLER, &args, Some(Type::Int), (Effect::Any, false));
         for at in 0..=usize::from(push_lasti) {
             let slot = slot_offset(slots + kept + at);
-            let value = self.load(Type::Object, self.frame_pointer, slot, ir_region::FRAME);
+            let value = self.load_owned(self.frame_pointer, slot, ir_region::FRAME);
             self.push(Item::owned(value, Kind::Unknown));
         }
         self.frame().index = target;
@@ -197,14 +198,8 @@ impl Builder<'_> {
     /// The exception leaves the function.
     fn leave_raising(&mut self, fresh: bool) -> Done {
         let (thread, frame) = (self.thread, self.frame_pointer);
-        let mut owned = Vec::new();
-        for item in &mut self.frame().stack {
-            item.objects_mut(&mut |object| {
-                if object.owner == Owner::Item {
-                    owned.push(object.value);
-                }
-            });
-        }
+        let mut owned = owned_values(&self.frame().stack);
+        owned.extend(owned_values(&self.owed));
         let first = self.codes[0].decoded.nlocals_plus as usize;
         let room = self.codes[0].decoded.stack_size as usize;
         if fresh && (owned.len() > room || !self.frames[0].instances.is_empty()) {
@@ -218,7 +213,7 @@ impl Builder<'_> {
             return decline("more to be given up than the frame has room for");
         }
         for (at, &value) in owned.iter().enumerate() {
-            self.store(value, frame, slot_offset(first + at), ir_region::FRAME);
+            self.store_owned(value, frame, slot_offset(first + at), ir_region::FRAME);
         }
         let depth = self.int(owned.len() as i64);
         let traceback = self.int(fresh.into());

@@ -269,6 +269,41 @@ impl Builder<'_> {
         found
     }
 
+    /// Items that are given up, with what instances have that end with them: where the end of one of these leaves the code, the
+    /// others are given up there.
+    pub fn with_ended(&mut self, items: Vec<Item>) -> Vec<Item> {
+        if self.frames.is_empty() || self.frames[0].instances.is_empty() {
+            return items;
+        }
+        let alive = self.reachable();
+        let mut ended = Vec::with_capacity(items.len());
+        // The next one last.
+        let mut pending: Vec<Item> = items.into_iter().rev().collect();
+        while let Some(item) = pending.pop() {
+            let mut ending = Vec::new();
+            instances_in(&item, &mut |id| {
+                let again = |one: &Item| {
+                    let mut found = false;
+                    instances_in(one, &mut |other| found |= other == id);
+                    found
+                };
+                if !alive.contains(&id) && !ending.contains(&id) && !pending.iter().any(again) {
+                    ending.push(id);
+                }
+            });
+            ended.push(item);
+            for id in ending.into_iter().rev() {
+                let instance = &mut self.frames[0].instances[id as usize];
+                let mut values = std::mem::take(&mut instance.values);
+                instance.made = None;
+                // In the order in which a deallocation gives them up.
+                values.sort_by_key(|&(index, _)| index);
+                pending.extend(values.into_iter().rev().map(|(_, item)| item));
+            }
+        }
+        ended
+    }
+
     /// Gives up the attributes of instances that nothing stands for any more: they have ended.
     pub fn sweep(&mut self) {
         if self.frames[0].instances.is_empty() {
@@ -404,7 +439,7 @@ impl Builder<'_> {
         let object = made.expect("a result");
         for (index, value) in objects {
             let offset = VALUES_OFFSET as i32 + 8 * i32::from(index);
-            self.store(value, object, offset, ir_region::ITEMS);
+            self.store_owned(value, object, offset, ir_region::ITEMS);
         }
         self.frames[0].instances[id as usize].made = Some(object);
         self.replace_instance(id, object, owned);
@@ -453,8 +488,8 @@ impl Builder<'_> {
         debug_assert!(!spare, "what is made for the frames is in them");
         for at in homes {
             let offset = slot_offset(at);
-            let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
-            self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+            let before = self.load_owned(self.frame_pointer, offset, ir_region::FRAME);
+            self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
             self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
         }
     }

@@ -15,7 +15,15 @@ impl Builder<'_> {
             self.deopt(Reason::Unbound);
             return;
         }
-        if let Item::Object(object) = item
+        self.expect_bound(local);
+        let item = self.frame().locals[local].item.clone();
+        let item = self.shared(item);
+        self.push(item);
+    }
+
+    /// Leaves if a local that may have no value has none.
+    pub fn expect_bound(&mut self, local: usize) {
+        if let Item::Object(object) = self.frame().locals[local].item
             && object.kind == Kind::Maybe
         {
             let gone = self.op(justjit_ir::Op::IsNull, &[object.value]);
@@ -23,9 +31,6 @@ impl Builder<'_> {
             self.guard(there, Reason::Unbound);
             self.learn(object.value, Kind::Unknown);
         }
-        let item = self.frame().locals[local].item.clone();
-        let item = self.shared(item);
-        self.push(item);
     }
 
     /// The same item a second time: what the first owns the second gets a reference to.
@@ -80,6 +85,7 @@ impl Builder<'_> {
             {
                 let null = self.null();
                 self.store(null, self.frame_pointer, slot_offset(local), ir_region::FRAME);
+                self.take_over(object.value);
                 return Ok(vec![(object.value, object.kind)]);
             }
             return Ok(Vec::new());
@@ -105,19 +111,20 @@ impl Builder<'_> {
                 item: Item::Null,
                 home: true,
             } => {
-                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
                 Vec::new()
             }
             Local {
                 item: Item::Object(object),
                 home: true,
             } => {
-                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
+                self.take_over(object.value);
                 vec![(object.value, object.kind)]
             }
             _ => {
-                let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
-                self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+                let before = self.load_owned(self.frame_pointer, offset, ir_region::FRAME);
+                self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
                 self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
                 Vec::new()
             }
@@ -200,12 +207,12 @@ impl Builder<'_> {
             self.make_instance(id, false)?;
             return Ok(());
         }
-        let before = self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME);
+        let before = self.load_owned(self.frame_pointer, offset, ir_region::FRAME);
         if let Some(other) = self.local_with(&item)
             && self.frames[0].locals[other].home
         {
             let value = self.home_object(other);
-            self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+            self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
             self.call(&optimized::DROP_QUIET, &[before], None, (Effect::Reference, false));
             self.frames[0].locals[local].home = true;
             return Ok(());
@@ -224,7 +231,7 @@ impl Builder<'_> {
                 value
             }
         };
-        self.store(value, self.frame_pointer, offset, ir_region::FRAME);
+        self.store_owned(value, self.frame_pointer, offset, ir_region::FRAME);
         self.frames[0].locals[local].home = true;
         Ok(())
     }

@@ -189,7 +189,8 @@ impl Builder<'_> {
         let item = self.pop();
         let value = self.owned_object(item)?;
         let old = self.load(Type::Object, cell, offset::CELL_REF, ir_region::ANY);
-        self.store(value, cell, offset::CELL_REF, ir_region::ANY);
+        self.store_owned(value, cell, offset::CELL_REF, ir_region::ANY);
+        self.take_over(old);
         self.specialized += 1;
         self.call(&optimized::DROP_IF_ANY, &[old], None, (Effect::Any, false));
         if self.is_inlined() {

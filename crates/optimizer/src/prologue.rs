@@ -138,8 +138,7 @@ impl Builder<'_> {
             let item = (offset_of!(PyTupleObject, ob_item) + 8 * index) as i32;
             let cell: Value = self.load(Type::Object, closure, item, ir_region::ANY);
             self.effect(Op::Incref, &[cell], Imm::None);
-            self.store(cell, self.frame_pointer, slot_offset(first + index), ir_region::FRAME);
-            self.effect(Op::HandOver, &[cell], Imm::None);
+            self.store_owned(cell, self.frame_pointer, slot_offset(first + index), ir_region::FRAME);
         }
     }
 }

@@ -22,7 +22,7 @@ impl Builder<'_> {
 
     /// An object that the runtime has left there.
     fn left_at(&mut self, slot: usize) -> Item {
-        let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
+        let value = self.load_owned(self.frame_pointer, slot_offset(slot), ir_region::FRAME);
         Item::owned(value, Kind::Unknown)
     }
 
@@ -103,6 +103,11 @@ impl Builder<'_> {
     pub fn call_function_ex(&mut self, with_keywords: bool) -> Done {
         if self.is_unseen() {
             return Ok(());
+        }
+        // The NULL there is an object in no program; behind a `yield`, the builder does not know that.
+        let stack = &self.frame().stack;
+        if stack[stack.len() - 2 - usize::from(with_keywords)] != Item::Null {
+            return self.unsupported();
         }
         let keywords = with_keywords.then(|| self.pop());
         let args = self.pop();

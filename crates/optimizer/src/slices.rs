@@ -153,7 +153,7 @@ impl Builder<'_> {
         self.frames = before;
         self.f.blocks[otherwise.index()].cold = true;
         let part = self.part(list, ends, step);
-        self.raise_if_null(part);
+        self.owing(operands.iter().chain(&bounds).cloned(), |this| this.raise_if_null(part));
         let mut operands = operands.to_vec();
         operands.push(Item::owned(part, Kind::List));
         operands.extend(bounds);

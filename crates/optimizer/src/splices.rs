@@ -175,7 +175,7 @@ impl Builder<'_> {
             values.push(self.owned_object(item)?);
         }
         for (index, value) in values.into_iter().enumerate() {
-            self.store(value, self.frame_pointer, slot_offset(first + index), ir_region::FRAME);
+            self.store_owned(value, self.frame_pointer, slot_offset(first + index), ir_region::FRAME);
         }
         let bytes = self.int(slot_offset(first).into());
         let array = self.op(Op::AddOffset, &[self.frame_pointer, bytes]);

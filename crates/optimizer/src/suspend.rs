@@ -44,7 +44,7 @@ impl Builder<'_> {
             items.push(self.owned_object(item)?);
         }
         for (at, item) in items.into_iter().enumerate() {
-            self.store(item, self.frame_pointer, slot_offset(slots + at), ir_region::FRAME);
+            self.store_owned(item, self.frame_pointer, slot_offset(slots + at), ir_region::FRAME);
         }
         self.unlink_suspended(point, offset, top, state as i32);
         self.f.end(self.block, Op::Return, vec![value], None, Vec::new());

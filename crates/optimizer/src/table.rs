@@ -39,6 +39,10 @@ impl Builder<'_> {
             StoreFast => self.store_fast(arg)?,
             StoreFastLoadFast => {
                 let item = self.pop();
+                if arg >> 4 != arg & 15 {
+                    // Before anything is stored.
+                    self.expect_bound(arg & 15);
+                }
                 let item = self.as_number_if_only_that(arg >> 4, item);
                 let old = self.store_local(arg >> 4, item)?;
                 self.load_fast(arg & 15);

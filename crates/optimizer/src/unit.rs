@@ -277,9 +277,6 @@ impl Part {
         options: &Options,
         made: &mut Made,
     ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
-        if options.verify || cfg!(debug_assertions) {
-            ir::verify(&self.function).map_err(|error| Decline(format!("the IR is wrong: {error}")))?;
-        }
         let mut function = std::mem::take(&mut self.function);
         if !self.is_optimized {
             self.optimize(&mut function, options, made)?;
@@ -334,6 +331,7 @@ impl Part {
         let mut pipeline = Pipeline {
             off,
             verify: options.verify,
+            references: options.verify,
             ..Pipeline::default()
         };
         if options.texts {

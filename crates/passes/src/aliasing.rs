@@ -89,6 +89,7 @@ impl Clobber {
             | Effect::Load
             | Effect::Guard
             | Effect::Locate
+            | Effect::Account
             | Effect::Safepoint
             | Effect::Reads
             | Effect::Control => None,

@@ -229,7 +229,12 @@ impl Look<'_> {
             for &inst in &self.function.blocks[block.index()].insts {
                 let data = self.function.inst(inst);
                 match data.effect(self.function) {
-                    Effect::Pure | Effect::Guard | Effect::Locate | Effect::Safepoint | Effect::Control => {}
+                    Effect::Pure
+                    | Effect::Guard
+                    | Effect::Locate
+                    | Effect::Account
+                    | Effect::Safepoint
+                    | Effect::Control => {}
                     Effect::Load => {
                         let Some(item) = self.item(data)? else { continue };
                         if let Some(kind) = self.kind(data) {

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How often the passes of [`Stage::Rounds`] run at most.
 pub const ROUNDS: usize = 3;
 
+/// What stands for the name of a pass where none has run yet.
+const BUILT: &str = "(none: as it was built)";
+
 /// Whether a dump shows the function before or after a pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
@@ -47,8 +50,7 @@ pub struct Pipeline<'a> {
     pub off: BTreeSet<String>,
     /// Whether to verify after each pass; debug builds always do.
     pub verify: bool,
-    /// Whether to check after each pass that references are counted right; it takes code that says where memory takes
-    /// references over.
+    /// Whether to check before the passes and after each that references are counted right; debug builds always do.
     pub references: bool,
     pub dump: Option<&'a mut dyn FnMut(Dump<'_>)>,
     /// Time by pass, in the list's order.
@@ -58,6 +60,7 @@ pub struct Pipeline<'a> {
 impl Pipeline<'_> {
     /// Runs all passes that are not switched off.
     pub fn run(&mut self, function: &mut Function) -> Result<(), PassError> {
+        self.check(BUILT, function)?;
         for round in 0..ROUNDS {
             let mut changed = false;
             for pass in passes().iter().filter(|pass| pass.stage == Stage::Rounds) {
@@ -87,19 +90,23 @@ impl Pipeline<'_> {
             None => self.times.push((pass.name, spent)),
         }
         self.show(When::After, pass, round, function);
-        if self.verify || cfg!(debug_assertions) {
-            verify(function).map_err(|error| PassError {
-                pass: pass.name,
-                message: error.to_string(),
-            })?;
-        }
-        if self.references {
-            check_refcounts(function).map_err(|errors| PassError {
-                pass: pass.name,
-                message: errors.join("\n"),
-            })?;
-        }
+        self.check(pass.name, function)?;
         Ok(changed)
+    }
+
+    fn check(&self, pass: &'static str, function: &Function) -> Result<(), PassError> {
+        let failed = |message| Err(PassError { pass, message });
+        if (self.verify || cfg!(debug_assertions))
+            && let Err(error) = verify(function)
+        {
+            return failed(error.to_string());
+        }
+        if (self.references || cfg!(debug_assertions))
+            && let Err(errors) = check_refcounts(function)
+        {
+            return failed(errors.join("\n"));
+        }
+        Ok(())
     }
 
     fn show(&mut self, when: When, pass: &Pass, round: usize, function: &Function) {

@@ -46,6 +46,10 @@ struct Region {
     exits: Vec<Inst>,
     /// Loop headers in between that have an entry state.
     entries: Vec<Block>,
+    /// Where references to the value are handed over to memory.
+    handed: Vec<(Block, Inst)>,
+    /// Where that is undone: a `hand_over` and a `take_over` each.
+    lent: Vec<(Block, Inst)>,
 }
 
 impl Region {
@@ -62,6 +66,8 @@ impl Region {
             ends: Vec::new(),
             exits: Vec::new(),
             entries: Vec::new(),
+            handed: Vec::new(),
+            lent: Vec::new(),
         };
         let mut seen = vec![block];
         let mut pending = vec![(block, index + 1)];
@@ -115,6 +121,16 @@ impl Region {
                     return Some(true);
                 }
                 (Op::Incref, _) if !own => {}
+                (Op::HandOver, _) if own => self.handed.push((block, inst)),
+                (Op::TakeOver, _) if own => {
+                    // What memory has been given is taken back: with a reference less it has had a borrowed one meanwhile.
+                    if let Some(handed) = self.handed.pop() {
+                        if handed.0 != block {
+                            return None;
+                        }
+                        self.lent.extend([handed, (block, inst)]);
+                    }
+                }
                 // What ends here is an atom, which is another object and holds nothing.
                 (Op::DecrefNumber, _) if structure => {}
                 (Op::Call, Effect::Reference) if structure && !consumes(function, inst, self.value) => {}
@@ -131,6 +147,7 @@ impl Region {
                     | Effect::Guard
                     | Effect::Allocate
                     | Effect::Locate
+                    | Effect::Account
                     | Effect::Safepoint
                     | Effect::Reads,
                 ) if !consumes(function, inst, self.value) => {
@@ -160,7 +177,7 @@ impl Region {
             function.blocks[header.index()].entry_state = Some(state);
         }
         function.blocks[block.index()].insts.retain(|&inst| inst != incref);
-        for (block, end) in self.ends {
+        for (block, end) in self.ends.into_iter().chain(self.lent) {
             function.blocks[block.index()].insts.retain(|&inst| inst != end);
         }
     }

@@ -56,7 +56,13 @@ impl Mined {
                     Effect::Safepoint => safepoints.push((block, inst)),
                     // Before the header's test nothing may have been written: between strips the header is done again.
                     Effect::Store if block == data.header => return None,
-                    Effect::Pure | Effect::Load | Effect::Store | Effect::Guard | Effect::Locate | Effect::Control => {}
+                    Effect::Pure
+                    | Effect::Load
+                    | Effect::Store
+                    | Effect::Guard
+                    | Effect::Locate
+                    | Effect::Account
+                    | Effect::Control => {}
                     _ => return None,
                 }
             }

@@ -165,6 +165,7 @@ fn memory_has_one_class_until_a_call() {
             result: None,
         },
         pure: false,
+        takes: 0,
     };
     let two = |first, second, between: bool| {
         run(&[], Type::I64, &[], |f| {

@@ -766,14 +766,14 @@ runtime_fns! {
     }
 
     /// The iterator over an array, which it takes over, from an index on.
-    MAKE_ARRAY_ITERATOR = fn make_array_iterator(array: *mut PyObject, index: i64) -> *mut PyObject {
+    MAKE_ARRAY_ITERATOR = takes(array) fn make_array_iterator(array: *mut PyObject, index: i64) -> *mut PyObject {
         let iterator = certain(array_iterator(array, index));
         Py_DECREF(array);
         iterator
     }
 
     /// A part of a NumPy array (taken over) that an index in range gives.
-    MAKE_ROW = fn make_row(array: *mut PyObject, index: i64) -> *mut PyObject {
+    MAKE_ROW = takes(array) fn make_row(array: *mut PyObject, index: i64) -> *mut PyObject {
         let number = crate::numbers::make_int(index);
         let row = certain(PyObject_GetItem(array, number));
         Py_DECREF(number);

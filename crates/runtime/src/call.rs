@@ -196,7 +196,7 @@ runtime_fns! {
     }
 
     /// `CALL_KW`: as [`call`], with the tuple of the keywords' names (taken over); `nargs` counts their values too.
-    CALL_KW = fn call_kw(thread: *mut Thread, site: *mut CallSite, items: *mut *mut PyObject, nargs: isize, kwnames: *mut PyObject) -> *mut PyObject {
+    CALL_KW = takes(kwnames) fn call_kw(thread: *mut Thread, site: *mut CallSite, items: *mut *mut PyObject, nargs: isize, kwnames: *mut PyObject) -> *mut PyObject {
         let callable = unbind(items);
         let has_self = !items.add(1).read().is_null();
         let args = if has_self { items.add(1) } else { items.add(2) };
@@ -249,7 +249,7 @@ runtime_fns! {
 
     /// `CALL_FUNCTION_EX`: callable, positional arguments (any iterable) and keywords (a mapping, or NULL), all
     /// taken over.
-    CALL_EX = fn call_ex(callable: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject {
+    CALL_EX = takes(callable, args, kwargs) fn call_ex(callable: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject {
         let mut args = args;
         if PyTuple_CheckExact(args) == 0 {
             let tuple = arguments_to_tuple(callable, args);

@@ -239,14 +239,14 @@ runtime_fns! {
     }
 
     /// Adds an item (taken over) to a set of such as run no code when they are hashed and compared: 0, or -1 without memory.
-    ADD_TO_SET = fn add_to_set(set: *mut PyObject, item: *mut PyObject) -> i32 {
+    ADD_TO_SET = takes(item) fn add_to_set(set: *mut PyObject, item: *mut PyObject) -> i32 {
         let status = PySet_Add(set, item);
         Py_DECREF(item);
         status
     }
 
     /// A tuple of a list's items; the list is taken over.
-    TUPLE_OF_LIST = fn tuple_of_list(list: *mut PyObject) -> *mut PyObject {
+    TUPLE_OF_LIST = takes(list) fn tuple_of_list(list: *mut PyObject) -> *mut PyObject {
         let tuple = PyList_AsTuple(list);
         Py_DECREF(list);
         certain(tuple)

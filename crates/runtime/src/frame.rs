@@ -231,7 +231,7 @@ runtime_fns! {
         continue_in_interpreter(thread, frame, instr_ptr, depth, throw)
     }
 
-    /// `PUSH_EXC_INFO`: makes `exception` (taken over) the one that is being handled; gives the one before (owned),
+    /// `PUSH_EXC_INFO`: makes `exception` (borrowed) the one that is being handled; gives the one before (owned),
     /// or None.
     PUSH_EXC_INFO = fn push_exc_info(thread: *mut Thread, exception: *mut PyObject) -> *mut PyObject {
         let info = (*(*thread).tstate).exc_info;
@@ -246,7 +246,7 @@ runtime_fns! {
     }
 
     /// `POP_EXCEPT`: what was handled before (taken over) is handled again.
-    POP_EXCEPT = fn pop_except(thread: *mut Thread, before: *mut PyObject) {
+    POP_EXCEPT = takes(before) fn pop_except(thread: *mut Thread, before: *mut PyObject) {
         let info = (*(*thread).tstate).exc_info;
         let old = (*info).exc_value;
         (*info).exc_value = if before == Py_None() { Py_DECREF(before); null_mut() } else { before };
@@ -257,7 +257,7 @@ runtime_fns! {
     FORGET_OBSERVER = fn forget_observer_of(thread: *mut Thread, frame: *mut Frame) { forget_observer(thread, frame) }
 
     /// `RERAISE`: sets `exception` (taken over) as raised; `lasti` (NULL or an int, borrowed) is where it came from.
-    RERAISE = fn reraise(frame: *mut Frame, exception: *mut PyObject, lasti: *mut PyObject) {
+    RERAISE = takes(exception) fn reraise(frame: *mut Frame, exception: *mut PyObject, lasti: *mut PyObject) {
         if !lasti.is_null() {
             let units = PyLong_AsLong(lasti);
             (*frame).instr_ptr = Code::instructions(code_of(frame)).add(units as usize);

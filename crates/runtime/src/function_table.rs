@@ -34,6 +34,29 @@ impl AbiResult for () {
     const TYPE: Option<Type> = None;
 }
 
+/// Where parameters stand among all: a bit for each.
+pub const fn places(all: &[&str], some: &[&str]) -> u32 {
+    let mut bits = 0;
+    let mut at = 0;
+    while at < some.len() {
+        let mut place = 0;
+        while !equal(all[place].as_bytes(), some[at].as_bytes()) {
+            place += 1;
+        }
+        bits |= 1 << place;
+        at += 1;
+    }
+    bits
+}
+
+const fn equal(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
 /// Defines functions with the platform's C calling convention, each with the [`justjit_builder::RuntimeFn`] by which
 /// compiled code calls it:
 ///
@@ -44,13 +67,15 @@ impl AbiResult for () {
 /// }
 /// ```
 ///
-/// `pure fn` makes it one that is [`pure`](justjit_builder::RuntimeFn::pure).
+/// `pure fn` makes it one that is [`pure`](justjit_builder::RuntimeFn::pure); `takes(items) fn` names the parameters whose
+/// references it [`takes`](justjit_builder::RuntimeFn::takes) over. All others are borrowed. (What a pointer to memory leads to is
+/// handed over where it is written there.)
 ///
 /// The body is an unsafe context: every function here relies on its caller, compiled code, to hold the GIL and to
 /// pass live objects of the kinds its documentation names.
 #[macro_export]
 macro_rules! runtime_fns {
-    ($($(#[$meta:meta])* $constant:ident = $(pure $pure:vis)? fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
+    ($($(#[$meta:meta])* $constant:ident = $(pure $pure:vis)? $(takes($($taken:ident),+))? fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
         $(
             $(#[$meta])*
             ///
@@ -70,6 +95,7 @@ macro_rules! runtime_fns {
                     result: $crate::runtime_fns!(@result $($ret)?),
                 },
                 pure: $crate::runtime_fns!(@pure $(pure $pure)?),
+                takes: $crate::function_table::places(&[$(stringify!($arg)),*], &[$($(stringify!($taken)),+)?]),
             };
         )*
     };

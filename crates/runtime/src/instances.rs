@@ -129,7 +129,7 @@ runtime_fns! {
     }
 
     /// A new cell with a value (taken over; NULL is none).
-    NEW_CELL = fn new_cell(value: *mut PyObject) -> *mut PyObject {
+    NEW_CELL = takes(value) fn new_cell(value: *mut PyObject) -> *mut PyObject {
         let cell = PyCell_New(value);
         Py_XDECREF(value);
         if cell.is_null() {

@@ -532,7 +532,7 @@ runtime_fns! {
     }
 
     /// Gives up a reference.
-    DROP = fn drop_reference(object: *mut PyObject) {
+    DROP = takes(object) fn drop_reference(object: *mut PyObject) {
         release(object);
     }
 

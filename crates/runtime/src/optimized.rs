@@ -89,14 +89,14 @@ runtime_fns! {
     }
 
     /// Gives up what a slot had, which runs no Python code; it may be NULL.
-    DROP_QUIET = fn drop_quiet(object: *mut PyObject) {
+    DROP_QUIET = takes(object) fn drop_quiet(object: *mut PyObject) {
         if !object.is_null() {
             numbers::drop_reference(object);
         }
     }
 
     /// Gives up a reference that may be NULL.
-    DROP_IF_ANY = fn drop_if_any(object: *mut PyObject) {
+    DROP_IF_ANY = takes(object) fn drop_if_any(object: *mut PyObject) {
         if !object.is_null() {
             numbers::drop_reference(object);
         }
@@ -104,7 +104,7 @@ runtime_fns! {
 
     /// An int object in the place of another object (or NULL), which is taken over: that is written over if nobody else
     /// has it.
-    REBOX_INT = fn rebox_int(before: *mut PyObject, value: i64) -> *mut PyObject {
+    REBOX_INT = takes(before) fn rebox_int(before: *mut PyObject, value: i64) -> *mut PyObject {
         let small = (SMALL_INT_MIN..=SMALL_INT_MAX).contains(&value);
         if !small && !before.is_null() && Py_REFCNT(before) == 1 && numbers::overwrite_int(before, value) {
             return before;
@@ -117,7 +117,7 @@ runtime_fns! {
     }
 
     /// A float object in the place of another object (or NULL): as [`REBOX_INT`].
-    REBOX_FLOAT = fn rebox_float(before: *mut PyObject, value: f64) -> *mut PyObject {
+    REBOX_FLOAT = takes(before) fn rebox_float(before: *mut PyObject, value: f64) -> *mut PyObject {
         if !before.is_null() && Py_REFCNT(before) == 1 && PyFloat_CheckExact(before) != 0 {
             before.cast::<u8>().add(16).cast::<f64>().write(value);
             return before;
@@ -130,12 +130,12 @@ runtime_fns! {
     }
 
     /// As [`REBOX_INT`], of what is known to be exactly an int. The usual case is machine code where optimized code calls it.
-    OVERWRITE_INT = fn write_over_int(before: *mut PyObject, value: i64) -> *mut PyObject {
+    OVERWRITE_INT = takes(before) fn write_over_int(before: *mut PyObject, value: i64) -> *mut PyObject {
         rebox_int(before, value)
     }
 
     /// As [`REBOX_FLOAT`], of what is known to be exactly a float. The usual case is machine code, likewise.
-    OVERWRITE_FLOAT = fn write_over_float(before: *mut PyObject, value: f64) -> *mut PyObject {
+    OVERWRITE_FLOAT = takes(before) fn write_over_float(before: *mut PyObject, value: f64) -> *mut PyObject {
         rebox_float(before, value)
     }
 
@@ -167,7 +167,7 @@ runtime_fns! {
     }
 
     /// An iterator over a list or tuple, which it takes over, from an index on.
-    MAKE_SEQUENCE_ITERATOR = fn make_sequence_iterator(sequence: *mut PyObject, index: i64) -> *mut PyObject {
+    MAKE_SEQUENCE_ITERATOR = takes(sequence) fn make_sequence_iterator(sequence: *mut PyObject, index: i64) -> *mut PyObject {
         let iterator = certain(crate::iteration::iterator_over(sequence));
         Py_DECREF(sequence);
         iterator.cast::<u8>().add(crate::layout::offset::SEQITER_INDEX as usize).cast::<i64>().write(index);
@@ -175,7 +175,7 @@ runtime_fns! {
     }
 
     /// `enumerate(iterator, count)` of an iterator that it takes over.
-    MAKE_ENUMERATE = fn make_enumerate(iterator: *mut PyObject, count: i64) -> *mut PyObject {
+    MAKE_ENUMERATE = takes(iterator) fn make_enumerate(iterator: *mut PyObject, count: i64) -> *mut PyObject {
         let parts = [iterator, numbers::make_int(count)];
         let made = PyObject_Vectorcall((&raw mut PyEnum_Type).cast(), parts.as_ptr(), 2, null_mut());
         parts.into_iter().for_each(|part| Py_DECREF(part));
@@ -192,7 +192,7 @@ runtime_fns! {
     }
 
     /// A slice; the parts are taken over.
-    MAKE_SLICE = fn make_slice(start: *mut PyObject, stop: *mut PyObject, step: *mut PyObject) -> *mut PyObject {
+    MAKE_SLICE = takes(start, stop, step) fn make_slice(start: *mut PyObject, stop: *mut PyObject, step: *mut PyObject) -> *mut PyObject {
         let slice = certain(PySlice_New(start, stop, step));
         [start, stop, step].into_iter().for_each(|part| Py_DECREF(part));
         slice
@@ -378,7 +378,7 @@ runtime_fns! {
     }
 
     /// Appends a value, which is taken over, to a list: 0, or -1 with an exception.
-    APPEND = fn append(list: *mut PyObject, value: *mut PyObject) -> i32 {
+    APPEND = takes(value) fn append(list: *mut PyObject, value: *mut PyObject) -> i32 {
         let status = PyList_Append(list, value);
         if status < 0 {
             // The value may end, and the code is left anyway.

@@ -181,6 +181,7 @@ static DEOPTIMIZE: RuntimeFn = RuntimeFn {
         result: Some(Type::I64),
     },
     pure: false,
+    takes: 0,
 };
 
 pub fn parsed(text: &str) -> Function {

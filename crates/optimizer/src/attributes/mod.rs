@@ -455,7 +455,7 @@ impl Builder<'_> {
         let args = [site, value, out];
         let result = self.unknown_call(&LOAD_METHOD, &args, Type::Object, vec![operand]);
         self.raise_if_null(result);
-        let receiver = self.load(Type::Object, out, 0, ir_region::FRAME);
+        let receiver = self.load_owned(out, 0, ir_region::FRAME);
         self.push(Item::owned(result, Kind::Unknown));
         self.push(Item::owned(receiver, Kind::Unknown));
         Ok(())

@@ -95,7 +95,8 @@ impl Builder<'_> {
             self.block = store;
             self.terminated = false;
             self.specialized += 1;
-            self.store(new, object.value, offset, ir_region::ITEMS);
+            self.store_owned(new, object.value, offset, ir_region::ITEMS);
+            self.take_over(old);
             let old = Item::owned(old, Kind::Maybe);
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
             return Ok(());
@@ -103,7 +104,8 @@ impl Builder<'_> {
         if target.is_slot && self.may_add() {
             self.specialized += 1;
             let new = self.owned_object(value)?;
-            self.store(new, base, offset, ir_region::ITEMS);
+            self.store_owned(new, base, offset, ir_region::ITEMS);
+            self.take_over(old);
             let old = Item::owned(old, Kind::Maybe);
             self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
             return Ok(());
@@ -127,15 +129,17 @@ impl Builder<'_> {
             self.note_change(entry);
         }
         if let Some((function, number)) = number {
+            self.take_over(old);
             let new = self
                 .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
                 .expect("a result");
-            self.store(new, base, offset, ir_region::ITEMS);
+            self.store_owned(new, base, offset, ir_region::ITEMS);
             self.release_known(Item::Object(object), kind);
             return Ok(());
         }
         let new = self.owned_object(value)?;
-        self.store(new, base, offset, ir_region::ITEMS);
+        self.store_owned(new, base, offset, ir_region::ITEMS);
+        self.take_over(old);
         let old = Item::owned(old, if quiet { value_kind } else { Kind::Unknown });
         self.release_all(vec![old, Item::Object(Object { kind, ..object })]);
         Ok(())
@@ -198,7 +202,7 @@ impl Builder<'_> {
         self.call(&ADD_ATTRIBUTE, &[object.value, at], None, (Effect::Reference, false));
         self.specialized += 1;
         let new = self.owned_object(value)?;
-        self.store(new, object.value, offset, ir_region::ITEMS);
+        self.store_owned(new, object.value, offset, ir_region::ITEMS);
         self.release_known(Item::Object(object), kind);
         Ok(())
     }

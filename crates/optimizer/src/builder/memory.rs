@@ -68,6 +68,31 @@ impl Builder<'_> {
         );
     }
 
+    /// Writes an object there, with its reference, and whatever was there stays as it is.
+    pub fn store_owned(&mut self, value: Value, base: Value, offset: i32, region: justjit_builder::Region) {
+        self.store(value, base, offset, region);
+        self.hand_over(value);
+    }
+
+    /// Reads an object, with the reference that is there.
+    pub fn load_owned(&mut self, base: Value, offset: i32, region: justjit_builder::Region) -> Value {
+        let value = self.load(Type::Object, base, offset, region);
+        self.take_over(value);
+        value
+    }
+
+    /// An object's reference is memory's now, or nobody's since it is immortal.
+    pub fn hand_over(&mut self, value: Value) {
+        if self.f.def(value).is_none_or(|made| made.op != Op::Null) {
+            self.effect(Op::HandOver, &[value], Imm::None);
+        }
+    }
+
+    /// An object's reference is the code's now: memory has something else in its place.
+    pub fn take_over(&mut self, value: Value) {
+        self.effect(Op::TakeOver, &[value], Imm::None);
+    }
+
     /// Reads an array's item.
     pub fn load_item(
         &mut self,

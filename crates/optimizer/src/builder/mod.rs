@@ -11,6 +11,8 @@ mod memory;
 mod states;
 mod versions;
 
+pub use states::owned_values;
+
 use crate::instances::Recovering;
 use crate::item::{Constant, Frame, Item, Kind, Local, Number, Object, Owner, Step, shape_of, values_of};
 use crate::knowledge::{Knowledge, Seen};
@@ -100,6 +102,8 @@ pub struct Builder<'a> {
     /// As they were when the present instruction began.
     pub before: Vec<Frame>,
     pub before_states: FxHashMap<Reason, State>,
+    /// What the present instruction has taken and not given up yet: where an exception is raised, that is done there.
+    pub owed: Vec<Item>,
     /// References to elements that are taken once all of the instruction's bets have held.
     pub deferred: Option<Vec<Value>>,
     pub block: Block,
@@ -219,6 +223,7 @@ impl<'a> Builder<'a> {
             frames: Vec::new(),
             before: Vec::new(),
             before_states: FxHashMap::default(),
+            owed: Vec::new(),
             deferred: None,
             block,
             terminated: false,
@@ -476,7 +481,7 @@ impl<'a> Builder<'a> {
                 result,
                 effect,
                 owned,
-                consumes: vec![false; params.len()],
+                consumes: (0..params.len()).map(|at| function.takes >> at & 1 != 0).collect(),
                 through: false,
             }),
             address: function.address,

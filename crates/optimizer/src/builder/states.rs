@@ -2,7 +2,29 @@
 
 use super::*;
 
+/// The references that items have.
+pub fn owned_values(items: &[Item]) -> Vec<Value> {
+    let mut owned = Vec::new();
+    for item in items {
+        item.clone().objects_mut(&mut |object| {
+            if object.owner == Owner::Item {
+                owned.push(object.value);
+            }
+        });
+    }
+    owned
+}
+
 impl Builder<'_> {
+    /// Does what may raise while these items are still to be given up.
+    pub fn owing<T>(&mut self, items: impl IntoIterator<Item = Item>, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.owed.len();
+        self.owed.extend(items);
+        let result = act(self);
+        self.owed.truncate(before);
+        result
+    }
+
     pub fn recovery(&mut self, item: &Item, virtuals: &mut Vec<VirtualObject>) -> Recovery {
         match item {
             Item::Instance(id, class) => self.instance_recovery(*id, *class, virtuals),
@@ -217,7 +239,9 @@ impl Builder<'_> {
     pub fn state_raising(&mut self) -> State {
         let mut frames = self.frames.clone();
         frames.last_mut().expect("there is a frame").index = self.index;
-        self.state_of(&frames, Going::Raise, Reason::Exception)
+        let state = self.state_of(&frames, Going::Raise, Reason::Exception);
+        self.f.states[state.index()].release = owned_values(&self.owed);
+        state
     }
 
     /// The state in which the innermost frame goes on at another instruction.

@@ -82,7 +82,7 @@ runtime_fns! {
 
     /// `SET_FUNCTION_ATTRIBUTE` on a function just made, where `which` is one of [`function_attribute`]; takes over
     /// `value`.
-    SET_FUNCTION_ATTRIBUTE = fn set_function_attribute(function: *mut PyObject, which: i32, value: *mut PyObject) {
+    SET_FUNCTION_ATTRIBUTE = takes(value) fn set_function_attribute(function: *mut PyObject, which: i32, value: *mut PyObject) {
         let function = function.cast::<PyFunctionObject>();
         let field = match which {
             function_attribute::DEFAULTS => &raw mut (*function).func_defaults,
