@@ -20,6 +20,7 @@ mod entry;
 mod generators;
 mod generic;
 mod handlers;
+mod identity;
 mod instances;
 mod item;
 mod iterate;

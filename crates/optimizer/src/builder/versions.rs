@@ -8,7 +8,7 @@ impl Builder<'_> {
         self.frame().index = index;
         self.sweep();
         self.forget_told_apart();
-        self.generalize();
+        self.generalize()?;
         self.limit_instances()?;
         self.renumber_instances();
         let place = self.place();
@@ -221,7 +221,10 @@ impl Builder<'_> {
 
     /// Makes what differs from way to way the same: constant numbers become numbers, and what an item has from a slot is
     /// told only by the local itself.
-    pub(super) fn generalize(&mut self) {
+    pub(super) fn generalize(&mut self) -> Done {
+        if self.asks_identity {
+            return self.generalize_as_objects();
+        }
         for at in 0..self.frames[0].instances.len() {
             for which in 0..self.frames[0].instances[at].values.len() {
                 if let Item::Constant(Constant {
@@ -260,6 +263,7 @@ impl Builder<'_> {
                 self.frames[depth].stack[at] = item;
             }
         }
+        Ok(())
     }
 
     /// A number that is known, unboxed.
