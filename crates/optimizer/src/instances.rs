@@ -117,6 +117,11 @@ impl Builder<'_> {
                 self.recovering.virtuals[id as usize] = Some(made);
                 return Recovery::Virtual(made);
             }
+            Form::Exception(exception) => {
+                let made = self.exception_recovery(class, &exception, &values, virtuals);
+                self.recovering.virtuals[id as usize] = Some(made);
+                return Recovery::Virtual(made);
+            }
         }
         let class = self.types[class as usize];
         let class = Recovery::Constant(self.object_symbol(class.cast()));
@@ -383,6 +388,12 @@ impl Builder<'_> {
                 let (code, index) = suspended.place;
                 return Err(Stop::NotInlined(code, index));
             }
+            Form::Exception(exception) => {
+                let object = self.make_exception(id, &exception)?;
+                self.frames[0].instances[id as usize].made = Some(object);
+                self.replace_instance(id, object, owned);
+                return Ok(object);
+            }
         }
         let class = self.frames[0].instances[id as usize].class;
         let values = std::mem::take(&mut self.frames[0].instances[id as usize].values);
@@ -413,7 +424,7 @@ impl Builder<'_> {
 
     /// Replaces items that stand for an instance that has been made. The first takes over the reference that its maker has,
     /// unless the caller wants it.
-    fn replace_instance(&mut self, id: u32, value: Value, owned: bool) {
+    pub fn replace_instance(&mut self, id: u32, value: Value, owned: bool) {
         let mut spare = !owned;
         let kind = match self.frames[0].instances[id as usize].class {
             NO_CLASS => Kind::Unknown,

@@ -35,6 +35,7 @@ mod mixed;
 mod names;
 pub mod opcodes;
 mod prologue;
+mod quiet;
 mod rare;
 mod slices;
 pub mod snapshot;

@@ -554,7 +554,7 @@ impl<'a> Builder<'a> {
             self.before.clone_from(&self.frames);
             self.before_states.clear();
             let block = &info.decoded.blocks[self.at.block as usize];
-            if begins && depth == 1 && block.is_handler && block.start == index {
+            if begins && depth == 1 && block.is_handler && block.start == index && !self.has_quiet_exception() {
                 self.begin_handler();
                 self.before.clone_from(&self.frames);
                 self.before_states.clear();
