@@ -8,6 +8,7 @@
 use crate::builder::{Builder, Done, Stop, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Constant, Form, Frame, Instance, Item, Kind, Local, NO_CLASS, Object, Owner, Returns};
+use crate::quiet::handled_of;
 use justjit_ir::{self as ir, Effect, Imm, Op, Reason, Recovery, Type, Value, VirtualObject};
 use justjit_runtime::instances::{
     Attribute, Initializer, MAKE_INSTANCE, NEW_CELL, VALUES_OFFSET, attribute, initializer, stored_at,
@@ -210,7 +211,9 @@ impl Builder<'_> {
 
     /// Which instances an item stands for, and in which order they are met.
     fn reachable(&self) -> Vec<u32> {
-        self.reachable_from(self.frames.iter().flat_map(Frame::items))
+        // What is handled is the thread's as well.
+        let handled: Vec<Item> = self.handled_items();
+        self.reachable_from(self.frames.iter().flat_map(Frame::items).chain(&handled))
     }
 
     /// Whether one of the operands is an instance that the others have a part in, however deep.
@@ -233,7 +236,7 @@ impl Builder<'_> {
             .filter(|&id| before.instances[id].made.is_none() && now.get(id).is_some_and(|one| one.made.is_some()))
             .collect();
         !made.is_empty() && {
-            let mut found = false;
+            let mut found = handled_of(&self.before).is_some_and(|id| made.contains(&(id as usize)));
             let mut visit = |id: u32| found |= made.contains(&(id as usize));
             for item in self.before.iter().flat_map(Frame::items) {
                 instances_in(item, &mut visit);

@@ -10,7 +10,7 @@
 //! There is one at a time: one that is raised while another is handled would refer to that as its context.
 
 use crate::builder::{Builder, Done, Stop, decline};
-use crate::item::{Caught, Exception, Form, Item, Kind, Left, Returns};
+use crate::item::{Caught, Exception, Form, Frame, Instance, Item, Kind, Left, Returns};
 use justjit_bytecode::Opcode;
 use justjit_ir::{self as ir, Effect, Recovery, Type, Value, VirtualObject};
 use justjit_runtime::deopt::{MAKE_EXCEPTION, RAISED_AT};
@@ -32,8 +32,9 @@ impl Builder<'_> {
     /// made.
     pub fn quiet_catcher(&mut self, class: *mut PyTypeObject) -> Option<Catcher> {
         let instances = self.frames[0].instances.iter();
-        let raised = |one: &crate::item::Instance| matches!(&one.form, Form::Exception(one) if one.caught.is_some());
-        let another = instances.enumerate().any(|(id, one)| raised(one) && self.is_reachable(id as u32));
+        let raised = |one: &Instance| matches!(&one.form, Form::Exception(one) if one.caught.is_some());
+        let another = self.quietly_handled().is_some()
+            || instances.enumerate().any(|(id, one)| raised(one) && self.is_reachable(id as u32));
         let index = match self.is_inlined() {
             true => self.frames[0].index,
             false => self.index,
@@ -99,10 +100,17 @@ impl Builder<'_> {
         None
     }
 
+    /// What stands for the exception that is handled, besides the items that do.
+    pub fn handled_items(&self) -> Vec<Item> {
+        let handled = self.quietly_handled();
+        let item = |(id, _)| Item::Instance(id, self.frames[0].instances[id as usize].class);
+        handled.map(item).into_iter().collect()
+    }
+
     fn is_reachable(&self, id: u32) -> bool {
         self.frames
             .iter()
-            .flat_map(crate::item::Frame::items)
+            .flat_map(Frame::items)
             .any(|item| self.reaches(item, id))
     }
 
@@ -127,13 +135,11 @@ impl Builder<'_> {
 
     /// The exception that is handled and has not been made.
     fn quietly_handled(&self) -> Option<(u32, Caught)> {
-        let instances = self.frames[0].instances.iter().enumerate();
-        let caught = instances.filter_map(|(id, one)| match &one.form {
-            Form::Exception(exception) => Some((id as u32, exception.caught.clone()?)),
-            _ => None,
-        });
-        let mut handled = caught.filter(|(id, caught)| caught.before.is_some() && self.is_reachable(*id));
-        handled.next()
+        let id = handled_of(&self.frames)?;
+        let Form::Exception(exception) = &self.frames[0].instances[id as usize].form else {
+            unreachable!("an exception")
+        };
+        Some((id, exception.caught.clone().expect("it is handled")))
     }
 
     /// Whether the operand stack's top is an exception that has not been made.
@@ -510,6 +516,17 @@ impl Builder<'_> {
         let text = unsafe { message.text() };
         self.constant_item(text)
     }
+}
+
+/// The number of the exception among what these frames have not made that is handled: no item need stand for it.
+pub fn handled_of(frames: &[Frame]) -> Option<u32> {
+    let instances = frames.first()?.instances.iter();
+    let is_handled = |form: &Form| match form {
+        Form::Exception(exception) => exception.caught.as_ref().is_some_and(|caught| caught.before.is_some()),
+        _ => false,
+    };
+    let mut handled = instances.enumerate().filter(|(_, one)| is_handled(&one.form));
+    handled.next().map(|(id, _)| id as u32)
 }
 
 /// Whether calling a class makes just an exception that has these arguments, whose end runs no code of its class's.
