@@ -3,7 +3,6 @@
 //! `f(a, *rest)`: the compiler builds a list of the arguments, extends it by the others, makes a tuple of it, and calls. Where the
 //! others are a tuple already, neither list nor tuple is made. `[0.0] * n`: the list of one item is not made.
 
-use crate::arithmetic::nb;
 use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind};
@@ -11,8 +10,9 @@ use justjit_bytecode::Opcode;
 use justjit_ir::{Effect, Op, Reason, Type};
 use justjit_runtime::call::CALL_SPLICED;
 use justjit_runtime::ops::containers as ops;
-use justjit_runtime::optimized;
 use justjit_runtime::ops::intrinsics::unary;
+use justjit_runtime::ops::numbers::nb;
+use justjit_runtime::optimized;
 
 impl Builder<'_> {
     /// `BUILD_LIST`.

@@ -166,7 +166,13 @@ impl Strip {
         let trial = self.copy(function, header, Some(zero), |function, mut params| {
             let failed = params.pop().expect("whether a test failed");
             let decide = function.add_block();
-            let fine = function.append(decide, Op::IntCompare, vec![failed, zero], Imm::IntCond(IntCond::Eq), None);
+            let fine = function.append(
+                decide,
+                Op::IntCompare,
+                vec![failed, zero],
+                Imm::IntCond(IntCond::Eq),
+                None,
+            );
             let fine = fine.expect("a comparison is a result");
             function.end(decide, Op::Branch, vec![fine], None, vec![run_quick, slow]);
             BlockCall {
@@ -293,7 +299,10 @@ fn arrays(places: impl Iterator<Item = Place>) -> Vec<(Place, Place)> {
     let mut found: Vec<(Place, Place)> = Vec::new();
     let order = |place: &Place| place.plus * place.width + place.offset;
     for place in places {
-        match found.iter_mut().find(|(one, _)| (one.base, one.width) == (place.base, place.width)) {
+        match found
+            .iter_mut()
+            .find(|(one, _)| (one.base, one.width) == (place.base, place.width))
+        {
             Some((lowest, highest)) => {
                 if order(&place) < order(lowest) {
                     *lowest = place;

@@ -11,7 +11,10 @@
 //! nothing of how passes work.
 
 use justjit_builder::IntCond;
-use justjit_ir::{Block, BlockCall, Dominators, Flow, Function, Going, Imm, Inst, Op, Recovery, State, Symbol, SymbolKind, Type, Value, ValueDef};
+use justjit_ir::{
+    Block, BlockCall, Dominators, Flow, Function, Going, Imm, Inst, Op, Recovery, State, Symbol, SymbolKind, Type,
+    Value, ValueDef,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -59,10 +62,12 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
         if let Some(count) = count
             && checker.faulty.insert(value)
         {
-            let made = function.def(value).map_or(String::new(), |made| format!(" ({})", made.op.info().name));
-            checker
-                .errors
-                .push(format!("b0: {count} references of {value}{made} are needed at the start"));
+            let made = function
+                .def(value)
+                .map_or(String::new(), |made| format!(" ({})", made.op.info().name));
+            checker.errors.push(format!(
+                "b0: {count} references of {value}{made} are needed at the start"
+            ));
         }
     }
     match checker.errors.is_empty() {
@@ -287,7 +292,9 @@ impl Checker<'_> {
             }
         }
         for &param in &function.blocks[block.index()].params {
-            let negative = need.get(&param).is_some_and(|count| count.is_some_and(|count| count < 0));
+            let negative = need
+                .get(&param)
+                .is_some_and(|count| count.is_some_and(|count| count < 0));
             if negative && self.report && self.faulty.insert(param) {
                 self.errors
                     .push(format!("{block}: a reference of {param} is never given away"));
@@ -306,7 +313,10 @@ impl Checker<'_> {
     fn on_the_way(&self, call: &BlockCall) -> Option<Need> {
         let mut need = self.needs[call.block.index()].clone()?;
         let params = &self.function.blocks[call.block.index()].params;
-        let counts: Vec<Count> = params.iter().map(|param| need.remove(param).unwrap_or(Some(0))).collect();
+        let counts: Vec<Count> = params
+            .iter()
+            .map(|param| need.remove(param).unwrap_or(Some(0)))
+            .collect();
         for (&arg, count) in call.args.iter().zip(counts) {
             match count {
                 Some(count) => self.add(&mut need, arg, count),

@@ -111,8 +111,14 @@ fn wrong() {
             "v8: object = call @give\n guard v1 ! s4\n return v8",
             "b0: `guard v1 ! s4`: behind are needed 1 references of v8, s4 gives 0",
         ),
-        ("incref v0\n guard v1 ! s0\n return v0", "`guard v1 ! s0`: behind are needed 1 references of v0, s0 gives 0"),
-        ("guard v1 ! s1\n incref v0\n return v0", "`guard v1 ! s1`: behind are needed 0 references of v0, s1 gives 1"),
+        (
+            "incref v0\n guard v1 ! s0\n return v0",
+            "`guard v1 ! s0`: behind are needed 1 references of v0, s0 gives 0",
+        ),
+        (
+            "guard v1 ! s1\n incref v0\n return v0",
+            "`guard v1 ! s1`: behind are needed 0 references of v0, s1 gives 1",
+        ),
         (
             "incref v0\n branch v1, b1, b2\nb1:\n return v0\nb2:\n v9: object = null\n return v9",
             "one way needs",

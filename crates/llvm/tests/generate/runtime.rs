@@ -14,6 +14,7 @@ macro_rules! functions {
                     result: functions!(@result $($result)?),
                 },
                 pure: $pure,
+                takes: 0,
             };
         )*
         pub static ALL: [&RuntimeFn; 6] = [$(&$constant),*];
