@@ -50,6 +50,8 @@ fn right() {
         // The same object, whichever of the constants it comes from.
         "v8: object = object @o\n incref v8\n branch v1, b1, b2\nb1:\n v9: object = object @o\n return v9\nb2:\n return v8",
         "branch v1, b1, b2\nb1:\n v9: object = call @give\n jump b3(v9)\nb2:\n v10: object = null\n jump b3(v10)\nb3(v11: object):\n return v11",
+        // What is NULL need not be given away.
+        "v9: object = call @give\n v10: bool = is_null v9\n v11: object = null\n branch v10, b1, b2\nb1:\n return v11\nb2:\n decref_number v9\n return v11",
     ];
     for body in cases {
         assert_eq!(check(body), Ok(()), "{body}");
@@ -122,6 +124,10 @@ fn wrong() {
         (
             "incref v0\n branch v1, b1, b2\nb1:\n return v0\nb2:\n v9: object = null\n return v9",
             "one way needs",
+        ),
+        (
+            "v9: object = call @give\n v10: bool = is_null v9\n v11: object = null\n branch v10, b1, b2\nb1:\n decref_number v9\n return v11\nb2:\n return v11",
+            "it gives 1 references, 0 are needed",
         ),
         (
             "incref v0\n decref v0 ! s1\n v9: object = null\n return v9",

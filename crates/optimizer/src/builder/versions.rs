@@ -46,6 +46,7 @@ impl Builder<'_> {
                 self.make_all_instances()?;
                 self.sweep();
                 self.renumber_instances();
+                self.forget_unused(&place, true)?;
                 found = self.fit(&place, true)?;
             }
             if found.is_none() && known > limit {
@@ -89,7 +90,7 @@ impl Builder<'_> {
                     continue;
                 }
                 forgotten |= match depth {
-                    0 if boxing && !own.home => {
+                    0 if boxing && !own.home && own.item.is_unboxed() => {
                         self.forget_local(at)?;
                         true
                     }
