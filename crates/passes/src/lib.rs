@@ -122,11 +122,6 @@ pub fn passes() -> &'static [Pass] {
             safepoints::run,
         ),
         once(
-            "ahead",
-            "tests floats for a whole strip of a loop before it writes any",
-            ahead::run,
-        ),
-        once(
             "selects",
             "counts without a branch what is counted on one side of one",
             selects::run,
@@ -134,6 +129,11 @@ pub fn passes() -> &'static [Pass] {
         once("forget", "forgets the states that hoisting needs", forget::run),
         once("last_fold", "fold, once more", fold::run),
         once("last_dce", "dce, once more", dce::run),
+        once(
+            "ahead",
+            "tests floats for a whole strip of a loop before it writes any",
+            ahead::run,
+        ),
     ];
     PASSES
 }

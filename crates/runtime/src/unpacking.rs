@@ -207,19 +207,20 @@ impl Unpacked {
                 for index in 0..self.length {
                     let item = items.add(index).read();
                     let value = values.add(index);
-                    let old = match self.ints {
-                        true => {
-                            let mut word = 0;
-                            int_word(item, &raw mut word);
-                            word
+                    if self.ints {
+                        let mut old = 0;
+                        int_word(item, &raw mut old);
+                        if old != value.read() {
+                            items.add(index).write(rebox_int(item, value.read()));
                         }
-                        false => (*item.cast::<PyFloatObject>()).ob_fval.to_bits() as i64,
-                    };
-                    if old != value.read() {
-                        items.add(index).write(match self.ints {
-                            true => rebox_int(item, value.read()),
-                            false => rebox_float(item, value.cast::<f64>().read()),
-                        });
+                        continue;
+                    }
+                    let (float, value) = (item.cast::<PyFloatObject>(), value.cast::<f64>().read());
+                    if Py_REFCNT(item) == 1 {
+                        // Only the list has it, and all of the list are floats.
+                        (*float).ob_fval = value;
+                    } else if (*float).ob_fval.to_bits() != value.to_bits() {
+                        items.add(index).write(rebox_float(item, value));
                     }
                 }
             }
