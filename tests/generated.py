@@ -52,7 +52,7 @@ def compare(source: str, plain: Worker, jit: Worker, modes: tuple[str, ...] = MO
     for mode in modes:
         try:
             found[mode] = jit.call("harness.run_case", source, FILENAME, "run", mode, 0, timeout=30)
-        except AssertionError as error:
+        except (WorkerCrashed, AssertionError) as error:
             crash = Difference(source, mode, str(error))
             break
     try:

@@ -137,18 +137,20 @@ def _hook_with_point(point: Point) -> Callable[[types.FunctionType], types.Funct
     return hook
 
 
+OWN_FAULTS = ("the IR is wrong", "the optimizer failed", "lowering", "LLVM", "Verifier errors")
+"""How the reasons begin for which a function is not optimized, but should be."""
+
+
 @contextlib.contextmanager
-def _no_wrong_ir() -> Iterator[None]:
-    """Fail if the IR of a function is found to be wrong, by what ``verify=True`` checks."""
-    import justjit
+def _no_own_faults() -> Iterator[None]:
+    """Fail if a function is declined for a fault of ours, such as those that ``verify=True`` finds."""
+    from justjit import _core
 
-    def wrong() -> dict[str, int]:
-        declined = justjit.stats().optimize_declined
-        return {reason: count for reason, count in declined.items() if reason.startswith("the optimizer failed")}
-
-    before = wrong()
+    before = _core.stats()["optimize_declined"]
     yield
-    assert wrong() == before, "\n".join(wrong())
+    declined = _core.stats()["optimize_declined"].keys() - before.keys()
+    if faults := [reason for reason in declined if reason.startswith(OWN_FAULTS)]:
+        raise AssertionError(f"declined: {faults}")
 
 
 @contextlib.contextmanager
@@ -183,7 +185,7 @@ def _tier(mode: str, point: Point | None) -> Iterator[None]:
                 settings["stress"] = "deopt" if mode in (DEOPT_LLVM, DEOPT_CRANELIFT) else "optimize"
                 stack.enter_context(justjit.config(**settings, verify=True))
         if mode in OPTIMIZING or mode == SAMPLED:
-            stack.enter_context(_no_wrong_ir())
+            stack.enter_context(_no_own_faults())
         builtins.__justjit__ = hook  # type: ignore[attr-defined]
         collecting = gc.isenabled()
         gc.disable()  # so that finalizers run at the same points
@@ -271,10 +273,6 @@ def run_case(source: str, filename: str, name: str, mode: str, warm: int = SETTL
     return records
 
 
-OWN_FAULTS = ("the IR is wrong", "the optimizer failed", "lowering", "LLVM", "Verifier errors")
-"""How the reasons begin for which a function is not optimized, but should be."""
-
-
 def run_optimized(source: str, filename: str, name: str, mode: str, warm: int = SETTLED) -> tuple[list[Record], int]:
     """As ``run_case``; also how many optimized versions were made."""
     from justjit import _core
@@ -282,9 +280,6 @@ def run_optimized(source: str, filename: str, name: str, mode: str, warm: int = 
     before = _core.stats()
     records = run_case(source, filename, name, mode, warm)
     after = _core.stats()
-    declined = after["optimize_declined"].keys() - before["optimize_declined"].keys()
-    if faults := [reason for reason in declined if reason.startswith(OWN_FAULTS)]:
-        raise AssertionError(f"declined: {faults}")
     return records, after["optimized_versions"] - before["optimized_versions"]
 
 

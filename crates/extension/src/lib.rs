@@ -260,7 +260,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(target_os = "linux")]
     {
         text::forget_pages();
-        justjit_runtime::tiering::background::set_at_end(text::forget_pages);
+        justjit_runtime::tiering::background::set_at_end(text::rest);
+        #[cfg(feature = "llvm")]
+        justjit_optimizer::unit::set_between_phases(text::forget_pages);
     }
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add("hook", wrap_pyfunction!(hook_function, module)?)?;

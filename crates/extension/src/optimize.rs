@@ -57,6 +57,8 @@ struct Job {
     /// Let Cranelift make code first, and LLVM afterwards, which takes about ten times as long: what has become hot runs
     /// optimized soon, and better later.
     cranelift_first: bool,
+    /// The program runs meanwhile.
+    in_background: bool,
 }
 
 impl Unit for Job {
@@ -75,6 +77,10 @@ impl Unit for Job {
         } else {
             self.unit.compile(&self.options)
         };
+        #[cfg(target_os = "linux")]
+        if self.in_background && self.unit.instructions() > QUICK_INSTRUCTIONS {
+            crate::text::trim();
+        }
         let made = made.map_err(failed)?;
         let refinement = (self.cranelift_first && made.code_bytes <= REFINED_BYTES).then(|| {
             self.cranelift_first = false;
@@ -250,6 +256,7 @@ unsafe fn snapshot(request: &Request<'_>, version: *mut Version) -> Result<Box<d
         unit,
         options,
         cranelift_first,
+        in_background: request.in_background,
     }))
 }
 

@@ -1,4 +1,4 @@
-//! The library's own code, as far as it lies in memory.
+//! What compiling leaves behind in memory: pages of the library's own code, and what `malloc` keeps for next time.
 
 use libc::{PF_W, PF_X, PT_LOAD, c_int, c_void, dl_phdr_info, size_t};
 
@@ -13,6 +13,22 @@ pub fn forget_pages() {
     }
     // SAFETY: the function is one for this, and looks at what it is given only.
     unsafe { libc::dl_iterate_phdr(Some(forget_if_ours), std::ptr::null_mut()) };
+}
+
+/// Has `malloc` give back what it has free, in the heaps of all threads. LLVM asks for its memory there, small block by small block:
+/// after a large function tens of megabytes are free, and the thread that has them may not compile for a long time.
+pub fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no preconditions.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Nothing is compiled any more, for now.
+pub fn rest() {
+    forget_pages();
+    trim();
 }
 
 /// Whether another process traces this one, or that cannot be told.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use justjit_builder::Signature;
 use llvm_sys::LLVMDiagnosticSeverity;
@@ -49,6 +49,16 @@ impl Default for Options {
             verify: cfg!(debug_assertions),
         }
     }
+}
+
+/// What is done between optimizing a large function and generating its code, which have little of LLVM in common.
+static BETWEEN_PHASES: OnceLock<fn()> = OnceLock::new();
+/// Blocks of a large function.
+const LARGE: usize = 1_000;
+
+/// Sets what is done between optimizing a large function and generating its code. What is set first stays.
+pub fn set_between_phases(act: fn()) {
+    let _ = BETWEEN_PHASES.set(act);
 }
 
 /// An LLVM compiler for this machine. One thread uses it at a time. [`Code`] outlives it.
@@ -138,6 +148,7 @@ impl Backend {
         let mut builder = LlvmBuilder::new(&context, &module, &symbol, signature, self.options.fast_math);
         build(&mut builder);
         let has_plain_loops = builder.has_plain_loops;
+        let is_large = builder.blocks.len() > LARGE;
         let callees = builder.finish()?;
         if self.options.verify {
             verify(&module)?;
@@ -153,6 +164,9 @@ impl Backend {
             emitted,
             optimized: module.text(),
         });
+        if is_large && let Some(act) = BETWEEN_PHASES.get() {
+            act();
+        }
         let names = bind(&context, &callees);
         let object = self.emit(&module)?;
         if let Some(error) = diagnostics.borrow().first() {

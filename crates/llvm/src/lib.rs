@@ -43,7 +43,7 @@ mod operations;
 mod passes;
 mod process;
 
-pub use backend::{Backend, Options};
+pub use backend::{Backend, Options, set_between_phases};
 pub use builder::LlvmBuilder;
 pub use code::{Code, disassemble};
 pub use error::Error;

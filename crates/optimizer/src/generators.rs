@@ -247,13 +247,18 @@ impl Builder<'_> {
         };
         let instance = self.instance(id);
         let function = instance.values.pop().expect("a function").1;
-        // All that one with other names has of its function is the name.
-        let name = match &function {
-            Item::Function { code, .. } => Item::Function {
-                code: *code,
-                closure: Vec::new(),
-            },
-            function => function.clone(),
+        let mut dropped: Vec<Item> = frame.locals.into_iter().map(|local| local.item).collect();
+        dropped.extend(frame.stack);
+        // All that one with other names has of its function is the name: a function that is an object goes with the generator.
+        let name = match function {
+            Item::Function { code, closure } => {
+                dropped.push(Item::Function { code, closure });
+                Item::Function {
+                    code,
+                    closure: Vec::new(),
+                }
+            }
+            function => function,
         };
         instance.values = vec![(0, name)];
         instance.form = Form::Generator(Suspended {
@@ -261,9 +266,7 @@ impl Builder<'_> {
             progress: Progress::Finished,
             ..suspended
         });
-        let mut dropped: Vec<Item> = frame.locals.into_iter().map(|local| local.item).collect();
-        dropped.extend(frame.stack);
-        dropped.push(function);
+        dropped.push(generator.clone());
         dropped.extend(rest);
         self.release_all(dropped);
     }

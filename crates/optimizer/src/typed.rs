@@ -499,9 +499,7 @@ impl<'a> Builder<'a> {
         if let Some((_, awaited)) = awaiting {
             self.frame().index = awaited.end + 1;
         }
-        for item in given_up {
-            self.release(item);
-        }
+        self.release_all(given_up);
         Ok(())
     }
 

@@ -133,6 +133,12 @@ thread_local! {
     static LLVM: RefCell<Vec<justjit_llvm::Backend>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Has a thread that compiles with LLVM do something between optimizing a large function and generating its code.
+#[cfg(feature = "llvm")]
+pub fn set_between_phases(act: fn()) {
+    justjit_llvm::set_between_phases(act);
+}
+
 /// What compiling a unit's parts adds up to.
 #[derive(Default)]
 struct Made {

@@ -17,6 +17,7 @@ use justjit_ir::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::rc::Rc;
 
 /// How many references of a value are needed; `None` is any number.
 type Count = Option<i64>;
@@ -35,6 +36,7 @@ pub fn check_refcounts(function: &Function) -> Result<(), Vec<String>> {
         needs: vec![None; function.blocks.len()],
         errors: Vec::new(),
         report: false,
+        given: vec![None; function.states.len()],
     };
     checker.find_constants(&flow);
     checker.find_uncounted(&flow);
@@ -89,6 +91,8 @@ struct Checker<'a> {
     errors: Vec<String>,
     /// Whether faults are written down.
     report: bool,
+    /// What each state gives away, once it has been asked for.
+    given: Vec<Option<Rc<Need>>>,
 }
 
 impl Checker<'_> {
@@ -136,8 +140,12 @@ impl Checker<'_> {
     }
 
     /// What a state gives away.
-    fn given(&self, state: State) -> Need {
-        let state = &self.function.states[state.index()];
+    fn given(&mut self, state: State) -> Rc<Need> {
+        if let Some(known) = &self.given[state.index()] {
+            return known.clone();
+        }
+        let at = state.index();
+        let state = &self.function.states[at];
         let mut need = Need::new();
         for recovery in state.recoveries() {
             if let Recovery::Owned(value) = *recovery {
@@ -147,7 +155,7 @@ impl Checker<'_> {
         for &value in &state.release {
             self.add(&mut need, value, 1);
         }
-        need
+        self.given[at].insert(Rc::new(need)).clone()
     }
 
     /// Whether a condition that is a constant holds.
@@ -278,7 +286,7 @@ impl Checker<'_> {
             need.extend(&known);
         }
         if let Some(state) = function.blocks[block.index()].entry_state {
-            let mut given = self.given(state);
+            let mut given = Need::clone(&self.given(state));
             for (&value, _) in need.iter().filter(|(_, count)| count.is_none()) {
                 given.insert(value, None);
             }
@@ -336,7 +344,7 @@ impl Checker<'_> {
                 }
                 Some(need)
             }
-            Op::Deopt => Some(self.given(data.state?)),
+            Op::Deopt => Some(Need::clone(&self.given(data.state?))),
             _ => {
                 let mut agreed: Option<Need> = None;
                 let condition = data.args.first().and_then(|&condition| self.known(condition));
@@ -412,7 +420,11 @@ impl Checker<'_> {
         let Some(state) = data.state else {
             return;
         };
-        let mut given = self.given(state);
+        let given = self.given(state);
+        if *given == *need {
+            return;
+        }
+        let mut given = Need::clone(&given);
         if data.op == Op::Guard {
             match self.known(data.args[0]) {
                 Some(true) => return,

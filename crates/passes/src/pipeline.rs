@@ -50,7 +50,7 @@ pub struct Pipeline<'a> {
     pub off: BTreeSet<String>,
     /// Whether to verify after each pass; debug builds always do.
     pub verify: bool,
-    /// Whether to check before the passes and after each that references are counted right; debug builds always do.
+    /// Whether to check before the passes and after each that has changed anything that references are counted right; debug builds always do.
     pub references: bool,
     pub dump: Option<&'a mut dyn FnMut(Dump<'_>)>,
     /// Time by pass, in the list's order.
@@ -60,7 +60,7 @@ pub struct Pipeline<'a> {
 impl Pipeline<'_> {
     /// Runs all passes that are not switched off.
     pub fn run(&mut self, function: &mut Function) -> Result<(), PassError> {
-        self.check(BUILT, function)?;
+        self.check(BUILT, function, true)?;
         for round in 0..ROUNDS {
             let mut changed = false;
             for pass in passes().iter().filter(|pass| pass.stage == Stage::Rounds) {
@@ -90,18 +90,19 @@ impl Pipeline<'_> {
             None => self.times.push((pass.name, spent)),
         }
         self.show(When::After, pass, round, function);
-        self.check(pass.name, function)?;
+        self.check(pass.name, function, changed)?;
         Ok(changed)
     }
 
-    fn check(&self, pass: &'static str, function: &Function) -> Result<(), PassError> {
+    fn check(&self, pass: &'static str, function: &Function, changed: bool) -> Result<(), PassError> {
         let failed = |message| Err(PassError { pass, message });
         if (self.verify || cfg!(debug_assertions))
             && let Err(error) = verify(function)
         {
             return failed(error.to_string());
         }
-        if (self.references || cfg!(debug_assertions))
+        if changed
+            && (self.references || cfg!(debug_assertions))
             && let Err(errors) = check_refcounts(function)
         {
             return failed(errors.join("\n"));
