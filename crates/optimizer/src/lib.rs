@@ -120,6 +120,7 @@ pub enum Builtin {
     Set,
     Ord,
     Chr,
+    Next,
     /// `list.append`
     Append,
     /// `list.pop`
