@@ -95,7 +95,7 @@ def run_interpreter() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs a command line of the interpreter in a new process."""
 
     def run(
-        *arguments: str, env: dict[str, str] | None = None, timeout: float = 120, input: str | None = None
+        *arguments: str, env: dict[str, str] | None = None, timeout: float = 300, input: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("JUSTJIT_")}
         return subprocess.run(

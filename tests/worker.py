@@ -41,7 +41,7 @@ class Worker:
             )
         theirs.close()
 
-    def call(self, function: str, *arguments: Any, timeout: float = 120) -> Any:
+    def call(self, function: str, *arguments: Any, timeout: float = 400) -> Any:
         """``tests.<module>.<name>(*arguments)`` in the worker; ``function`` is "module.name"."""
         self.begin(function, *arguments)
         return self.finish(timeout)
@@ -55,7 +55,7 @@ class Worker:
         except OSError:
             raise self._crash("it had died") from None
 
-    def finish(self, timeout: float = 120) -> Any:
+    def finish(self, timeout: float = 400) -> Any:
         """The answer to the call that was begun."""
         try:
             if not self._connection.poll(timeout):

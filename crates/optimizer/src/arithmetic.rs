@@ -7,8 +7,8 @@ use crate::subclasses::AsList;
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
-use justjit_runtime::optimized;
 use justjit_runtime::special::Unary;
+use justjit_runtime::{math, optimized};
 use pyo3_ffi::{Py_False, Py_True, PyExc_ZeroDivisionError};
 
 /// Numbers of the binary operators (`NB_*`); the in-place ones are 13 higher.
@@ -90,7 +90,7 @@ impl Builder<'_> {
 
     // ---- ints ----------------------------------------------------------------------------------------------------
 
-    fn int_operator(&mut self, op: u32, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Item> {
+    pub fn int_operator(&mut self, op: u32, left: &Item, right: &Item, kinds: (Kind, Kind)) -> Option<Item> {
         if kinds == (Kind::Bool, Kind::Bool)
             && let nb::AND | nb::OR | nb::XOR = op
         {
@@ -274,8 +274,8 @@ impl Builder<'_> {
         }
         let value = match (simple, op) {
             (Some(op), _) => self.op(op, &[a, b]),
-            (None, nb::FLOOR_DIVIDE) => self.compute(&optimized::FLOAT_FLOOR_DIV, &[a, b], Type::Float),
-            (None, nb::REMAINDER) => self.compute(&optimized::FLOAT_MOD, &[a, b], Type::Float),
+            (None, nb::FLOOR_DIVIDE) => self.compute(&math::FLOAT_FLOOR_DIV, &[a, b], Type::Float),
+            (None, nb::REMAINDER) => self.compute(&math::FLOAT_MOD, &[a, b], Type::Float),
             _ => self.float_power(a, b),
         };
         Some(Item::Float(value))
@@ -294,7 +294,7 @@ impl Builder<'_> {
 
     /// `a ** b`; leaves where that is complex, overflows, or raises.
     pub fn float_power(&mut self, a: Value, b: Value) -> Value {
-        let result = self.compute(&optimized::FLOAT_POWER, &[a, b], Type::Float);
+        let result = self.compute(&math::FLOAT_POWER, &[a, b], Type::Float);
         // NaN stands for everything that is not plain, NaN itself included.
         let fine = self.float_compare(FloatCond::Eq, result, result);
         self.guard(fine, Reason::Domain);
@@ -304,14 +304,21 @@ impl Builder<'_> {
     // ---- complex -------------------------------------------------------------------------------------------------
 
     fn complex_operator(&mut self, op: u32, left: &Item, right: &Item) -> Option<Item> {
-        if !matches!(op, nb::ADD | nb::SUBTRACT | nb::MULTIPLY) {
-            return None;
+        match op {
+            nb::ADD | nb::SUBTRACT => {}
+            nb::MULTIPLY if math::complex_is_rounded() => {}
+            nb::TRUE_DIVIDE if math::complex_is_rounded() && !self.is_widened(Reason::Domain) => {}
+            _ => return None,
         }
         let (a, b) = self.as_complex(left, 0);
         let (c, d) = self.as_complex(right, 1);
         Some(match op {
             nb::ADD => Item::Complex(self.op(Op::FloatAdd, &[a, c]), self.op(Op::FloatAdd, &[b, d])),
             nb::SUBTRACT => Item::Complex(self.op(Op::FloatSub, &[a, c]), self.op(Op::FloatSub, &[b, d])),
+            nb::TRUE_DIVIDE => Item::Complex(
+                self.plain(&math::COMPLEX_QUOTIENT_REAL, &[a, b, c, d]),
+                self.plain(&math::COMPLEX_QUOTIENT_IMAGINARY, &[a, b, c, d]),
+            ),
             _ => {
                 let (ac, bd) = (self.op(Op::FloatMul, &[a, c]), self.op(Op::FloatMul, &[b, d]));
                 let (ad, bc) = (self.op(Op::FloatMul, &[a, d]), self.op(Op::FloatMul, &[b, c]));

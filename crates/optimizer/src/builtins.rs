@@ -10,16 +10,16 @@ use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::layout::SetObject;
-use justjit_runtime::optimized;
+use justjit_runtime::math;
 use justjit_runtime::special::Unary;
 use pyo3_ffi::*;
 
 /// Whether it is a number that `float` takes without asking it.
-fn is_real(kind: Kind) -> bool {
+pub fn is_real(kind: Kind) -> bool {
     is_int(kind) || kind == Kind::Float || matches!(kind, Kind::Numpy(scalar) if scalar.is_int() || scalar.is_float())
 }
 
-fn is_int(kind: Kind) -> bool {
+pub fn is_int(kind: Kind) -> bool {
     matches!(kind, Kind::Int | Kind::Bool)
 }
 
@@ -171,15 +171,13 @@ impl Builder<'_> {
                 self.release_known(list.clone(), kind);
                 return Ok(true);
             }
-            (Builtin::Math(function), [item]) if is_real(kinds[0]) => self.math_of(function, item),
-            (Builtin::Math2(function), [a, b]) if kinds.iter().all(|&kind| is_real(kind)) => {
-                let a = self.as_float(a);
-                let b = self.as_float(b);
-                let value = self.compute(function, &[a, b], Type::Float);
-                let fine = self.float_compare(FloatCond::Eq, value, value);
-                self.guard(fine, Reason::Domain);
-                Some(Item::Float(value))
-            }
+            (Builtin::Divmod, [a, b]) => self.divmod_of(a, b, (kinds[0], kinds[1])),
+            (Builtin::Pow, _) => self.power_of(args, &kinds),
+            (Builtin::Round, [item]) => self.rounded(item, kinds[0]),
+            (Builtin::Complex, _) => self.complex_of(args, &kinds),
+            (Builtin::Reversed, [item]) => self.reversed(item),
+            (Builtin::Math(function), _) => self.math_of(function, args, &kinds),
+            (Builtin::Cmath(function), _) => self.cmath_of(function, args, &kinds),
             _ => None,
         };
         let Some(result) = result else {
@@ -336,7 +334,7 @@ impl Builder<'_> {
             Kind::Numpy(scalar) => return Ok(self.numpy_abs(item, scalar)),
             Kind::Complex => {
                 let (real, imaginary) = self.as_complex(item, 0);
-                let value = self.compute(&optimized::COMPLEX_ABS, &[real, imaginary], Type::Float);
+                let value = self.compute(&math::COMPLEX_ABS, &[real, imaginary], Type::Float);
                 let fine = self.float_compare(FloatCond::Eq, value, value);
                 self.guard(fine, Reason::Domain);
                 Item::Float(value)
@@ -347,7 +345,7 @@ impl Builder<'_> {
 
     /// Whether the result of this instruction, if it is the argument, has to be that very object: somebody may have it, and
     /// more than the number is used.
-    fn may_be_known(&mut self, item: &Item) -> bool {
+    pub fn may_be_known(&mut self, item: &Item) -> bool {
         matches!(item, Item::Object(_)) && !self.info().uses.is_numeric(self.index)
     }
 
@@ -439,7 +437,7 @@ impl Builder<'_> {
     }
 
     /// A float's integer part; leaves where that does not fit.
-    fn truncated(&mut self, value: Value) -> Value {
+    pub fn truncated(&mut self, value: Value) -> Value {
         let limit = self.float(9_223_372_036_854_775_808.0);
         let size = self.op(Op::FloatAbs, &[value]);
         let fine = self.float_compare(FloatCond::Lt, size, limit);
@@ -465,45 +463,6 @@ impl Builder<'_> {
         Some(Item::Int(self.code_point_of_any(object.value, first)))
     }
 
-    fn math_of(&mut self, function: crate::MathFn, item: &Item) -> Option<Item> {
-        use crate::MathFn::*;
-        if matches!((function, item.kind()), (Floor | Ceil | Trunc, Kind::Numpy(_))) {
-            return None;
-        }
-        let value = self.as_float(item);
-        Some(match function {
-            Sqrt => {
-                let zero = self.float(0.0);
-                let fine = self.float_compare(FloatCond::Ge, value, zero);
-                self.guard(fine, Reason::Domain);
-                Item::Float(self.op(Op::FloatSqrt, &[value]))
-            }
-            Fabs => Item::Float(self.op(Op::FloatAbs, &[value])),
-            Floor | Ceil | Trunc => {
-                if item.kind() == Kind::Int && self.may_be_known(item) {
-                    return Some(self.shared(item.clone()));
-                }
-                if is_int(item.kind()) {
-                    return Some(Item::Int(self.as_int(item)));
-                }
-                let op = match function {
-                    Floor => Op::FloatFloor,
-                    Ceil => Op::FloatCeil,
-                    _ => Op::FloatTrunc,
-                };
-                let rounded = self.op(op, &[value]);
-                Item::Int(self.truncated(rounded))
-            }
-            Call(function) => {
-                let result = self.compute(function, &[value], Type::Float);
-                // NaN stands for what is not plain: the interpreter knows whether it raises.
-                let fine = self.float_compare(FloatCond::Eq, result, result);
-                self.guard(fine, Reason::Domain);
-                Item::Float(result)
-            }
-        })
-    }
-
     /// A method of a builtin type that is known, as a constant.
     pub fn builtin_method(&mut self, receiver: &Item, name: usize) -> Option<Item> {
         if let Some(constant) = self.symbol_address(receiver) {
@@ -522,7 +481,7 @@ impl Builder<'_> {
             return is_method.then(|| self.constant_item(method));
         }
         let kind = match self.likely_kind(receiver, 0) {
-            kind @ Kind::List => kind,
+            kind @ (Kind::List | Kind::Int | Kind::Bool | Kind::Float | Kind::Complex) => kind,
             _ => return None,
         };
         let ty = self.type_of_kind(kind)?;

@@ -30,6 +30,7 @@ mod locals;
 mod lookups;
 mod made_iterators;
 mod matching;
+mod mathematics;
 mod members;
 mod mixed;
 mod names;
@@ -64,6 +65,7 @@ use justjit_runtime::globals::GlobalCell;
 use justjit_runtime::layout::Code;
 use justjit_runtime::site::{CallSite, Callee};
 use knowledge::Knowledge;
+use mathematics::{CmathFn, MathFn};
 use pyo3_ffi::*;
 
 /// Why a function is not in the optimizing tier.
@@ -85,18 +87,6 @@ pub struct Body {
     pub knowledge: Knowledge,
     pub globals: *mut PyObject,
     pub builtins: *mut PyObject,
-}
-
-/// A function of `math` with one argument.
-#[derive(Clone, Copy, Debug)]
-pub enum MathFn {
-    Sqrt,
-    Fabs,
-    Floor,
-    Ceil,
-    Trunc,
-    /// NaN stands for what is not plain.
-    Call(&'static justjit_builder::RuntimeFn),
 }
 
 /// A builtin that the tier does by itself.
@@ -125,9 +115,16 @@ pub enum Builtin {
     Append,
     /// `list.pop`
     Pop,
+    /// `reversed`
+    Reversed,
+    Complex,
+    Divmod,
+    Pow,
+    Round,
+    /// A function of `math`, or a method of numbers that is no more than one.
     Math(MathFn),
-    /// A function of two floats; NaN stands for what is not plain.
-    Math2(&'static justjit_builder::RuntimeFn),
+    /// A function of `cmath`.
+    Cmath(CmathFn),
 }
 
 impl PartialEq for Builtin {

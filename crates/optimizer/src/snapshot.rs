@@ -1,7 +1,8 @@
 //! What building the IR knows of the interpreter's objects: the answers to [`Known`]'s questions, and the bets.
 
 use crate::knowledge::{Knowledge, Seen, Types};
-use crate::{Body, Builtin, Global, Known, MathFn, Shapes};
+use crate::mathematics::{CmathFn, MathFn};
+use crate::{Body, Builtin, Global, Known, Shapes};
 use justjit_bytecode::{Function as Decoded, Opcode};
 use justjit_ir::Reason;
 use justjit_runtime::attributes::AttributeSite;
@@ -13,7 +14,7 @@ use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::{CalleeKind, Record, Sample, flag};
 use justjit_runtime::site::{CallSite, Callee};
 use justjit_runtime::version::{Tier, Version};
-use justjit_runtime::{api, bets, hook, optimized as math};
+use justjit_runtime::{api, bets, hook};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 
@@ -562,7 +563,7 @@ impl Known for Snapshot {
 unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
     // SAFETY: types are looked at before fields.
     unsafe {
-        let classes: [(*mut PyTypeObject, Builtin); 9] = [
+        let classes = [
             (&raw mut PyRange_Type, Builtin::Range),
             (&raw mut PyEnum_Type, Builtin::Enumerate),
             (&raw mut PyZip_Type, Builtin::Zip),
@@ -572,6 +573,8 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
             (&raw mut PyList_Type, Builtin::List),
             (&raw mut PyTuple_Type, Builtin::Tuple),
             (&raw mut PySet_Type, Builtin::Set),
+            (&raw mut PyComplex_Type, Builtin::Complex),
+            (&raw mut PyReversed_Type, Builtin::Reversed),
         ];
         if let Some((_, builtin)) = classes.iter().find(|(class, _)| class.cast::<PyObject>() == object) {
             return Some(*builtin);
@@ -579,11 +582,11 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
         if Py_TYPE(object) == &raw mut PyMethodDescr_Type {
             let descriptor = object.cast::<PyMethodDescrObject>();
             let name = std::ffi::CStr::from_ptr((*(*descriptor).d_method).ml_name);
-            let of_list = (*object.cast::<PyDescrObject>()).d_type == &raw mut PyList_Type;
+            let ty = (*object.cast::<PyDescrObject>()).d_type;
             return match name.to_bytes() {
-                b"append" if of_list => Some(Builtin::Append),
-                b"pop" if of_list => Some(Builtin::Pop),
-                _ => None,
+                b"append" if ty == &raw mut PyList_Type => Some(Builtin::Append),
+                b"pop" if ty == &raw mut PyList_Type => Some(Builtin::Pop),
+                name => MathFn::of_type(ty, name).map(Builtin::Math),
             };
         }
         if PyCFunction_CheckExact(object) == 0 {
@@ -610,41 +613,19 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
                 "sum" => Builtin::Sum,
                 "any" => Builtin::Any,
                 "all" => Builtin::All,
+                "divmod" => Builtin::Divmod,
+                "pow" => Builtin::Pow,
+                "round" => Builtin::Round,
                 _ => return None,
             });
         }
-        if !is_of("math") {
-            return None;
+        if is_of("math") {
+            return MathFn::of_module(name).map(Builtin::Math);
         }
-        let call = |function| Some(Builtin::Math(MathFn::Call(function)));
-        match name {
-            "sqrt" => Some(Builtin::Math(MathFn::Sqrt)),
-            "fabs" => Some(Builtin::Math(MathFn::Fabs)),
-            "floor" => Some(Builtin::Math(MathFn::Floor)),
-            "ceil" => Some(Builtin::Math(MathFn::Ceil)),
-            "trunc" => Some(Builtin::Math(MathFn::Trunc)),
-            "exp" => call(&math::MATH_EXP),
-            "sin" => call(&math::MATH_SIN),
-            "cos" => call(&math::MATH_COS),
-            "tan" => call(&math::MATH_TAN),
-            "asin" => call(&math::MATH_ASIN),
-            "acos" => call(&math::MATH_ACOS),
-            "atan" => call(&math::MATH_ATAN),
-            "sinh" => call(&math::MATH_SINH),
-            "cosh" => call(&math::MATH_COSH),
-            "tanh" => call(&math::MATH_TANH),
-            "expm1" => call(&math::MATH_EXPM1),
-            "erf" => call(&math::MATH_ERF),
-            "erfc" => call(&math::MATH_ERFC),
-            "log" => call(&math::MATH_LOG),
-            "log2" => call(&math::MATH_LOG2),
-            "log10" => call(&math::MATH_LOG10),
-            "atan2" => Some(Builtin::Math2(&math::MATH_ATAN2)),
-            "fmod" => Some(Builtin::Math2(&math::MATH_FMOD)),
-            "pow" => Some(Builtin::Math2(&math::MATH_POW)),
-            "copysign" => Some(Builtin::Math2(&math::MATH_COPYSIGN)),
-            _ => None,
+        if is_of("cmath") {
+            return CmathFn::of_module(name).map(Builtin::Cmath);
         }
+        None
     }
 }
 

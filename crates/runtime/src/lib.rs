@@ -32,6 +32,7 @@ pub mod iteration;
 pub mod keeping;
 pub mod layout;
 pub mod lookup;
+pub mod math;
 pub mod names;
 pub mod numbers;
 pub mod ops;

@@ -34,30 +34,7 @@ unsafe fn is_number(object: *mut PyObject) -> bool {
     }
 }
 
-/// Python's `a // b` and `a % b` of floats; `b` is not 0 (`_float_div_mod`, `Objects/floatobject.c`).
-fn float_div_mod(a: f64, b: f64) -> (f64, f64) {
-    let mut rest = a % b;
-    let mut quotient = (a - rest) / b;
-    if rest != 0.0 {
-        if (b < 0.0) != (rest < 0.0) {
-            rest += b;
-            quotient -= 1.0;
-        }
-    } else {
-        rest = 0.0_f64.copysign(b);
-    }
-    let floor = if quotient != 0.0 {
-        let floor = quotient.floor();
-        if quotient - floor > 0.5 { floor + 1.0 } else { floor }
-    } else {
-        0.0_f64.copysign(a / b)
-    };
-    (floor, rest)
-}
-
-macro_rules! math {
-    ($($(#[$meta:meta])* $constant:ident = $name:ident($($arg:ident),+) $body:block)*) => {
-        /// The items of an exact list or tuple.
+/// The items of an exact list or tuple.
 #[inline]
 unsafe fn items<'a>(sequence: *mut PyObject) -> &'a [*mut PyObject] {
     // SAFETY: the caller's sequence stays as it is while it looks at them.
@@ -68,110 +45,11 @@ unsafe fn items<'a>(sequence: *mut PyObject) -> &'a [*mut PyObject] {
             (&raw const (*sequence.cast::<PyTupleObject>()).ob_item).cast()
         };
         let count = Py_SIZE(sequence) as usize;
-        if count == 0 { &[] } else { std::slice::from_raw_parts(first, count) }
-    }
-}
-
-runtime_fns! {
-            $($(#[$meta])* $constant = pure fn $name($($arg: f64),+) -> f64 $body)*
-        }
-    };
-}
-
-/// The C library's function, which the interpreter calls as well; NaN where it may set an error or the result is not
-/// finite, so that the interpreter decides.
-macro_rules! plain {
-    ($value:expr) => {{
-        let value: f64 = $value;
-        if value.is_finite() { value } else { f64::NAN }
-    }};
-}
-
-math! {
-    /// `a // b` of floats, `b` not 0.
-    FLOAT_FLOOR_DIV = float_floor_div(a, b) { float_div_mod(a, b).0 }
-    /// `a % b` of floats, `b` not 0.
-    FLOAT_MOD = float_mod(a, b) {
-        let mut rest = a % b;
-        if rest != 0.0 {
-            if (b < 0.0) != (rest < 0.0) {
-                rest += b;
-            }
-            rest
+        if count == 0 {
+            &[]
         } else {
-            0.0_f64.copysign(b)
+            std::slice::from_raw_parts(first, count)
         }
-    }
-    /// `a ** b` of floats; NaN where it is NaN, infinite, complex, or raises.
-    FLOAT_POWER = float_power(a, b) {
-        let plain = a.is_finite() && b.is_finite() && (a > 0.0 || (b.floor() == b && (a != 0.0 || b >= 0.0)));
-        if plain { plain!(libc_math::pow(a, b)) } else { f64::NAN }
-    }
-    /// `abs(a + b*1j)`; NaN where it is NaN, infinite, or raises.
-    COMPLEX_ABS = complex_abs(a, b) {
-        if a.is_finite() && b.is_finite() { plain!(libc_math::hypot(a, b)) } else { f64::NAN }
-    }
-    /// `math.exp`; NaN where it is not finite. The others likewise.
-    MATH_EXP = math_exp(a) { plain!(libc_math::exp(a)) }
-    MATH_SIN = math_sin(a) { plain!(libc_math::sin(a)) }
-    MATH_COS = math_cos(a) { plain!(libc_math::cos(a)) }
-    MATH_TAN = math_tan(a) { plain!(libc_math::tan(a)) }
-    MATH_ASIN = math_asin(a) { plain!(libc_math::asin(a)) }
-    MATH_ACOS = math_acos(a) { plain!(libc_math::acos(a)) }
-    MATH_ATAN = math_atan(a) { plain!(libc_math::atan(a)) }
-    MATH_SINH = math_sinh(a) { plain!(libc_math::sinh(a)) }
-    MATH_COSH = math_cosh(a) { plain!(libc_math::cosh(a)) }
-    MATH_TANH = math_tanh(a) { plain!(libc_math::tanh(a)) }
-    MATH_EXPM1 = math_expm1(a) { plain!(libc_math::expm1(a)) }
-    MATH_ERF = math_erf(a) { plain!(libc_math::erf(a)) }
-    MATH_ERFC = math_erfc(a) { plain!(libc_math::erfc(a)) }
-    /// `math.log` with one argument, which has a way of its own with numbers below 1.
-    MATH_LOG = math_log(a) {
-        if a > 0.0 && a.is_finite() { plain!(libc_math::log(a)) } else { f64::NAN }
-    }
-    MATH_LOG2 = math_log2(a) {
-        if a > 0.0 && a.is_finite() { plain!(libc_math::log2(a)) } else { f64::NAN }
-    }
-    MATH_LOG10 = math_log10(a) {
-        if a > 0.0 && a.is_finite() { plain!(libc_math::log10(a)) } else { f64::NAN }
-    }
-    /// `math.atan2` of finite numbers that are not both 0.
-    MATH_ATAN2 = math_atan2(a, b) {
-        let plain = a.is_finite() && b.is_finite() && (a != 0.0 || b != 0.0);
-        if plain { libc_math::atan2(a, b) } else { f64::NAN }
-    }
-    /// `math.fmod` of finite numbers, the second not 0.
-    MATH_FMOD = math_fmod(a, b) {
-        if a.is_finite() && b.is_finite() && b != 0.0 { a % b } else { f64::NAN }
-    }
-    /// `math.pow`; NaN where it is not finite or raises.
-    MATH_POW = math_pow(a, b) {
-        let plain = a.is_finite() && b.is_finite() && (a > 0.0 || (b.floor() == b && (a != 0.0 || b >= 0.0)));
-        if plain { plain!(libc_math::pow(a, b)) } else { f64::NAN }
-    }
-    /// `math.copysign`
-    MATH_COPYSIGN = math_copysign(a, b) { if a.is_nan() { f64::NAN } else { a.copysign(b) } }
-}
-
-/// The C library's mathematics.
-mod libc_math {
-    macro_rules! functions {
-        ($($name:ident($($arg:ident),+);)*) => {
-            mod c {
-                unsafe extern "C" {
-                    $(pub fn $name($($arg: f64),+) -> f64;)*
-                }
-            }
-            $(pub fn $name($($arg: f64),+) -> f64 {
-                // SAFETY: a function of numbers.
-                unsafe { c::$name($($arg),+) }
-            })*
-        };
-    }
-
-    functions! {
-        pow(a, b); hypot(a, b); exp(a); sin(a); cos(a); tan(a); asin(a); acos(a); atan(a); sinh(a); cosh(a); tanh(a);
-        expm1(a); erf(a); erfc(a); log(a); log2(a); log10(a); atan2(a, b);
     }
 }
 

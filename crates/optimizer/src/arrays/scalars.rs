@@ -11,7 +11,7 @@ use crate::item::{Item, Kind, Object, Owner};
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::arrays::{self, SCALAR_VALUE, Scalar};
-use justjit_runtime::optimized;
+use justjit_runtime::math;
 
 /// The largest float of single precision that is rounded to a finite one is a little more than this.
 const SINGLE_MAX: f64 = f32::MAX as f64;
@@ -154,9 +154,9 @@ impl Builder<'_> {
                     self.expect_quiet(quotient, nb::TRUE_DIVIDE, a, b);
                 }
                 match op {
-                    nb::FLOOR_DIVIDE => self.compute(&optimized::FLOAT_FLOOR_DIV, &[a, b], Type::Float),
-                    nb::REMAINDER => self.compute(&optimized::FLOAT_MOD, &[a, b], Type::Float),
-                    _ => self.compute(&optimized::FLOAT_POWER, &[a, b], Type::Float),
+                    nb::FLOOR_DIVIDE => self.compute(&math::FLOAT_FLOOR_DIV, &[a, b], Type::Float),
+                    nb::REMAINDER => self.compute(&math::FLOAT_MOD, &[a, b], Type::Float),
+                    _ => self.compute(&math::FLOAT_POWER, &[a, b], Type::Float),
                 }
             }
         };

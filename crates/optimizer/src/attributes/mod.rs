@@ -175,6 +175,14 @@ impl Builder<'_> {
             return Ok(());
         }
         if arg & 1 == 0
+            && let Some(value) = self.complex_attribute(&receiver, self.name(arg >> 1))
+        {
+            self.specialized += 1;
+            self.push(value);
+            self.release_known(receiver, Kind::Complex);
+            return Ok(());
+        }
+        if arg & 1 == 0
             && let Some(value) = self.array_attribute(&receiver, self.name(arg >> 1))
         {
             self.specialized += 1;
