@@ -5,7 +5,8 @@ use crate::print::{effect, float_cond, int_cond, region, width};
 use crate::tokens::{Line, Result_, Token, entity, type_named};
 use crate::{
     Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, LeftFrame, Position,
-    Progress, Raised, Reason, Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
+    Progress, Raised, Reason, Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData,
+    ValueDef, VirtualObject,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -476,7 +477,10 @@ impl Parser {
             left.function = parts.next().ok_or_else(missing)?;
             left.locals = parts.by_ref().take(*locals).collect();
         }
-        let locals = raised.iter().flat_map(|raised| &raised.left).map(|left| left.locals.len());
+        let locals = raised
+            .iter()
+            .flat_map(|raised| &raised.left)
+            .map(|left| left.locals.len());
         if args.len() != count || locals.ne(counts) || parts.next().is_some() {
             return Err(missing());
         }

@@ -125,7 +125,9 @@ impl Builder<'_> {
 
     /// `STORE_SUBSCR` of a dictionary that has the key already; `false` if nothing has been done.
     pub fn store_dict_item(&mut self, container: &Item, key: &Item, value: &Item, kind: Kind) -> Done<bool> {
-        if self.share_instances(&[key, value]) || !self.looks_up_quietly((container, kind), (key, 2), stores_as_dict, false) {
+        if self.share_instances(&[key, value])
+            || !self.looks_up_quietly((container, kind), (key, 2), stores_as_dict, false)
+        {
             return Ok(false);
         }
         let (value, value_item) = self.lookup_operand(value.clone(), 2)?;

@@ -36,7 +36,9 @@ impl Builder<'_> {
         let instances = self.frames[0].instances.iter();
         let raised = |one: &Instance| matches!(&one.form, Form::Exception(one) if one.caught.is_some());
         let another = self.quietly_handled().is_some()
-            || instances.enumerate().any(|(id, one)| raised(one) && self.is_reachable(id as u32));
+            || instances
+                .enumerate()
+                .any(|(id, one)| raised(one) && self.is_reachable(id as u32));
         let index = match self.is_inlined() {
             true => self.frames[0].index,
             false => self.index,
@@ -152,9 +154,9 @@ impl Builder<'_> {
 
     /// Whether the outermost frame had caught one as the present instruction began.
     pub fn handled_quietly(&self) -> bool {
-        self.before[0].instances.iter().any(|one| {
-            matches!(&one.form, Form::Exception(Exception { caught: Some(caught), .. }) if caught.depth == 0)
-        })
+        self.before[0].instances.iter().any(
+            |one| matches!(&one.form, Form::Exception(Exception { caught: Some(caught), .. }) if caught.depth == 0),
+        )
     }
 
     // ---- raising -------------------------------------------------------------------------------------------------

@@ -136,7 +136,12 @@ pub(super) unsafe fn push_frame(
 }
 
 /// Writes a frame's slots; gives what locals held before.
-pub(super) unsafe fn fill(frame: *mut Frame, locals: usize, slots: &[Option<*mut PyObject>], old: &mut Vec<*mut PyObject>) {
+pub(super) unsafe fn fill(
+    frame: *mut Frame,
+    locals: usize,
+    slots: &[Option<*mut PyObject>],
+    old: &mut Vec<*mut PyObject>,
+) {
     // SAFETY: the slots of locals own what they hold; what lies in the operand stack's is nobody's.
     unsafe {
         for (index, value) in slots.iter().enumerate() {

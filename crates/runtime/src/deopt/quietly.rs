@@ -20,7 +20,10 @@ unsafe fn ascii<'a>(string: *mut PyObject) -> Option<&'a [u8]> {
         let bytes = std::slice::from_raw_parts(PyUnicode_1BYTE_DATA(string), length);
         let is_space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' ');
         let first = bytes.iter().position(|byte| !is_space(byte)).unwrap_or(length);
-        let end = bytes.iter().rposition(|byte| !is_space(byte)).map_or(first, |last| last + 1);
+        let end = bytes
+            .iter()
+            .rposition(|byte| !is_space(byte))
+            .map_or(first, |last| last + 1);
         Some(&bytes[first..end])
     }
 }

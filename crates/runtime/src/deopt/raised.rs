@@ -135,7 +135,11 @@ impl Message {
             let pending = api::PyErr_GetRaisedException();
             let (int, no_int) = (PyLong_FromLong(1), PyLong_FromLong(0));
             let (float, no_float) = (PyFloat_FromDouble(1.0), PyFloat_FromDouble(0.0));
-            let (list, tuple, string) = (PyList_New(0), PyTuple_New(0), PyUnicode_FromStringAndSize(null_mut(), 0));
+            let (list, tuple, string) = (
+                PyList_New(0),
+                PyTuple_New(0),
+                PyUnicode_FromStringAndSize(null_mut(), 0),
+            );
             let result = match self {
                 Message::ListIndex => PyObject_GetItem(list, no_int),
                 Message::TupleIndex => PyObject_GetItem(tuple, no_int),

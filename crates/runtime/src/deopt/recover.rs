@@ -100,9 +100,7 @@ impl<'a> Recovering<'a> {
                 let object = self.make(virtual_object, &parts);
                 let mut parts = parts.into_iter();
                 if let VirtualObject::Exception {
-                    args,
-                    raised: Some(at),
-                    ..
+                    args, raised: Some(at), ..
                 } = virtual_object
                 {
                     for part in parts.by_ref().take(1 + args.len()) {
