@@ -189,7 +189,7 @@ def test_another_thread_sees_what_is_handled() -> None:
     thread.start()
     seen = []
     try:
-        for _ in range(10_000):
+        for _ in range(2000):
             error = sys._current_exceptions().get(thread.ident)
             if error is not None:
                 tb = error.__traceback__
@@ -200,7 +200,8 @@ def test_another_thread_sees_what_is_handled() -> None:
     finally:
         stop.append(1)
         thread.join()
-    assert set(seen) <= {(KeyError, "work", "lookup")}
+    # Nearly all places where it can be looked at are in the handler.
+    assert set(seen) == {(KeyError, "work", "lookup")}
 
 
 def test_a_number_that_is_asked_for_its_identity_is_kept() -> None:
