@@ -535,7 +535,15 @@ def case_no_garbage():
             odd(i)
         except Mine:
             pass
-    return len(gc.get_objects()) - before < 30
+        try:
+            TABLE[i]
+        except KeyError:
+            sys.exception()
+        try:
+            TABLE[i]
+        except KeyError as error:
+            str(error)
+    return len(gc.get_objects()) - before < 20
 
 
 def yields(n):
@@ -594,3 +602,171 @@ def case_loops_around():
                     continue
                 break
     return total
+
+
+class Text(str):
+    def __int__(self):
+        return -1
+
+
+@over(
+    (["12", "x", "-7"],),
+    (["12", "1_0", " 5 ", "", "-", "+3", "1 2", "--1", "_1"],),
+    (["\u0663", "\xb2", "9" * 30, "x" * 30],),
+)
+def case_ints(texts):
+    out = []
+    for text in texts * 8:
+        try:
+            out.append(int(text))
+        except ValueError:
+            out.append("bad")
+        try:
+            out.append(int(text) + 1)
+        except (TypeError, ValueError) as error:
+            out.append(str(error))
+    return out
+
+
+@over(
+    (["1", Text("2"), "x", Text("y")],),
+    ([b"5", "5", 5, None, "z", 5.5],),
+    (["0" * 17 + "1", "0" * 18 + "1", "\x1c4\x1f", "\0"],),
+)
+def case_other_ints(texts):
+    out = []
+    for text in texts * 12:
+        try:
+            value = int(text)
+        except ValueError:
+            out.append(entries(sys.exception())[1])
+        except TypeError:
+            out.append("type")
+        else:
+            out.append(value)
+    return out
+
+
+@over((list,), (tuple,), (range,))
+def case_next(make):
+    out = []
+    made = make(3) if make is range else make((10, 20.5, "x"))
+    iterator = iter(made)
+    others = iterator
+    for i in range(60):
+        try:
+            out.append(next(iterator))
+        except StopIteration:
+            out.append("end")
+            if make is list and i % 8 == 3:
+                made.append(i)
+            if i % 5 == 4:
+                iterator = iter(made)
+        if i % 7 == 0:
+            try:
+                out.append(next(others))
+            except StopIteration as stop:
+                out.append(stop.args)
+                others = iterator
+    return out
+
+
+@over((), ())
+def case_next_ends_what_it_went_over():
+    Ends.log = log = []
+    for i in range(30):
+        iterator = iter([Ends(i), Ends(-i)])
+        try:
+            for _ in range(3):
+                log.append(next(iterator).name)
+        except StopIteration:
+            log.append("end")
+        log.append("behind")
+    return log
+
+
+@over((), ())
+def case_pops():
+    items, out = [], []
+    for i in range(60):
+        if i % 3 == 0:
+            items.append(i)
+        try:
+            out.append(items.pop())
+        except IndexError:
+            out.append("empty")
+        try:
+            out.append(items.pop(i % 2))
+        except IndexError as error:
+            out.append(str(error))
+        if i > 57:
+            try:
+                items.pop()
+            except IndexError:
+                out.append(entries(sys.exception()))
+    return out
+
+
+class Swallows:
+    def __init__(self, seen):
+        self.seen = seen
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, tb):
+        self.seen.append((kind.__name__ if kind else None, error and entries(error)[1], tb and tb.tb_lineno))
+        return kind is KeyError
+
+
+@over((), ())
+def case_withs():
+    seen, out = [], []
+    for i in range(60):
+        with Swallows(seen):
+            out.append(TABLE[i])
+        try:
+            with Swallows(seen):
+                out.append(ITEMS[i])
+        except IndexError:
+            out.append("index")
+        with Swallows(seen):
+            look_far(i)
+    return out, seen
+
+
+def recurses(n):
+    if n == 0:
+        raise Mine("deep")
+    try:
+        return recurses(n - 1)
+    except Mine:
+        if n == 3:
+            return "caught"
+        raise
+
+
+@over((), ())
+def case_recursion():
+    out = []
+    for i in range(40):
+        try:
+            out.append(recurses(i % 6))
+        except Mine as error:
+            out.append(entries(error))
+    return out
+
+
+@over((), ())
+def case_class_is_rebound():
+    global Chosen
+    out = []
+    for i in range(60):
+        Chosen = Mine if i < 40 else LookupError
+        try:
+            odd(i)
+        except Chosen:
+            out.append("chosen")
+        except ValueError:
+            out.append("value")
+    return out

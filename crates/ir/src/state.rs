@@ -120,7 +120,7 @@ pub enum VirtualObject {
         globals: Recovery,
         closure: Recovery,
     },
-    /// An exception: its class (a constant), what that is called with, and where it has been raised, if it has.
+    /// An exception: its class (a constant; or a class that raises it), what that is called with, and where it has been raised, if it has.
     Exception {
         class: Recovery,
         args: Vec<Recovery>,

@@ -4,7 +4,7 @@ use crate::arithmetic::constant_int;
 use crate::arrays::is_index;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
-use crate::quiet::Message;
+use crate::quiet::{Catcher, Message};
 use crate::subclasses::AsList;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
@@ -443,9 +443,26 @@ impl Builder<'_> {
                 self.op(Op::IntSub, &[size, one])
             }
         };
+        self.pop_at(list, place)
+    }
+
+    fn pop_at(&mut self, list: Value, place: Value) -> Value {
         let item = self.call(&optimized::POP, &[list, place], Some(Type::Object), (Effect::Any, true));
         let item = item.expect("a result");
         self.raise_if_null(item);
         item
+    }
+
+    /// Takes the last item out of a list; raises IndexError if there is none, for a handler in this code.
+    pub fn pop_or_raise(&mut self, list: Value, operand: Item, catcher: Catcher) -> Done<Value> {
+        let size = self.size_of(list);
+        let (zero, one) = (self.int(0), self.int(1));
+        let some = self.int_compare(IntCond::SignedGt, size, zero);
+        self.else_raise(some, |this| {
+            let message = this.message(Message::EmptyList);
+            this.raise_quietly(catcher, vec![message], vec![operand])
+        })?;
+        let last = self.op(Op::IntSub, &[size, one]);
+        Ok(self.pop_at(list, last))
     }
 }

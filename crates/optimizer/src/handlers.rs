@@ -51,6 +51,8 @@ pub fn handled(decoded: &Decoded) -> Vec<bool> {
         let has = |position: usize| before >> position.min(POSITIONS) & 1;
         let after = match instruction.opcode {
             Opcode::PushExcInfo => before | 1 << depth.min(POSITIONS),
+            // Leaves everything where it is.
+            Opcode::WithExceptStart => before,
             Opcode::Copy => before | has(depth - arg) << depth.min(POSITIONS),
             Opcode::Swap => {
                 let (top, other) = ((depth - 1).min(POSITIONS), (depth - arg).min(POSITIONS));
@@ -93,7 +95,8 @@ impl Builder<'_> {
 
     /// Whether exceptions of the present instruction go on in this code.
     fn catches(&self) -> bool {
-        if self.is_inlined() || self.typed.is_some() {
+        // What is raised without a look at what is handled (there was no memory, say) leaves where that has not been made.
+        if self.is_inlined() || self.typed.is_some() || crate::quiet::handled_of(&self.frames).is_some() {
             return false;
         }
         let info = self.info();

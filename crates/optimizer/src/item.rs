@@ -208,6 +208,8 @@ pub enum Form {
 /// An exception that has not been made.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Exception {
+    /// What makes it of its arguments: a class that raises it, if it is not its own class.
+    pub raised_by: Option<Symbol>,
     /// How many arguments it has.
     pub args: usize,
     pub caught: Option<Caught>,

@@ -110,6 +110,7 @@ pub enum Builtin {
     Set,
     Ord,
     Chr,
+    Next,
     /// `list.append`
     Append,
     /// `list.pop`

@@ -9,13 +9,15 @@
 //!
 //! There is one at a time: one that is raised while another is handled would refer to that as its context.
 
-use crate::builder::{Builder, Done, Stop, decline};
+use crate::builder::{Builder, Done, Stop, decline, ir_region};
 use crate::item::{Caught, Exception, Form, Frame, Instance, Item, Kind, Left, Returns};
+use justjit_builder::IntCond;
 use justjit_bytecode::Opcode;
-use justjit_ir::{self as ir, Effect, Recovery, Type, Value, VirtualObject};
+use justjit_ir::{self as ir, Effect, Imm, Op, Recovery, Symbol, Type, Value, VirtualObject};
 pub use justjit_runtime::deopt::Message;
-use justjit_runtime::deopt::{MAKE_EXCEPTION, RAISED_AT};
+use justjit_runtime::deopt::{IS_NO_INT, MAKE_EXCEPTION, NEXT_ITEM, PARSE_INT, RAISED_AT};
 use justjit_runtime::frame::PUSH_EXC_INFO;
+use justjit_runtime::layout::offset;
 use pyo3_ffi::*;
 
 /// A handler that gets an exception which need not be made.
@@ -177,7 +179,19 @@ impl Builder<'_> {
 
     /// The present instruction raises an exception with these arguments, once its operands have been given up.
     pub fn raise_quietly(&mut self, catcher: Catcher, args: Vec<Item>, operands: Vec<Item>) -> Done {
+        self.raise_made_by(catcher, None, args, operands)
+    }
+
+    /// The same of one that a class of the interpreter's raises when it is called with these arguments.
+    pub fn raise_made_by(
+        &mut self,
+        catcher: Catcher,
+        raised_by: Option<Symbol>,
+        args: Vec<Item>,
+        operands: Vec<Item>,
+    ) -> Done {
         let exception = Exception {
+            raised_by,
             args: args.len(),
             caught: None,
         };
@@ -262,6 +276,7 @@ impl Builder<'_> {
             return false;
         };
         let exception = Exception {
+            raised_by: None,
             args: args.len(),
             caught: None,
         };
@@ -415,8 +430,10 @@ impl Builder<'_> {
 
     /// Before code runs that is not known: what is handled can be seen.
     pub fn make_handled(&mut self) -> Done {
-        while let Some((id, _)) = self.quietly_handled() {
-            self.make_instance(id, false)?;
+        if let Some((id, _)) = self.quietly_handled() {
+            let exception = self.make_instance(id, true)?;
+            // The thread has it, and whatever item stands for it.
+            self.effect(Op::DecrefNumber, &[exception], Imm::None);
         }
         Ok(())
     }
@@ -435,7 +452,8 @@ impl Builder<'_> {
         }
         let count = self.int(args.len() as i64);
         let array = self.array(&args)?;
-        let class = self.object(class.cast());
+        let class = exception.raised_by.unwrap_or_else(|| self.object_symbol(class.cast()));
+        let class = self.op_imm(Op::ObjectConst, &[], Imm::Symbol(class));
         let object = self.make(&MAKE_EXCEPTION, &[class, array, count])?;
         if let Some(caught) = &exception.caught {
             let offset = self.codes[caught.code].decoded.instructions[caught.index].offset;
@@ -475,7 +493,8 @@ impl Builder<'_> {
         values: &[(u8, Item)],
         virtuals: &mut Vec<VirtualObject>,
     ) -> u32 {
-        let class = self.object_symbol(self.types[class as usize].cast());
+        let class = self.types[class as usize];
+        let class = exception.raised_by.unwrap_or_else(|| self.object_symbol(class.cast()));
         let mut values = values.iter().map(|(_, item)| item);
         let args = values.by_ref().take(exception.args);
         let args = args.map(|item| self.recovery(item, virtuals)).collect();
@@ -510,6 +529,75 @@ impl Builder<'_> {
             raised,
         });
         virtuals.len() as u32 - 1
+    }
+
+    // ---- builtins that raise -------------------------------------------------------------------------------------
+
+    /// `int(string)`; `false` if nothing has been done.
+    pub fn int_of_string(&mut self, item: &Item) -> Done<bool> {
+        // SAFETY: a class of the interpreter's.
+        let catcher = self.quiet_catcher(unsafe { PyExc_ValueError }.cast());
+        let (Some(catcher), Item::Object(object)) = (catcher, item) else {
+            return Ok(false);
+        };
+        let string = object.value;
+        let value = self
+            .call(&PARSE_INT, &[string], Some(Type::Object), (Effect::Allocate, true))
+            .expect("a result");
+        let none = self.op(Op::IsNull, &[value]);
+        let fine = self.op(Op::BoolNot, &[none]);
+        let int = self.object_symbol((&raw mut PyLong_Type).cast());
+        let args = vec![item.clone()];
+        self.else_raise(fine, |this| {
+            let status = this
+                .call(&IS_NO_INT, &[string], Some(Type::Int), (Effect::Reads, false))
+                .expect("a result");
+            let zero = this.int(0);
+            let certain = this.int_compare(IntCond::Ne, status, zero);
+            // It may be one that is not read here.
+            this.guard(certain, ir::Reason::Type);
+            this.raise_made_by(catcher, Some(int), args, Vec::new())
+        })?;
+        self.specialized += 1;
+        self.push(Item::owned(value, Kind::Int));
+        self.release_known(item.clone(), Kind::Str);
+        Ok(true)
+    }
+
+    /// `next(iterator)` of an iterator that goes over a list, a tuple or a range; `false` if nothing has been done.
+    pub fn next_of(&mut self, item: &Item, kind: Kind) -> Done<bool> {
+        // SAFETY: a class of the interpreter's.
+        let catcher = self.quiet_catcher(unsafe { PyExc_StopIteration }.cast());
+        let (Some(catcher), Item::Object(object)) = (catcher, item) else {
+            return Ok(false);
+        };
+        let iterator = object.value;
+        let value = self
+            .call(&NEXT_ITEM, &[iterator], Some(Type::Object), (Effect::Any, true))
+            .expect("a result");
+        let none = self.op(Op::IsNull, &[value]);
+        let more = self.op(Op::BoolNot, &[none]);
+        let operand = item.clone();
+        self.else_raise(more, |this| {
+            let mut operands = Vec::new();
+            if kind != Kind::RangeIterator {
+                // At its end it gives up what it went over, if it has not done so before.
+                let sequence = this.load(Type::Object, iterator, offset::SEQITER_SEQ, ir_region::ANY);
+                let null = this.null();
+                this.store(null, iterator, offset::SEQITER_SEQ, ir_region::ANY);
+                if kind == Kind::ListIterator {
+                    let ended = this.int(-1);
+                    this.store(ended, iterator, offset::SEQITER_INDEX, ir_region::ANY);
+                }
+                operands.push(Item::owned(sequence, Kind::Maybe));
+            }
+            operands.push(operand);
+            this.raise_quietly(catcher, Vec::new(), operands)
+        })?;
+        self.specialized += 1;
+        self.push(Item::owned(value, Kind::Unknown));
+        self.release_known(item.clone(), kind);
+        Ok(true)
     }
 
     /// The argument of an exception of the interpreter's.

@@ -12,6 +12,7 @@ mod again;
 mod continuation;
 mod leave;
 mod point;
+mod quietly;
 mod raised;
 mod recover;
 mod requested;
@@ -26,6 +27,7 @@ pub use point::{
     DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, LeftFrame, Met, Place, RaisedAt, Recovery, Returns,
     VirtualObject,
 };
+pub use quietly::{IS_NO_INT, NEXT_ITEM, PARSE_INT};
 pub use raised::{MAKE_EXCEPTION, Message, RAISED_AT};
 pub use requested::DEOPTIMIZE_REQUESTED;
 pub use typed::{LEAVE_TYPED, Left};

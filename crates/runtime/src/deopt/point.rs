@@ -120,7 +120,7 @@ pub enum VirtualObject {
         globals: Recovery,
         closure: Recovery,
     },
-    /// An exception: its class (a `Constant`), what that is called with, and where it has been raised, if it has.
+    /// An exception: its class (a `Constant`; or what raises it), what that is called with, and where it has been raised, if it has.
     Exception {
         class: Recovery,
         args: Box<[Recovery]>,

@@ -5,6 +5,7 @@ use super::point::RaisedAt;
 use crate::api;
 use crate::frame::{leave, pop_chunk, push_exc_info, traceback_here};
 use crate::layout::{Code, Frame};
+use crate::ops::reference::interned;
 use crate::optimized::certain;
 use crate::runtime_fns;
 use crate::thread::Thread;
@@ -87,12 +88,25 @@ impl Raised<'_> {
     }
 }
 
+/// What a callable of the interpreter's makes of arguments, or raises with them. No exception is set.
+pub(super) unsafe fn exception_of(callable: *mut PyObject, args: *const *mut PyObject, count: usize) -> *mut PyObject {
+    // SAFETY: live objects.
+    unsafe {
+        let made = PyObject_Vectorcall(callable, args, count, null_mut());
+        match made.is_null() {
+            true => api::PyErr_GetRaisedException(),
+            false => made,
+        }
+    }
+}
+
 /// What the interpreter's own exceptions say.
 #[derive(Clone, Copy)]
 pub enum Message {
     ListIndex,
     TupleIndex,
     StringIndex,
+    EmptyList,
     FloorDivision,
     Remainder,
     Division,
@@ -101,7 +115,7 @@ pub enum Message {
     FloatDivision,
 }
 
-const MESSAGES: usize = 9;
+const MESSAGES: usize = 10;
 
 static MESSAGES_MET: [AtomicPtr<PyObject>; MESSAGES] = [const { AtomicPtr::new(null_mut()) }; MESSAGES];
 
@@ -130,6 +144,7 @@ impl Message {
                 Message::ListIndex => PyObject_GetItem(list, no_int),
                 Message::TupleIndex => PyObject_GetItem(tuple, no_int),
                 Message::StringIndex => PyObject_GetItem(string, no_int),
+                Message::EmptyList => PyObject_CallMethodNoArgs(list, interned!(c"pop")),
                 Message::FloorDivision => PyNumber_FloorDivide(int, no_int),
                 Message::Remainder => PyNumber_Remainder(int, no_int),
                 Message::Division => PyNumber_TrueDivide(int, no_int),
@@ -152,9 +167,10 @@ impl Message {
 }
 
 runtime_fns! {
-    /// An exception of a class whose initializer is the interpreter's, with arguments (taken over).
+    /// An exception: what a class whose initializer is the interpreter's makes of arguments (taken over), or what it raises with
+    /// them.
     MAKE_EXCEPTION = fn make_exception(class: *mut PyObject, args: *const *mut PyObject, count: i64) -> *mut PyObject {
-        let exception = certain(PyObject_Vectorcall(class, args, count as usize, null_mut()));
+        let exception = certain(exception_of(class, args, count as usize));
         for index in 0..count as usize {
             Py_DECREF(args.add(index).read());
         }

@@ -1,7 +1,7 @@
 //! The values of frames, from what optimized code has passed.
 
 use super::point::{DeoptPoint, FrameRecovery, IteratorOf, Recovery, VirtualObject};
-use super::raised::Raised;
+use super::raised::{Raised, exception_of};
 use crate::generator::make_as;
 use crate::instances::{inline_value, make_instance};
 use crate::layout::{Frame, offset};
@@ -207,7 +207,7 @@ impl<'a> Recovering<'a> {
                     code, offset, progress, ..
                 } => make_as(parts[0], code, offset, progress, &parts[1..]),
                 VirtualObject::Function { .. } => make_function(parts[0], parts[1], parts[2]),
-                VirtualObject::Exception { ref args, .. } => call_type(parts[0].cast(), &parts[1..1 + args.len()]),
+                VirtualObject::Exception { ref args, .. } => exception_of(parts[0], parts[1..].as_ptr(), args.len()),
             }
         }
     }
