@@ -15,7 +15,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-rust test-python test-thorough lint format conformance bench bench-generators bench-micro bench-calls \
-        bench-numeric bench-compile bench-stdlib docs fuzz wheel clean
+        bench-numeric bench-applications bench-compile bench-stdlib docs fuzz wheel clean
 
 help: ## What there is (the default)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,10 @@ bench-calls: build ## What a call costs, from interpreted and from compiled code
 
 bench-numeric: build ## Numeric kernels: interpreter, justjit, Numba, C; ARGS="--programs lu,sor --no-numba"
 	@$(PYTHON) -m benchmarks.numeric --json benchmarks/results/numeric.json $(ARGS)
+
+bench-applications: build ## Large programs in the default settings: first turn, total, steady; ARGS="--programs docutils,yaml"
+	@scripts/setup.sh applications
+	@$(PYTHON) -m benchmarks.applications --json benchmarks/results/applications.json $(ARGS)
 
 bench-compile: build ## Compile time an instruction over the standard library, and import time
 	@$(PYTHON) -m benchmarks.compile_time $(ARGS)

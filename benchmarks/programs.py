@@ -49,11 +49,65 @@ GENERATORS = (
     "bpe_tokeniser",
 )
 
+# Applications and libraries: much code, each part of which runs a little. They need the dependency group
+# `applications`.
+APPLICATIONS = (
+    "argparse_subparsers",
+    "chameleon",
+    "concurrent_imap",
+    "django_template",
+    "docutils",
+    "dulwich_log",
+    "genshi_text",
+    "genshi_xml",
+    "html5lib",
+    "json_dumps",
+    "json_loads",
+    "mako",
+    "networkx_connected_components",
+    "networkx_k_core",
+    "networkx_shortest_path",
+    "pathlib",
+    "pickle_pure_python",
+    "regex_dna",
+    "regex_effbot",
+    "regex_v8",
+    "sqlglot_v2_normalize",
+    "sqlglot_v2_optimize",
+    "sqlglot_v2_parse",
+    "sqlglot_v2_transpile",
+    "sqlite_synth",
+    "sympy_expand",
+    "sympy_integrate",
+    "sympy_str",
+    "sympy_sum",
+    "tomli_loads",
+    "unpickle_pure_python",
+    "xml_etree_generate",
+    "xml_etree_iterparse",
+    "xml_etree_parse",
+    "xml_etree_process",
+    "yaml",
+)
+
 SUITES = {"programs": PROGRAMS, "generators": GENERATORS}
 
 # Programs that the suite runs more than once, with different arguments.
-_VARIANTS = {
-    f"async_tree_{workload}": ("async_tree", workload) for workload in ("none", "io", "memoization", "cpu_io_mixed")
+_VARIANTS: dict[str, tuple[str, ...]] = {
+    f"{program}_{variant}": (program, variant)
+    for program, variants in {
+        "argparse": ("subparsers", "many_optionals"),
+        "async_tree": ("none", "io", "memoization", "cpu_io_mixed"),
+        "genshi": ("text", "xml"),
+        "networkx": ("connected_components", "k_core", "shortest_path"),
+        "sqlglot_v2": ("normalize", "optimize", "parse", "transpile"),
+        "sympy": ("expand", "integrate", "str", "sum"),
+        "xml_etree": ("generate", "iterparse", "parse", "process"),
+    }.items()
+    for variant in variants
+} | {
+    "pickle_pure_python": ("pickle", "--pure-python", "pickle"),
+    "unpickle_pure_python": ("pickle", "--pure-python", "unpickle"),
 }
 
 

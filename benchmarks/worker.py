@@ -1,7 +1,8 @@
 """One side of one program: runs it in this process, and times a turn whenever the harness says so.
 
-Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE ARGUMENTS…`. It needs
-nothing but the standard library (and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a
+Started by `benchmarks.run` as `python -m benchmarks.worker interpreter|justjit PROGRAM FILE ARGUMENTS…`, and with the
+side `default`, which is justjit in its default settings, by `benchmarks.applications`. It needs nothing but the
+standard library (and justjit, for that side), so that any CPython 3.13 can run it. The protocol is a
 line of JSON each way: the worker tells `{"benchmark": name}`, and gets any number of `{"loops": n}`, each answered with
 `{"seconds": s}`, then `{"next": true}`; at the end it tells `{"done": …}`.
 """
@@ -38,13 +39,14 @@ def main() -> None:
     channel = Channel()
     values: list[str] = []
     started = stats = None
-    if side == "justjit":
+    if side in ("justjit", "default"):
         begin = time.perf_counter()
         import justjit
 
         imported = time.perf_counter() - begin
-        # Every function at its first call; the program's own and those of the standard library that it uses.
-        justjit.config(baseline_calls=0)
+        if side == "justjit":
+            # Every function at its first call; the program's own and those of the standard library that it uses.
+            justjit.config(baseline_calls=0)
         justjit.enable()
         stats = justjit.stats
         started = stats().as_dict()
@@ -76,6 +78,7 @@ def main() -> None:
         done["after"] = stats().as_dict()
         done["import_seconds"] = imported
     done["peak_bytes"] = peak_bytes()
+    done["cpu_seconds"] = time.process_time()
     values.append(program_digest(name, module.__dict__))
     channel.tell(done=done)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.applications import run_application, run_side
 from benchmarks.numeric import kernel as kernels
 from benchmarks.numeric.answers import difference, numbers, plain
 from benchmarks.numeric.harness import compare, run_kernel
@@ -125,6 +126,24 @@ def test_harness_runs_a_kernel_on_both_sides(name: str) -> None:
     assert list(result.sides) == ["interpreter", "justjit"]
     assert all(len(side.timing.samples) == 2 for side in result.sides.values())
     assert result.counters.functions_compiled > 0
+
+
+def test_harness_runs_an_application_on_both_sides() -> None:
+    result = run_application("json_loads", 0.0, Settings(sys.executable, 2, 0.0, 60))
+    assert not result.failure
+    for run in (result.interpreter, result.justjit):
+        assert 0 < run.steady <= run.total
+        assert 0 < run.first < run.total
+        assert run.start < run.total
+
+
+def test_harness_takes_the_same_turns_on_both_sides() -> None:
+    turns: list[list[int]] = []
+    settings = Settings(sys.executable, 1, 0.0, 60)
+    for side in ("interpreter", "default"):
+        run_side("comprehensions", side, turns, 0.0, settings)
+        assert [len(one) for one in turns] == [4]
+    assert turns[0][0] == 1
 
 
 def test_harness_reports_a_worker_that_dies() -> None:

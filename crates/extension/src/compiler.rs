@@ -13,6 +13,7 @@ use justjit_runtime::call::VECTORCALL;
 use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::Record;
+use justjit_runtime::tiering::budget;
 use justjit_runtime::version::{Tier, Version, add_code, code_bytes, register};
 use justjit_runtime::{api, probe, tiering};
 use pyo3_ffi::*;
@@ -264,9 +265,13 @@ pub unsafe fn make(
             _ => (*function).func_code.cast::<Code>(),
         };
         let mut version = Version::of_code(function, code, tier);
-        let made = fill(&mut version, function, state, purpose).and_then(|body| {
-            let parts = MachineParts::of(body);
-            give_entry(&mut version, parts, purpose != Purpose::Text)
+        let account = match purpose {
+            Purpose::Sampling | Purpose::Continuation(..) => &budget::OPTIMIZING,
+            _ => &budget::BASELINE,
+        };
+        let made = budget::charging(account, || {
+            let body = fill(&mut version, function, state, purpose)?;
+            give_entry(&mut version, MachineParts::of(body), purpose != Purpose::Text)
         });
         if let Err(reason) = made {
             for cell in std::mem::take(&mut version.cells) {

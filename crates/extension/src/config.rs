@@ -30,7 +30,7 @@ pub struct Config {
 
 static CONFIG: Mutex<Config> = Mutex::new(Config {
     policy: Policy::new(),
-    baseline_calls: DEFAULT_BASELINE_CALLS,
+    baseline_calls: hook::BASELINE_CALLS,
     code_memory_limit: 256 << 20,
     unwind_info: false,
     perf_map: false,
@@ -40,9 +40,6 @@ static CONFIG: Mutex<Config> = Mutex::new(Config {
     sampling_only: false,
     deopt_every: 0,
 });
-
-/// Calls after which a function without a loop is compiled: enough for the interpreter to have seen its types.
-const DEFAULT_BASELINE_CALLS: u64 = 8;
 
 /// The present settings.
 pub fn get() -> Config {

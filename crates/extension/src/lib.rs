@@ -53,6 +53,7 @@ fn hook_function(
         let code = hook::code_of(pointer);
         let state = hook::ensure_state(code.cast());
         if !state.is_null() {
+            (*state).named = true;
             if baseline_calls.is_some() {
                 (*state).baseline_calls = baseline_calls;
             }

@@ -1,13 +1,15 @@
 //! How functions come to be compiled: the entries that are set as a function's vectorcall, and what is known of each
 //! code object.
 
+use crate::Loops;
 use crate::api::{self, function_event};
 use crate::call::VECTORCALL;
 use crate::layout::{Code, Frame, Function};
 use crate::ops::reference::{PyResult, Raised};
 use crate::safepoint;
 use crate::thread::{self, Thread};
-use crate::tiering::{self, add_version, baseline_count, newest_of, replace_entry, resting, supersede};
+use crate::tiering::policy::Tiers;
+use crate::tiering::{self, add_version, baseline_count, budget, newest_of, replace_entry, resting, supersede};
 use crate::version::{Tier, Version, retire};
 use pyo3_ffi::*;
 use rustc_hash::FxHashMap;
@@ -24,7 +26,11 @@ pub struct CodeState {
     pub cold_calls: u64,
     /// Calls to wait for, where the user set it for this function.
     pub baseline_calls: Option<u64>,
-    pub has_loop: bool,
+    pub loops: Loops,
+    /// Calls until which it is not looked again whether it is to be compiled.
+    pub waits_until: u64,
+    /// The user has named one of its functions.
+    pub named: bool,
     /// Looks in a row at which interpreted code called one of its functions; and whether compiled code calls them as well (see
     /// [`tiering::resting`]).
     pub interpreted_looks: u32,
@@ -176,7 +182,9 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             awake: false,
             left_alone: false,
             followed: 0,
-            has_loop: crate::code_has_loop(code.cast()),
+            loops: crate::loops_of(code.cast()),
+            waits_until: 0,
+            named: false,
             options: tiering::policy::Options::default(),
             tiering: Vec::new(),
             widened: Vec::new(),
@@ -363,10 +371,11 @@ unsafe fn count_call(thread: *mut Thread, function: *mut PyObject) -> *mut Versi
         }
         let wanted = match (*state).baseline_calls {
             Some(calls) => calls,
-            None if (*state).has_loop => 0,
+            None if (*state).loops != Loops::None => 0,
             None => hooks().default_calls,
         };
-        if (*state).cold_calls > wanted || tiering::has_borrowed_enough(state) {
+        let is_time = (*state).cold_calls > wanted && !waits(thread, state);
+        if is_time || tiering::has_borrowed_enough(state) {
             compile(function)
         } else {
             null_mut()
@@ -403,6 +412,81 @@ pub unsafe fn version_for_call(thread: *mut Thread, function: *mut PyObject) -> 
         } else {
             null_mut()
         }
+    }
+}
+
+/// Calls that a function without a loop makes in the interpreter before it is compiled, if the user has not set another number:
+/// enough for the interpreter to have seen its types.
+pub const BASELINE_CALLS: u64 = 8;
+
+/// Frames below a call that is among the first of the program: one that runs for long, and is made once.
+const SHALLOW: usize = 10;
+
+/// Whether a function that has been called as often as that takes has to be called more often all the same, because compiling
+/// has taken much of the program's time so far (see [`tiering::budget`]).
+unsafe fn waits(thread: *mut Thread, state: *mut CodeState) -> bool {
+    // SAFETY: a live thread and state; the GIL is held.
+    unsafe {
+        let calls = (*state).cold_calls;
+        if calls < (*state).waits_until {
+            return true;
+        }
+        if !is_left_to_us(state) {
+            return false;
+        }
+        // With their caches, instructions are two units long on average.
+        let units = Py_SIZE((*state).code) as u64;
+        let doublings = budget::BASELINE.doublings(units / 2 * budget::INSTRUCTION);
+        let needed = match (*state).loops {
+            Loops::None => BASELINE_CALLS << doublings,
+            // All that a loop does may be in one call, so that this is the last chance.
+            Loops::Tight => 0,
+            Loops::Some if doublings == 0 || is_shallow(thread) => 0,
+            Loops::Some => 1 << doublings,
+        };
+        if calls > needed {
+            return false;
+        }
+        (*state).waits_until = (2 * calls).min(needed + 1);
+        true
+    }
+}
+
+/// Whether the user has said nothing about when a function is to be compiled.
+unsafe fn is_left_to_us(state: *mut CodeState) -> bool {
+    // SAFETY: a live state; the GIL is held.
+    unsafe {
+        let said = (*state).named || (*state).baseline_calls.is_some() || hooks().default_calls != BASELINE_CALLS;
+        !said && tiering::effective(state).tiers() == Tiers::Auto
+    }
+}
+
+/// Whether few frames are running.
+unsafe fn is_shallow(thread: *mut Thread) -> bool {
+    // SAFETY: a live thread, whose frames are.
+    unsafe {
+        let first: *mut Frame = (*(*thread).tstate).current_frame;
+        let mut frames = std::iter::successors(first.as_ref(), |frame| frame.previous.as_ref());
+        frames.nth(SHALLOW).is_none()
+    }
+}
+
+/// Whether a version that has seen more than it was compiled for stays for as long again, for the same reason.
+unsafe fn stays(version: *mut Version, state: *mut CodeState) -> bool {
+    // SAFETY: a live version and its code's state; the GIL is held.
+    unsafe {
+        if !is_left_to_us(state) {
+            return false;
+        }
+        // Code that only profiles is slow.
+        let price = u64::from((*version).instructions) * budget::INSTRUCTION;
+        let doublings = budget::BASELINE.doublings(price);
+        let doublings = if (*version).profiling { doublings / 2 } else { doublings };
+        if (*version).stayed >= doublings {
+            return false;
+        }
+        (*version).stayed += 1;
+        true
     }
 }
 
@@ -548,7 +632,13 @@ unsafe fn better(function: *mut PyObject, version: *mut Version, frame: *mut Fra
         // A continuation may come here before there is anything but code that collects feedback.
         if newest == version || !newest.is_null() && (*newest).profiling {
             let learned = is_due(version) && (*newest).feedback != (*newest).compiled_with;
-            if learned && baseline_count(state) < VERSION_LIMIT {
+            if learned && baseline_count(state) < VERSION_LIMIT && stays(version, state) {
+                (*version).recheck_calls = (*version).recheck_calls.max((*version).calls).saturating_mul(2);
+                (*version).recheck_edges = (*version).recheck_edges.max((*version).back_edges).saturating_mul(2);
+                if newest != version {
+                    return null_mut();
+                }
+            } else if learned && baseline_count(state) < VERSION_LIMIT {
                 let raised = api::PyErr_GetRaisedException();
                 let made = hooks().compiler.map(|compiler| compiler(function, state));
                 api::PyErr_SetRaisedException(raised);

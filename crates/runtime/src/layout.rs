@@ -440,5 +440,10 @@ pub unsafe fn version_tag(ty: *mut PyTypeObject) -> u32 {
     unsafe { ty.cast::<u8>().add(type_object::TP_VERSION_TAG).cast::<u32>().read() }
 }
 
-/// Number of the opcode `JUMP_BACKWARD`.
+/// Numbers of opcodes.
+pub const BINARY_OP: u8 = 45;
+pub const CALL: u8 = 53;
+pub const CALL_FUNCTION_EX: u8 = 54;
+pub const CALL_KW: u8 = 57;
+pub const EXTENDED_ARG: u8 = 71;
 pub const JUMP_BACKWARD: u8 = 77;

@@ -73,38 +73,70 @@ pub unsafe fn initialize(compiler: hook::Compiler) -> ops::reference::PyResult<(
         safepoint::initialize()?;
         globals::initialize()?;
         classes::initialize()?;
+        tiering::budget::initialize();
         probe::initialize();
         generator::slots::initialize();
         hook::initialize(compiler)
     }
 }
 
-/// Whether one call may run for long: the code jumps backwards, or has a generator expression, whose function is compiled
-/// only where this one is.
+/// What is known of how long one call may run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Loops {
+    None,
+    /// The code jumps backwards, or has a generator expression, whose function is compiled only where this one is.
+    Some,
+    /// There is a loop that computes and calls nothing: if it goes on for long, all of that time is its own.
+    Tight,
+}
+
+/// The loops of a code object.
 ///
 /// # Safety
 /// The GIL is held; a live code object.
-unsafe fn code_has_loop(code: *mut layout::Code) -> bool {
+unsafe fn loops_of(code: *mut layout::Code) -> Loops {
     use pyo3_ffi::*;
     // SAFETY: see the contract.
     unsafe {
         let bytes = api::PyCode_GetCode(code.cast());
         if bytes.is_null() {
             PyErr_Clear();
-            return false;
+            return Loops::None;
         }
         let size = PyBytes_Size(bytes) as usize;
         let units = std::slice::from_raw_parts(PyBytes_AsString(bytes).cast::<u8>(), size);
-        let found = units.chunks_exact(2).any(|unit| unit[0] == layout::JUMP_BACKWARD);
+        let (mut found, mut tight) = (false, false);
+        let (mut argument, mut calls_until, mut computes_until) = (0, 0, 0);
+        for (at, unit) in units.chunks_exact(2).enumerate() {
+            argument = argument << 8 | usize::from(unit[1]);
+            match unit[0] {
+                layout::EXTENDED_ARG => continue,
+                layout::CALL | layout::CALL_KW | layout::CALL_FUNCTION_EX => calls_until = at,
+                layout::BINARY_OP => computes_until = at,
+                layout::JUMP_BACKWARD => {
+                    found = true;
+                    // Jumps count from behind themselves and their cache.
+                    let start = (at + 2).saturating_sub(argument);
+                    tight |= start > calls_until && start < computes_until;
+                }
+                _ => {}
+            }
+            argument = 0;
+        }
         Py_DECREF(bytes);
         let constants = (*code).co_consts;
-        found
+        found = found
             || (0..PyTuple_Size(constants)).any(|at| {
                 let constant = PyTuple_GetItem(constants, at);
                 let code = constant.cast::<layout::Code>();
                 PyCode_Check(constant) != 0
                     && (*code).co_flags & CO_GENERATOR != 0
                     && PyUnicode_CompareWithASCIIString((*code).co_name, c"<genexpr>".as_ptr()) == 0
-            })
+            });
+        match (found, tight) {
+            (_, true) => Loops::Tight,
+            (true, false) => Loops::Some,
+            (false, false) => Loops::None,
+        }
     }
 }

@@ -166,6 +166,8 @@ pub struct Version {
     /// Likewise, for the feedback alone; the others may come earlier (see [`crate::tiering`]).
     pub recheck_calls: u64,
     pub recheck_edges: u64,
+    /// Times that it was not compiled again though it had seen more (see [`crate::tiering::budget`]).
+    pub stayed: u32,
     /// Of an optimized version: the one entry that it was made for, 0 or a loop header's number. `None`: it knows all.
     pub enters: Option<i64>,
     /// Times that it was entered at a loop header, from a back edge in other code.
@@ -267,6 +269,7 @@ impl Version {
                 check_edges: u64::MAX,
                 recheck_calls: u64::MAX,
                 recheck_edges: u64::MAX,
+                stayed: 0,
                 enters: None,
                 entered: 0,
                 why: Box::default(),

@@ -3,7 +3,7 @@
 use super::lending::borrows_much;
 use super::request::{Compiled, Decline, Request};
 use super::stage::{Stage, Tiering};
-use super::{VERSION_LIMIT, add_version, background, effective, globals, is_resumable, newest_of, tiering_of};
+use super::{VERSION_LIMIT, add_version, background, budget, effective, globals, is_resumable, newest_of, tiering_of};
 use crate::api;
 use crate::deopt;
 use crate::hook::{self, CodeState, state_of};
@@ -65,7 +65,8 @@ pub(super) unsafe fn ask(
             in_background: effective.in_background(),
             widened: &(*state).widened,
         };
-        let unit = match (makers.snapshot)(&request, version) {
+        let snapshot = || (makers.snapshot)(&request, version);
+        let unit = match budget::charging(&budget::OPTIMIZING, snapshot) {
             Ok(unit) => unit,
             Err(decline) => {
                 retire(version);
@@ -97,7 +98,7 @@ pub(super) unsafe fn ask(
         } else {
             unit
         };
-        let mut outcome = background::compile(unit);
+        let mut outcome = budget::charging(&budget::OPTIMIZING, || background::compile(unit));
         let refinement = outcome.as_mut().ok().and_then(|compiled| compiled.refinement.take());
         if let Some(job) = refinement.and_then(background::submit_refinement) {
             globals().pending.push(pending.refinement(job));

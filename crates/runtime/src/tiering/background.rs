@@ -7,6 +7,7 @@
 //! generator may be held for ever in the child, which then does not optimize. At exit the queue is emptied, and the threads
 //! waited for likewise.
 
+use super::budget;
 use super::request::{Compiled, Decline, Unit};
 use pyo3_ffi::Py_AddPendingCall;
 use std::collections::VecDeque;
@@ -76,14 +77,15 @@ impl Queue {
         match task {
             Task::FirstCode => self.jobs.pop_front(),
             // The newest: callees become hot before those that have inlined them.
-            Task::BetterCode => self.refinements.pop(),
+            Task::BetterCode if budget::may_refine() => self.refinements.pop(),
+            Task::BetterCode => None,
         }
     }
 
     fn has_work(&self, task: Task) -> bool {
         match task {
             Task::FirstCode => !self.jobs.is_empty(),
-            Task::BetterCode => !self.refinements.is_empty(),
+            Task::BetterCode => !self.refinements.is_empty() && budget::may_refine(),
         }
     }
 
@@ -176,7 +178,7 @@ fn serve(shared: &'static Shared, task: Task) {
         && let Some((job, unit)) = queue.next(task)
     {
         drop(queue);
-        let mut outcome = compile(unit);
+        let mut outcome = budget::charging_thread(&budget::OPTIMIZING, || compile(unit));
         let again = outcome.as_mut().ok().and_then(|compiled| compiled.refinement.take());
         queue = shared.lock();
         let refinement = again.map(|unit| {

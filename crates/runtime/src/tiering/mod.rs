@@ -10,6 +10,7 @@
 
 mod asking;
 pub mod background;
+pub mod budget;
 pub(crate) mod dropping;
 mod lending;
 mod looking;
@@ -135,6 +136,7 @@ pub fn set_policy(policy: Policy) {
     if before == globals().policy {
         return;
     }
+    budget::set_patient(!globals().policy.says_when());
     look_again();
     // SAFETY: the GIL is held.
     unsafe { resting::wake_all(null_mut()) };
@@ -208,7 +210,7 @@ pub fn pending() -> usize {
 /// The GIL is held; a live state, which outlives the result.
 pub unsafe fn effective<'a>(state: *const CodeState) -> Effective<'a> {
     // SAFETY: see the contract.
-    Effective::new(&globals().policy, unsafe { &(*state).options })
+    unsafe { Effective::new(&globals().policy, &(*state).options, (*state).named) }
 }
 
 unsafe fn may_optimize(version: *mut Version) -> bool {

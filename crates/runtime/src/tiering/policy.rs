@@ -1,5 +1,6 @@
 //! What the user has asked for, process-wide and for single functions, and what follows for one code object.
 
+use super::budget;
 use super::request::{Backend, Settings, Stress};
 
 /// Who may run a function.
@@ -66,6 +67,13 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether the user has said when functions are to be optimized.
+    pub fn says_when(&self) -> bool {
+        (self.optimize_calls, self.optimize_loops) != (OPTIMIZE_CALLS, OPTIMIZE_LOOPS)
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Policy::new()
@@ -105,11 +113,13 @@ const DOUBLINGS: u32 = 10;
 pub struct Effective<'a> {
     policy: &'a Policy,
     options: &'a Options,
+    /// The user has named the function.
+    named: bool,
 }
 
 impl Effective<'_> {
-    pub fn new<'a>(policy: &'a Policy, options: &'a Options) -> Effective<'a> {
-        Effective { policy, options }
+    pub fn new<'a>(policy: &'a Policy, options: &'a Options, named: bool) -> Effective<'a> {
+        Effective { policy, options, named }
     }
 
     pub fn tiers(&self) -> Tiers {
@@ -159,13 +169,19 @@ impl Effective<'_> {
             )
         };
         // The first has told what nobody had seen.
-        let doublings = dropped.saturating_sub(1).min(DOUBLINGS);
+        let doublings = dropped.saturating_sub(1).min(DOUBLINGS) + self.doublings();
         // A round takes the longer, the more of the code it runs.
         let rounds = weight.div_ceil(1 + u64::from(in_loop) / WEIGHT);
         Limits {
             calls: calls.saturating_mul(weight << doublings),
             edges: edges.saturating_mul(rounds << doublings),
         }
+    }
+
+    /// How many times what it takes is doubled because of what compiling has taken so far, where nobody has said anything.
+    fn doublings(&self) -> u32 {
+        let asked = self.named || self.is_eager() || self.policy.says_when();
+        if asked { 0 } else { budget::OPTIMIZING.doublings(0) }
     }
 
     pub fn in_background(&self) -> bool {
@@ -194,10 +210,10 @@ mod tests {
             background: Some(false),
             ..Options::default()
         };
-        let effective = Effective::new(&policy, &options);
+        let effective = Effective::new(&policy, &options, true);
         assert!(!effective.optimizes() && !effective.in_background());
         assert_eq!(effective.settings().opt_level, 0);
-        assert!(Effective::new(&policy, &Options::default()).optimizes());
+        assert!(Effective::new(&policy, &Options::default(), true).optimizes());
         let off = Policy {
             tiers: Tiers::Interpreter,
             ..Policy::new()
@@ -206,7 +222,7 @@ mod tests {
             tiers: Some(Tiers::Optimizing),
             ..Options::default()
         };
-        assert!(!Effective::new(&off, &options).optimizes());
+        assert!(!Effective::new(&off, &options, true).optimizes());
     }
 
     #[test]
@@ -216,7 +232,7 @@ mod tests {
             optimize_calls: Some(100),
             ..Options::default()
         };
-        let effective = Effective::new(&policy, &options);
+        let effective = Effective::new(&policy, &options, true);
         let calls = |instructions, dropped| effective.limits(instructions, 0, dropped).calls;
         assert_eq!(calls(10, 0), 100);
         assert_eq!(calls(400, 0), 200);
@@ -236,7 +252,7 @@ mod tests {
             background: Some(true),
             ..Options::default()
         };
-        let effective = Effective::new(&policy, &options);
+        let effective = Effective::new(&policy, &options, true);
         assert!(effective.begins_with_samples() && !effective.in_background());
         assert_eq!(effective.sample(), SAMPLE_UNDER_STRESS);
     }
