@@ -152,8 +152,8 @@ impl Builder<'_> {
             (Builtin::Pop, [list @ Item::Object(object), at @ ..]) if at.len() <= 1 => {
                 let fits = at.iter().all(|at| is_index(at.kind()));
                 let kind = self.list_kind(object);
-                // SAFETY: a class of the interpreter's.
                 let catcher = match at {
+                    // SAFETY: a class of the interpreter's.
                     [] => self.quiet_catcher(unsafe { PyExc_IndexError }.cast()),
                     _ => None,
                 };
