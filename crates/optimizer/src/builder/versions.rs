@@ -16,9 +16,11 @@ impl Builder<'_> {
         let known = self.versions.get(&place).map_or(0, Vec::len);
         let is_header = self.info().headers.contains(&index);
         let mut found = self.find(&place, &shape_of(&self.frames));
-        if found.is_none() && known > 0 {
+        // Two versions are one for a loop's first round and one for the others, in which types of what is unused may be of use
+        // still: where that ends is known then.
+        if found.is_none() && known > 1 {
             let mut forgotten = self.forget_unused(&place, false)?;
-            forgotten |= (!is_header || known > 1) && self.forget_homes(&place);
+            forgotten |= self.forget_homes(&place);
             if forgotten {
                 found = self.find(&place, &shape_of(&self.frames));
             }
@@ -33,8 +35,7 @@ impl Builder<'_> {
             false => VERSION_LIMIT,
         };
         // Numbers that nobody uses are boxed before anything that somebody does.
-        let many = if is_header { HEADER_VERSIONS } else { 2 };
-        if found.is_none() && known >= many.min(limit) && self.forget_unused(&place, true)? {
+        if found.is_none() && known >= limit && self.forget_unused(&place, true)? {
             found = self.find(&place, &shape_of(&self.frames));
             if found.is_none() {
                 found = self.fit(&place, false)?;
