@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import justjit
 import pytest
 from justjit import _core
+
 from tests.optimized_programs import has_llvm
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import justjit
 import pytest
 from justjit import _core
+
 from tests.test_optimizing_unpacked import (
     EDGES,
     INTS,
@@ -398,3 +399,37 @@ def test_types() -> None:
     for name in ("1 in row 5", "True in row 5", "tuple", "one row", "None in row 11", "nan in row 0"):
         make = EDGES[name]
         assert outcome(fast, (make(), 3)) == outcome(copy_of(kinds), (make(), 3))
+
+
+def half(n):
+    if n == 13:
+        raise KeyError(n)
+    return n // 2
+
+
+def between(n, table, size):
+    """Calls between a list's items and how often it is repeated."""
+    first = [0.5, n] * half(n)
+    second = [n] * size(n) + [None] * len(table)
+    third = len(first) * [2.5]
+    fourth = [n, 1] * table[n]
+    return first, second, third, fourth
+
+
+def test_calls_between() -> None:
+    fast = copy_of(between)
+    _core.hook(fast)
+    table = list(range(20))
+    for _ in range(60):
+        assert fast(6, table, half) == copy_of(between)(6, table, half)
+    assert _core.function_stats(fast)["tier"] == "optimizing"
+    assert "call @justjit_repeat" in justjit.dump(fast, "ir")
+    others: list = [lambda _: 2.5, lambda _: True, lambda _: Index(), lambda n: 1 // (n - 7), lambda _: 2**70, half]
+    for other in others:
+        for n in (0, 3, 7, 13, 19, 20, -1, 2**64, "x", 2.0):
+            assert outcome(fast, (n, table, other)) == outcome(copy_of(between), (n, table, other))
+    with justjit.config(stress="deopt"):
+        fast = copy_of(between)
+        _core.hook(fast)
+        for n in [*range(12)] * 12:
+            assert fast(n, table, half) == copy_of(between)(n, table, half)
