@@ -431,7 +431,7 @@ impl Builder<'_> {
     /// Gives the references of several items up, in this order.
     pub fn release_all(&mut self, items: impl IntoIterator<Item = Item>) {
         let mut owned = Vec::new();
-        for mut item in self.with_ended(items.into_iter().collect()) {
+        for mut item in items {
             item.objects_mut(&mut |object| {
                 if object.owner == Owner::Item {
                     owned.push((object.value, object.kind));

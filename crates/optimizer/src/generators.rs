@@ -268,6 +268,7 @@ impl Builder<'_> {
         });
         dropped.push(generator.clone());
         dropped.extend(rest);
+        let dropped = self.with_ended(dropped);
         self.release_all(dropped);
     }
 

@@ -278,7 +278,7 @@ impl Builder<'_> {
     }
 
     /// Items that are given up, with what instances have that end with them: where the end of one of these leaves the code, the
-    /// others are given up there.
+    /// others are given up there. All that is still to stand for an instance is in the frames.
     pub fn with_ended(&mut self, items: Vec<Item>) -> Vec<Item> {
         if self.frames.is_empty() || self.frames[0].instances.is_empty() {
             return items;
