@@ -525,7 +525,7 @@ pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
 }
 
 /// Whether two items are of one shape.
-pub fn same(item: &Item, wanted: &Item) -> bool {
+fn same(item: &Item, wanted: &Item) -> bool {
     let mut item = item.clone();
     item.map(&mut |_| Value(0));
     item == *wanted

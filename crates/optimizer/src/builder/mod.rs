@@ -118,8 +118,6 @@ pub struct Builder<'a> {
     /// Places where ways come together again that one instruction has parted.
     joins: FxHashSet<Vec<(usize, usize)>>,
     tasks: Vec<Task>,
-    /// By code and instruction: which locals are used from there on.
-    live: FxHashMap<(usize, usize), Vec<bool>>,
     /// Types that are [`Kind::Other`].
     pub types: Vec<*mut PyTypeObject>,
     pub not_inlined: FxHashSet<(usize, usize)>,
@@ -247,7 +245,6 @@ impl<'a> Builder<'a> {
             versions: FxHashMap::default(),
             joins: FxHashSet::default(),
             tasks: Vec::new(),
-            live: FxHashMap::default(),
             types: Vec::new(),
             not_inlined: FxHashSet::default(),
             asks_identity: false,

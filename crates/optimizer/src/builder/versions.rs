@@ -1,7 +1,6 @@
 //! Versions of places: which block goes on where control comes to, and how frames are made to fit it.
 
 use super::*;
-use crate::item::same;
 
 impl Builder<'_> {
     /// Goes on at an instruction of the innermost frame.
@@ -13,18 +12,10 @@ impl Builder<'_> {
         self.limit_instances()?;
         self.renumber_instances();
         let place = self.place();
+        let shape = shape_of(&self.frames);
         let known = self.versions.get(&place).map_or(0, Vec::len);
         let is_header = self.info().headers.contains(&index);
-        let mut found = self.find(&place, &shape_of(&self.frames));
-        // Two versions are one for a loop's first round and one for the others, in which types of what is unused may be of use
-        // still: where that ends is known then.
-        if found.is_none() && known > 1 {
-            let mut forgotten = self.forget_unused(&place, false)?;
-            forgotten |= self.forget_homes(&place);
-            if forgotten {
-                found = self.find(&place, &shape_of(&self.frames));
-            }
-        }
+        let mut found = self.find(&place, &shape);
         // A loop is worth another version, where more is known than the first time; elsewhere what is more is forgotten.
         if found.is_none() && known >= if is_header { HEADER_VERSIONS } else { 1 } {
             found = self.fit(&place, false)?;
@@ -34,23 +25,13 @@ impl Builder<'_> {
             true => LARGE_VERSION_LIMIT,
             false => VERSION_LIMIT,
         };
-        // Numbers that nobody uses are boxed before anything that somebody does.
-        if found.is_none() && known >= limit && self.forget_unused(&place, true)? {
-            found = self.find(&place, &shape_of(&self.frames));
-            if found.is_none() {
-                found = self.fit(&place, false)?;
-            }
-        }
         if found.is_none() && known >= limit {
             found = self.fit(&place, true)?;
             if found.is_none() && !self.frames[0].instances.is_empty() {
                 self.make_all_instances()?;
-                self.sweep();
-                self.renumber_instances();
-                self.forget_unused(&place, true)?;
                 found = self.fit(&place, true)?;
             }
-            if found.is_none() && known > limit {
+            if found.is_none() {
                 // The last one takes everything.
                 self.forget_all()?;
                 let shape = shape_of(&self.frames);
@@ -69,94 +50,6 @@ impl Builder<'_> {
             .end(self.block, Op::Jump, Vec::new(), None, vec![BlockCall { block, args }]);
         self.terminated = true;
         Ok(())
-    }
-
-    /// Forgets of locals that nobody uses any more whether they have a value, and of which type, where that is what tells
-    /// this way from those that have come here before: a loop's variables have none yet when it is entered, and some of its
-    /// rounds do not come to all of them. Numbers have to be boxed for that. Whether anything has been forgotten.
-    fn forget_unused(&mut self, place: &[(usize, usize)], boxing: bool) -> Done<bool> {
-        let mut forgotten = false;
-        for depth in 0..self.frames.len() {
-            let frame = &self.frames[depth];
-            let (code, index) = (frame.code, frame.index);
-            let own = shape_of(std::slice::from_ref(frame)).remove(0).locals;
-            // A typed body's outermost frame has no locals.
-            let live = match own.is_empty() {
-                true => Vec::new(),
-                false => self.live_at(code, index),
-            };
-            for (at, own) in own.into_iter().enumerate().filter(|(at, _)| !live[*at]) {
-                let mut others = self.versions[place].iter().map(|one| &one.shape[depth].locals[at]);
-                if others.all(|other| *other == own) {
-                    continue;
-                }
-                forgotten |= match depth {
-                    0 if boxing && !own.home && own.item.is_unboxed() => {
-                        self.forget_local(at)?;
-                        true
-                    }
-                    0 => own.home && self.forget_slot(at),
-                    _ => self.forget_inlined(depth, at, boxing)?,
-                };
-            }
-        }
-        Ok(forgotten)
-    }
-
-    /// Forgets that slots hold the objects of numbers, where they do not in another version: there is one for each of the ways
-    /// in which code that we do not know may have had some of them boxed otherwise.
-    fn forget_homes(&mut self, place: &[(usize, usize)]) -> bool {
-        let mut forgotten = false;
-        for (at, own) in self.frames[0].locals.iter_mut().enumerate() {
-            let mut others = self.versions[place].iter().map(|one| &one.shape[0].locals[at]);
-            if own.home && own.item.is_unboxed() && others.any(|other| !other.home && same(&own.item, &other.item)) {
-                own.home = false;
-                forgotten = true;
-            }
-        }
-        forgotten
-    }
-
-    /// The slot of a local holds an object or NULL.
-    fn forget_slot(&mut self, at: usize) -> bool {
-        let value = match self.frames[0].locals[at].item {
-            Item::Null => self.null(),
-            Item::Object(Object { value, .. }) => value,
-            Item::Constant(constant) => self.op_imm(Op::ObjectConst, &[], Imm::Symbol(constant.symbol)),
-            ref item if item.is_unboxed() => {
-                let offset = crate::convert::slot_offset(at);
-                self.load(Type::Object, self.frame_pointer, offset, ir_region::FRAME)
-            }
-            _ => return false,
-        };
-        self.frames[0].locals[at].item = Item::Object(Object {
-            value,
-            kind: Kind::Maybe,
-            owner: Owner::Slot(at as u32),
-        });
-        true
-    }
-
-    /// A local of an inlined callee is an object or NULL.
-    fn forget_inlined(&mut self, depth: usize, at: usize, boxing: bool) -> Done<bool> {
-        let item = self.frames[depth].locals[at].item.clone();
-        let value = match item {
-            Item::Null => self.null(),
-            Item::Object(object) if object.owner == Owner::Item || object.kind != Kind::Maybe => {
-                self.owned_object(item)?
-            }
-            Item::Constant(_) => self.owned_object(item)?,
-            _ if boxing && item.is_unboxed() => self.owned_object(item)?,
-            _ => return Ok(false),
-        };
-        self.frames[depth].locals[at].item = Item::owned(value, Kind::Maybe);
-        Ok(true)
-    }
-
-    fn live_at(&mut self, code: usize, index: usize) -> Vec<bool> {
-        let decoded = &self.codes[code].decoded;
-        let live = self.live.entry((code, index));
-        live.or_insert_with(|| crate::liveness::live_at(decoded, index)).clone()
     }
 
     /// A local that nobody uses any more is in its slot, or has no value.
@@ -356,17 +249,14 @@ impl Builder<'_> {
         for depth in 0..self.frames.len() {
             for at in 0..self.frames[depth].locals.len() {
                 let local = &self.frames[depth].locals[at];
-                if let Item::Constant(Constant {
+                let Item::Constant(Constant {
                     number: Some(number), ..
                 }) = local.item
-                {
-                    let item = self.number_item(number);
-                    self.frames[depth].locals[at].item = item;
-                }
-                // A bool is brought home as quickly as it is found out that it is there.
-                if matches!(self.frames[depth].locals[at].item, Item::Bool(_)) {
-                    self.frames[depth].locals[at].home = false;
-                }
+                else {
+                    continue;
+                };
+                let item = self.number_item(number);
+                self.frames[depth].locals[at].item = item;
             }
             for at in 0..self.frames[depth].stack.len() {
                 let Item::Constant(Constant {
@@ -400,7 +290,7 @@ impl Builder<'_> {
         self.make_all_instances()?;
         self.box_suspended()?;
         // Whether there is a value that nobody uses is nothing to tell versions by either.
-        let live = self.live_at(self.frames[0].code, self.frames[0].index);
+        let live = crate::liveness::live_at(&self.codes[0].decoded, self.frames[0].index);
         // A typed body's outermost frame has no slots.
         let slots = self.frames[0].locals.len();
         for (local, live) in live.into_iter().enumerate().take(slots) {
@@ -452,7 +342,8 @@ impl Builder<'_> {
             }
             return Ok(item);
         }
-        self.object_of_any_type(item)
+        let value = self.owned_object(item)?;
+        Ok(Item::owned(value, Kind::Unknown))
     }
 
     fn outlasts(&self, item: &Item) -> bool {
