@@ -4,14 +4,14 @@
 //! writes them to arrays, gets two more loops before it: one that computes and tests all the same and writes nothing, and, for
 //! when all tests held, one that does everything but the tests. The back end makes vector code of both. Where a test
 //! fails, the loop itself runs, and leaves in the iteration in which it would have.
-//! *Assumes*: loops count by one up to a bound that is near (see [`crate::safepoints`]), since the first loop's work is lost
+//! *Assumes*: strip mining has given the loop a preheader; loops count by one up to a bound that is near (see [`crate::safepoints`]), since the first loop's work is lost
 //! where a test fails.
 //! *Guarantees*: what is read was not written in the same strip, which is tested before, unless it is read and written in one
 //! iteration only, in this order. So all three loops compute the same numbers.
 
 use crate::counted::{Counted, outside};
+use crate::edit;
 use crate::facts::Facts;
-use crate::{edit, preheaders};
 use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
     Block, BlockCall, Dominators, Effect, Flow, Function, Imm, Inst, InstData, LoopData, Loops, Op, Type, Value,
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 const PAIRS: usize = 12;
 
 pub fn run(function: &mut Function) -> bool {
-    let mut changed = preheaders::run(function);
+    let mut changed = false;
     let flow = Flow::of(function);
     let dominators = Dominators::of(function, &flow);
     let loops = Loops::of(function, &flow, &dominators);
