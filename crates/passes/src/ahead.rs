@@ -81,7 +81,7 @@ impl Strip {
         for &inst in function.blocks[body.index()].insts.split_last()?.1 {
             let data = function.inst(inst);
             match data.effect(function) {
-                Effect::Locate => {}
+                Effect::Locate | Effect::Account => {}
                 Effect::Pure if is_safe(data.op) => {}
                 Effect::Guard if data.op == Op::Guard && is_of_floats(function, data.args[0]) => tests += 1,
                 Effect::Load => loads.push(place(function, data, &counted)?),
@@ -212,7 +212,7 @@ impl Strip {
                 function.position = data.position;
                 let args: Vec<Value> = data.args.iter().map(|arg| *new.get(arg).unwrap_or(arg)).collect();
                 match (data.effect(function), failed) {
-                    (Effect::Guard, None) | (Effect::Locate | Effect::Store, Some(_)) => {}
+                    (Effect::Guard, None) | (Effect::Locate | Effect::Account | Effect::Store, Some(_)) => {}
                     (Effect::Guard, Some(before)) => {
                         let mut put = |op, args| {
                             let result = function.append(to, op, args, Imm::None, None);

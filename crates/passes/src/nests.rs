@@ -362,7 +362,7 @@ impl Look<'_> {
                 return true;
             }
             match data.effect(self.function) {
-                Effect::Pure | Effect::Allocate | Effect::Locate => {}
+                Effect::Pure | Effect::Allocate | Effect::Locate | Effect::Account => {}
                 Effect::Reference if data.op != Op::Call => {}
                 Effect::Load | Effect::Store if region(data) == Some(Region::Frame) => {}
                 _ => return false,
