@@ -72,7 +72,7 @@ pub const INSTRUCTION: u64 = 25_000;
 /// Code of the baseline tier, which is made while the program waits.
 pub static BASELINE: Account = Account::new(Duration::from_millis(10), 10, Duration::from_millis(5), 10);
 /// Samples, snapshots, and the threads that compile.
-pub static OPTIMIZING: Account = Account::new(Duration::from_secs(1), 4, Duration::from_millis(100), 6);
+pub static OPTIMIZING: Account = Account::new(Duration::from_millis(1500), 2, Duration::from_millis(200), 4);
 
 /// The part of what may be spent at the beginning that a child process may: what it needs, its parent has compiled for the
 /// most part, and many live for a moment only.
