@@ -591,7 +591,9 @@ impl Builder<'_> {
         // From here on there is no way back: the iterators are taken apart.
         let mut stack = Vec::with_capacity(depth);
         for (item, value) in items {
-            self.take_over(value);
+            if item != Item::Null {
+                self.take_over(value);
+            }
             match &item {
                 Item::Iterator(Iterator::Sequence { sequence, .. } | Iterator::Array { array: sequence, .. }) => {
                     if let Item::Object(object) = **sequence {

@@ -338,6 +338,7 @@ impl Builder<'_> {
         if self.is_elsewhere() || self.is_unseen() {
             return Ok(());
         }
+        self.make_handled()?;
         let types = self.pop();
         let exception = self.frame().stack.last().cloned().expect("an exception");
         let (exception, _) = self.borrow_object(exception)?;
@@ -436,9 +437,11 @@ impl Builder<'_> {
         let lasti = match self.at.arg as usize {
             0 => self.null(),
             distance => {
-                let stack = &self.frame().stack;
-                let lasti = stack[stack.len() - distance].clone();
-                self.borrow_object(lasti)?.0
+                let at = self.frame().stack.len() - distance;
+                let lasti = self.frame().stack[at].clone();
+                let (value, lasti) = self.borrow_object(lasti)?;
+                self.frame().stack[at] = lasti;
+                value
             }
         };
         self.begin_call()?;

@@ -582,7 +582,7 @@ impl Builder<'_> {
             let mut operands = Vec::new();
             if kind != Kind::RangeIterator {
                 // At its end it gives up what it went over, if it has not done so before.
-                let sequence = this.load(Type::Object, iterator, offset::SEQITER_SEQ, ir_region::ANY);
+                let sequence = this.load_owned(iterator, offset::SEQITER_SEQ, ir_region::ANY);
                 let null = this.null();
                 this.store(null, iterator, offset::SEQITER_SEQ, ir_region::ANY);
                 if kind == Kind::ListIterator {
