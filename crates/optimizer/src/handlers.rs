@@ -315,7 +315,7 @@ impl Builder<'_> {
 
     /// `PUSH_EXC_INFO`.
     pub fn push_exc_info(&mut self) -> Done {
-        if self.push_quiet_exc_info() {
+        if self.push_quiet_exc_info()? {
             return Ok(());
         }
         if self.is_elsewhere() || self.is_unseen() {

@@ -241,8 +241,10 @@ impl Builder<'_> {
         dropped.extend(self.frame().stack.split_off(handler.depth.into()).into_iter().rev());
         let mut lasti = 0;
         if handler.push_lasti {
-            lasti = index;
-            let units = self.known.int(i64::from(instruction.offset / 2));
+            // What is raised again for an earlier instruction gives its place on.
+            lasti = ended;
+            let offset = self.codes[code].decoded.instructions[ended].offset;
+            let units = self.known.int(i64::from(offset / 2));
             let units = self.constant_item(units);
             self.push(units);
         }
@@ -372,11 +374,16 @@ impl Builder<'_> {
     // ---- handling ------------------------------------------------------------------------------------------------
 
     /// `PUSH_EXC_INFO`; `false` if nothing has been done.
-    pub fn push_quiet_exc_info(&mut self) -> bool {
+    pub fn push_quiet_exc_info(&mut self) -> Done<bool> {
         let stack = &self.frames[self.frames.len() - 1].stack;
-        let Some((id, _)) = self.quiet(stack.last()) else {
-            return false;
+        let Some((id, exception)) = self.quiet(stack.last()) else {
+            return Ok(false);
         };
+        if exception.caught.is_some_and(|caught| caught.before.is_some()) {
+            // It was raised again in its handler, and is handled there and here.
+            self.make_handled()?;
+            return Ok(false);
+        }
         let item = self.pop();
         let before = self.frame().stack.len();
         if let Some(caught) = &mut self.exception_mut(id).caught {
@@ -384,7 +391,7 @@ impl Builder<'_> {
         }
         self.push(Item::Null);
         self.push(item);
-        true
+        Ok(true)
     }
 
     /// `CHECK_EXC_MATCH`; `false` if nothing has been done.
