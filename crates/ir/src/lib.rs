@@ -30,7 +30,9 @@ pub use loops::{Loop, LoopData, Loops};
 pub use op::{Effect, Op, OpInfo};
 pub use parse::{ParseError, parse};
 pub use print::{Annotated, Annotations, effect_name, float_cond_name, int_cond_name, region_name};
-pub use state::{FrameRecovery, FrameState, Going, Progress, Reason, Recovery, Returns, State, VirtualObject};
+pub use state::{
+    FrameRecovery, FrameState, Going, LeftFrame, Progress, Raised, Reason, Recovery, Returns, State, VirtualObject,
+};
 pub use verify::{VerifyError, verify};
 
 use std::fmt;

@@ -4,8 +4,9 @@ use crate::op::{ImmKind, Op};
 use crate::print::{effect, float_cond, int_cond, region, width};
 use crate::tokens::{Line, Result_, Token, entity, type_named};
 use crate::{
-    Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, Position, Progress,
-    Reason, Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData, ValueDef, VirtualObject,
+    Block, BlockCall, Call, FrameRecovery, FrameState, Function, Going, Imm, Inst, InstData, LeftFrame, Position,
+    Progress, Raised, Reason, Recovery, Returns, State, Symbol, SymbolData, SymbolKind, Type, Value, ValueData,
+    ValueDef, VirtualObject,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -442,6 +443,50 @@ impl Parser {
         Ok(frame)
     }
 
+    fn virtual_exception(&mut self, line: &mut Line) -> Result_<VirtualObject> {
+        line.sign('[')?;
+        let count: usize = line.number()?;
+        let mut raised = None;
+        let mut counts = Vec::new();
+        if !line.take_sign(']') {
+            let (frame, offset) = (line.number()?, line.number()?);
+            let before: u32 = line.number()?;
+            let mut left = Vec::new();
+            while !line.take_sign(']') {
+                left.push(LeftFrame {
+                    code: self.symbol(line)?,
+                    raised: line.number()?,
+                    ended: line.number()?,
+                    function: Recovery::Null,
+                    locals: Vec::new(),
+                });
+                counts.push(line.number::<usize>()?);
+            }
+            raised = Some(Box::new(Raised {
+                frame,
+                offset,
+                before: before.checked_sub(1),
+                left,
+            }));
+        }
+        let mut parts = self.recoveries(line)?.into_iter();
+        let missing = || "an exception has a class, arguments and the frames that it has left".to_owned();
+        let class = parts.next().ok_or_else(missing)?;
+        let args: Vec<Recovery> = parts.by_ref().take(count).collect();
+        for (left, locals) in raised.iter_mut().flat_map(|raised| &mut raised.left).zip(&counts) {
+            left.function = parts.next().ok_or_else(missing)?;
+            left.locals = parts.by_ref().take(*locals).collect();
+        }
+        let locals = raised
+            .iter()
+            .flat_map(|raised| &raised.left)
+            .map(|left| left.locals.len());
+        if args.len() != count || locals.ne(counts) || parts.next().is_some() {
+            return Err(missing());
+        }
+        Ok(VirtualObject::Exception { class, args, raised })
+    }
+
     fn virtual_object(&mut self, line: &mut Line) -> Result_<VirtualObject> {
         let name = line.word()?;
         if name == "instance" {
@@ -481,6 +526,9 @@ impl Parser {
                 progress,
                 values,
             });
+        }
+        if name == "exception" {
+            return self.virtual_exception(line);
         }
         let parts = self.recoveries(line)?;
         Ok(match (name.as_str(), &parts[..]) {

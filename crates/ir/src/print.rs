@@ -442,6 +442,7 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::Cell(_) => "cell",
         VirtualObject::Generator { .. } => "generator",
         VirtualObject::Function { .. } => "function",
+        VirtualObject::Exception { .. } => "exception",
     }
 }
 
@@ -502,6 +503,19 @@ fn print_state(function: &Function, state: &FrameState, f: &mut dyn Write) -> fm
             {
                 let code = SymbolName(function, *code);
                 write!(f, " [{code} {offset} {}]", progress.name())?;
+            }
+            if let VirtualObject::Exception { args, raised, .. } = object {
+                write!(f, " [{}", args.len())?;
+                if let Some(raised) = raised {
+                    // 0 stands for no item.
+                    let before = raised.before.map_or(0, |item| item + 1);
+                    write!(f, " {} {} {before}", raised.frame, raised.offset)?;
+                    for left in &raised.left {
+                        let code = SymbolName(function, left.code);
+                        write!(f, " {code} {} {} {}", left.raised, left.ended, left.locals.len())?;
+                    }
+                }
+                f.write_str("]")?;
             }
             write!(f, "({})", List(parts))?;
         }

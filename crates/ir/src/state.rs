@@ -120,6 +120,35 @@ pub enum VirtualObject {
         globals: Recovery,
         closure: Recovery,
     },
+    /// An exception: its class (a constant; or a class that raises it), what that is called with, and where it has been raised, if it has.
+    Exception {
+        class: Recovery,
+        args: Vec<Recovery>,
+        raised: Option<Box<Raised>>,
+    },
+}
+
+/// Where an exception has been that was raised, and not made.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Raised {
+    /// The frame that has caught it: which of the state's, and the offset of the instruction that raised there.
+    pub frame: u32,
+    pub offset: u32,
+    /// While it is handled: the item of that frame's operand stack that has what was handled before.
+    pub before: Option<u32>,
+    /// The frames that it has left, the innermost first.
+    pub left: Vec<LeftFrame>,
+}
+
+/// The frame of an inlined callee that an exception has left.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct LeftFrame {
+    pub code: Symbol,
+    /// The offset of the instruction that raised, and of that with which the frame ended.
+    pub raised: u32,
+    pub ended: u32,
+    pub function: Recovery,
+    pub locals: Vec<Recovery>,
 }
 
 /// How far a generator is that has not been made.
@@ -171,6 +200,11 @@ impl VirtualObject {
             VirtualObject::Character(part) | VirtualObject::Cell(part) => vec![part],
             VirtualObject::Generator { function, values, .. } => std::iter::once(function).chain(values).collect(),
             VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
+            VirtualObject::Exception { class, args, raised } => {
+                let left = raised.iter().flat_map(|raised| &raised.left);
+                let frames = left.flat_map(|frame| std::iter::once(&frame.function).chain(&frame.locals));
+                std::iter::once(class).chain(args).chain(frames).collect()
+            }
         }
     }
 
@@ -194,6 +228,11 @@ impl VirtualObject {
             VirtualObject::Instance { class, values, .. } => std::iter::once(class).chain(values).collect(),
             VirtualObject::Generator { function, values, .. } => std::iter::once(function).chain(values).collect(),
             VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
+            VirtualObject::Exception { class, args, raised } => {
+                let left = raised.iter_mut().flat_map(|raised| &mut raised.left);
+                let frames = left.flat_map(|frame| std::iter::once(&mut frame.function).chain(&mut frame.locals));
+                std::iter::once(class).chain(args).chain(frames).collect()
+            }
         }
     }
 }

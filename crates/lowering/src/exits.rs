@@ -3,7 +3,8 @@
 use justjit_builder::RuntimeFn;
 use justjit_ir::{self as ir, Flow, Function, Imm, Op, Reason, State, SymbolData, SymbolKind, Type, Value};
 use justjit_runtime::deopt::{
-    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject,
+    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, LeftFrame, Place, RaisedAt, Recovery, Returns,
+    VirtualObject,
 };
 use justjit_runtime::generator::Progress;
 use justjit_runtime::layout::Code;
@@ -392,11 +393,38 @@ impl<'a> Translation<'a> {
                 globals: self.recovery(globals)?,
                 closure: self.recovery(closure)?,
             },
+            ir::VirtualObject::Exception { class, args, raised } => VirtualObject::Exception {
+                class: self.recovery(class)?,
+                args: self.recoveries(args)?,
+                raised: match raised {
+                    Some(raised) => Some(Box::new(self.raised(raised)?)),
+                    None => None,
+                },
+            },
             ir::VirtualObject::Instance { class, indices, values } => VirtualObject::Instance {
                 class: self.recovery(class)?,
                 indices: indices.as_slice().into(),
                 values: self.recoveries(values)?,
             },
+        })
+    }
+
+    fn raised(&mut self, raised: &ir::Raised) -> Result<RaisedAt, Error> {
+        let left = raised.left.iter().map(|frame| {
+            Ok(LeftFrame {
+                code: self.addresses[frame.code.index()].cast_mut().cast::<Code>(),
+                raised: frame.raised,
+                ended: frame.ended,
+                function: self.recovery(&frame.function)?,
+                locals: self.recoveries(&frame.locals)?,
+            })
+        });
+        let left = left.collect::<Result<Box<[LeftFrame]>, Error>>()?;
+        Ok(RaisedAt {
+            frame: raised.frame as u16,
+            offset: raised.offset,
+            before: raised.before.map(|item| item as u16),
+            left,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::builder::{Builder, Done};
 use crate::item::{Constant, Item, Kind, Number};
+use crate::quiet::Message;
 use crate::subclasses::AsList;
 use justjit_builder::{FloatCond, IntCond};
 use justjit_ir::{Imm, Op, Reason, Type, Value};
@@ -9,7 +10,7 @@ use justjit_runtime::arrays::Scalar;
 use justjit_runtime::ops::numbers::nb;
 use justjit_runtime::special::Unary;
 use justjit_runtime::{math, optimized};
-use pyo3_ffi::{Py_False, Py_True};
+use pyo3_ffi::{Py_False, Py_True, PyExc_ZeroDivisionError};
 
 /// The largest magnitude of ints that floats have all of.
 const EXACT: i64 = 1 << 53;
@@ -47,7 +48,7 @@ impl Builder<'_> {
         let result = match kinds {
             (Kind::Numpy(_), _) | (_, Kind::Numpy(_)) => self.numpy_operator(op, &left, &right, kinds),
             (a, b) if is_int(a) && is_int(b) => self.int_operator(op, &left, &right, kinds),
-            (a, b) if is_real(a) && is_real(b) => self.float_operator(op, &left, &right),
+            (a, b) if is_real(a) && is_real(b) => self.float_operator_that(op, &left, &right, true),
             (a, b)
                 if (a == Kind::Complex && (b == Kind::Complex || is_real(b))) || (b == Kind::Complex && is_real(a)) =>
             {
@@ -131,7 +132,7 @@ impl Builder<'_> {
                 self.op(Op::IntShr, &[a, b])
             }
             nb::FLOOR_DIVIDE => {
-                self.divisor(b, right);
+                self.divisor(op, b, [left, right]);
                 if !matches!(constant_int(right), Some(divisor) if divisor != -1) {
                     // -2**63 // -1 has no room.
                     let minus_one = self.int(-1);
@@ -144,11 +145,11 @@ impl Builder<'_> {
                 self.op(Op::IntFloorDiv, &[a, b])
             }
             nb::REMAINDER => {
-                self.divisor(b, right);
+                self.divisor(op, b, [left, right]);
                 self.op(Op::IntMod, &[a, b])
             }
             nb::TRUE_DIVIDE => {
-                self.divisor(b, right);
+                self.divisor(op, b, [left, right]);
                 let a = self.exact_float(a, left);
                 let b = self.exact_float(b, right);
                 return Some(Item::Float(self.op(Op::FloatDiv, &[a, b])));
@@ -177,12 +178,32 @@ impl Builder<'_> {
         self.op_imm(Op::FloatCompare, &[a, b], Imm::FloatCond(cond))
     }
 
-    /// Leaves where the divisor is 0: ZeroDivisionError is baseline code's.
-    fn divisor(&mut self, value: Value, item: &Item) {
-        if !matches!(constant_int(item), Some(divisor) if divisor != 0) {
+    /// Raises ZeroDivisionError where the divisor is 0: in this code where it is caught, else in baseline code.
+    fn divisor(&mut self, op: u32, value: Value, operands: [&Item; 2]) {
+        if !matches!(constant_int(operands[1]), Some(divisor) if divisor != 0) {
             let zero = self.int(0);
             let fine = self.int_compare(IntCond::Ne, value, zero);
-            self.guard(fine, Reason::DivisionByZero);
+            let message = match op {
+                nb::FLOOR_DIVIDE => Message::FloorDivision,
+                nb::REMAINDER => Message::Remainder,
+                _ => Message::Division,
+            };
+            self.divide_if(fine, message, operands);
+        }
+    }
+
+    fn divide_if(&mut self, fine: Value, message: Message, operands: [&Item; 2]) {
+        // SAFETY: a class of the interpreter's.
+        let Some(catcher) = self.quiet_catcher(unsafe { PyExc_ZeroDivisionError }.cast()) else {
+            return self.guard(fine, Reason::DivisionByZero);
+        };
+        let operands = operands.map(Item::clone).into();
+        let done = self.else_raise(fine, |this| {
+            let message = this.message(message);
+            this.raise_quietly(catcher, vec![message], operands)
+        });
+        if let Err(stop) = done {
+            self.failed = Some(stop);
         }
     }
 
@@ -202,6 +223,11 @@ impl Builder<'_> {
     // ---- floats --------------------------------------------------------------------------------------------------
 
     pub fn float_operator(&mut self, op: u32, left: &Item, right: &Item) -> Option<Item> {
+        self.float_operator_that(op, left, right, false)
+    }
+
+    /// The same; if these are the instruction's operands, it may raise in this code.
+    fn float_operator_that(&mut self, op: u32, left: &Item, right: &Item, raises: bool) -> Option<Item> {
         if self.is_widened(Reason::Domain) {
             return None;
         }
@@ -222,7 +248,15 @@ impl Builder<'_> {
             if !known {
                 let zero = self.float(0.0);
                 let fine = self.float_compare(FloatCond::Ne, b, zero);
-                self.guard(fine, Reason::DivisionByZero);
+                let message = match op {
+                    nb::FLOOR_DIVIDE => Message::FloatFloorDivision,
+                    nb::REMAINDER => Message::FloatRemainder,
+                    _ => Message::FloatDivision,
+                };
+                match raises {
+                    true => self.divide_if(fine, message, [left, right]),
+                    false => self.guard(fine, Reason::DivisionByZero),
+                }
             }
         }
         let value = match (simple, op) {

@@ -63,6 +63,15 @@ impl Builder<'_> {
                 return Ok(true);
             }
         }
+        match (builtin, args) {
+            (Builtin::Int, [item]) if kinds[0] == Kind::Str => return self.int_of_string(item),
+            (Builtin::Next, [item])
+                if matches!(kinds[0], Kind::ListIterator | Kind::TupleIterator | Kind::RangeIterator) =>
+            {
+                return self.next_of(item, kinds[0]);
+            }
+            _ => {}
+        }
         let result = match (builtin, args) {
             (Builtin::Len, [item]) => self.len_of(item),
             (Builtin::Range, _) => self.range_of(args, &kinds),
@@ -143,11 +152,20 @@ impl Builder<'_> {
             (Builtin::Pop, [list @ Item::Object(object), at @ ..]) if at.len() <= 1 => {
                 let fits = at.iter().all(|at| is_index(at.kind()));
                 let kind = self.list_kind(object);
-                let Some(kind) = kind.filter(|_| fits && !self.is_widened(Reason::Bounds)) else {
+                let catcher = match at {
+                    // SAFETY: a class of the interpreter's.
+                    [] => self.quiet_catcher(unsafe { PyExc_IndexError }.cast()),
+                    _ => None,
+                };
+                let fits = fits && (catcher.is_some() || !self.is_widened(Reason::Bounds));
+                let Some(kind) = kind.filter(|_| fits) else {
                     return Ok(false);
                 };
                 self.expect(object, kind);
-                let item = self.owing([list.clone()], |this| this.pop_from(object.value, at.first()));
+                let item = match catcher {
+                    Some(catcher) => self.pop_or_raise(object.value, list.clone(), catcher)?,
+                    None => self.owing([list.clone()], |this| this.pop_from(object.value, at.first())),
+                };
                 self.specialized += 1;
                 self.push(Item::owned(item, Kind::Unknown));
                 self.release_known(list.clone(), kind);

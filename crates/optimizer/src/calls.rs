@@ -127,6 +127,9 @@ impl Builder<'_> {
         if is_class && self.construct(callee.cast(), args, keywords)? {
             return Ok(true);
         }
+        if is_class && keywords.is_null() && self.new_exception(callee.cast(), args) {
+            return Ok(true);
+        }
         if !keywords.is_null() {
             return Ok(false);
         }

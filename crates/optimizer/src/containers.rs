@@ -4,13 +4,14 @@ use crate::arithmetic::constant_int;
 use crate::arrays::is_index;
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind, Object, Owner};
+use crate::quiet::{Catcher, Message};
 use crate::subclasses::AsList;
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::layout::offset;
 use justjit_runtime::ops::containers as ops;
 use justjit_runtime::{fast, optimized};
-use pyo3_ffi::{Py_False, Py_True};
+use pyo3_ffi::{Py_False, Py_True, PyExc_IndexError};
 
 impl Builder<'_> {
     /// An index into `size` items, counted from the end if it is negative; leaves when it is out of range.
@@ -28,6 +29,32 @@ impl Builder<'_> {
         let fine = self.int_compare(IntCond::UnsignedLt, index, size);
         self.guard(fine, Reason::Bounds);
         index
+    }
+
+    /// The same for an element that is read: where an IndexError is caught in this code, it is raised.
+    fn caught_index(&mut self, index: Value, operands: [&Item; 2], size: Value) -> Done<Value> {
+        let [container, key] = operands;
+        // SAFETY: a class of the interpreter's.
+        let class = unsafe { PyExc_IndexError }.cast();
+        let (Some(catcher), None) = (self.quiet_catcher(class), constant_int(key)) else {
+            return Ok(self.checked_index(index, key, size));
+        };
+        let zero = self.int(0);
+        let below = self.int_compare(IntCond::SignedLt, index, zero);
+        let from_end = self.op(Op::IntAddWrapping, &[index, size]);
+        let index = self.op(Op::Select, &[below, from_end, index]);
+        let fine = self.int_compare(IntCond::UnsignedLt, index, size);
+        let dropped = vec![key.clone(), container.clone()];
+        let message = match container.kind() {
+            Kind::Tuple => Message::TupleIndex,
+            Kind::Str => Message::StringIndex,
+            _ => Message::ListIndex,
+        };
+        self.else_raise(fine, |this| {
+            let message = this.message(message);
+            this.raise_quietly(catcher, vec![message], dropped)
+        })?;
+        Ok(index)
     }
 
     /// `BINARY_SUBSCR`.
@@ -68,7 +95,7 @@ impl Builder<'_> {
                     object.kind = kinds.0;
                     let index = self.as_int(&key);
                     let size = self.size_of(object.value);
-                    let index = self.checked_index(index, &key, size);
+                    let index = self.caught_index(index, [&Item::Object(object), &key], size)?;
                     let value = self.sequence_item(&object, index);
                     let kind = self.predicted_result();
                     let numeric = self.info().uses.is_numeric(self.index);
@@ -104,7 +131,9 @@ impl Builder<'_> {
                     };
                     let index = self.as_int(&key);
                     let size = self.size_of(object.value);
-                    let index = self.checked_index(index, &key, size);
+                    let mut string = object;
+                    string.kind = Kind::Str;
+                    let index = self.caught_index(index, [&Item::Object(string), &key], size)?;
                     Item::Character(self.code_point(object.value, index))
                 }
             };
@@ -419,9 +448,26 @@ impl Builder<'_> {
                 self.op(Op::IntSub, &[size, one])
             }
         };
+        self.pop_at(list, place)
+    }
+
+    fn pop_at(&mut self, list: Value, place: Value) -> Value {
         let item = self.call(&optimized::POP, &[list, place], Some(Type::Object), (Effect::Any, true));
         let item = item.expect("a result");
         self.raise_if_null(item);
         item
+    }
+
+    /// Takes the last item out of a list; raises IndexError if there is none, for a handler in this code.
+    pub fn pop_or_raise(&mut self, list: Value, operand: Item, catcher: Catcher) -> Done<Value> {
+        let size = self.size_of(list);
+        let (zero, one) = (self.int(0), self.int(1));
+        let some = self.int_compare(IntCond::SignedGt, size, zero);
+        self.else_raise(some, |this| {
+            let message = this.message(Message::EmptyList);
+            this.raise_quietly(catcher, vec![message], vec![operand])
+        })?;
+        let last = self.op(Op::IntSub, &[size, one]);
+        Ok(self.pop_at(list, last))
     }
 }

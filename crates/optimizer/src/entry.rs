@@ -74,6 +74,7 @@ pub unsafe fn build(input: &Input<'_>, known: &mut dyn Known) -> Result<Built, D
             // Numbers of inlined code differ from time to time, but those before the first refusal do not.
             Err(Again::NotInlined(place)) if refusals.inlining.insert(place) => {}
             Err(Again::NotTyped(key)) if refusals.typed.insert(key.clone()) => {}
+            Err(Again::Identity) if !std::mem::replace(&mut refusals.identity, true) => {}
             Err(_) => return Err(Decline("a callee that can neither be inlined nor left out".into())),
         }
     }
@@ -84,6 +85,8 @@ pub unsafe fn build(input: &Input<'_>, known: &mut dyn Known) -> Result<Built, D
 struct Refusals {
     inlining: FxHashSet<(usize, usize)>,
     typed: FxHashSet<Key>,
+    /// To keep numbers without their objects.
+    identity: bool,
 }
 
 /// Why building has to begin again, if it may.
@@ -91,16 +94,19 @@ enum Again {
     Never(Decline),
     NotInlined((usize, usize)),
     NotTyped(Key),
+    Identity,
 }
 
 fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> Result<Built, Again> {
     let mut builder = Builder::new(input.name, &mut *known);
     builder.not_inlined.clone_from(&refusals.inlining);
+    builder.asks_identity = refusals.identity;
     builder.pool.refused.clone_from(&refusals.typed);
     match builder.function(input) {
         Ok(()) => {}
         Err(Stop::Decline(reason)) => return Err(Again::Never(reason)),
         Err(Stop::NotInlined(code, index)) => return Err(Again::NotInlined((code, index))),
+        Err(Stop::Identity) => return Err(Again::Identity),
     }
     builder.allow_unpacking();
     let mut pool = std::mem::take(&mut builder.pool);
@@ -131,7 +137,7 @@ fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> 
         builder.pool = pool;
         match builder.typed_body(function, &params, &args) {
             Ok(()) => {}
-            Err(Stop::Decline(_)) => return Err(Again::NotTyped(key)),
+            Err(Stop::Decline(_) | Stop::Identity) => return Err(Again::NotTyped(key)),
             Err(Stop::NotInlined(code, index)) => return Err(Again::NotInlined((code, index))),
         }
         pool = builder.pool;

@@ -133,7 +133,10 @@ impl Builder<'_> {
     /// Numbers and the like in suspended generators and in cells become objects of which nothing is known.
     pub fn box_suspended(&mut self) -> Done {
         for id in 0..self.frames[0].instances.len() {
-            if !matches!(self.frames[0].instances[id].form, Form::Generator(_) | Form::Cell) {
+            if !matches!(
+                self.frames[0].instances[id].form,
+                Form::Generator(_) | Form::Cell | Form::Exception(_)
+            ) {
                 continue;
             }
             for at in 0..self.frames[0].instances[id].values.len() {

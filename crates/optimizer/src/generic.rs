@@ -34,6 +34,7 @@ impl Builder<'_> {
         if self.is_inlined() {
             return self.refuse_inlining();
         }
+        self.make_handled()?;
         self.make_rows()?;
         self.bring_all_home()?;
         self.detach_all();

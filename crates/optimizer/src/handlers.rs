@@ -51,6 +51,8 @@ pub fn handled(decoded: &Decoded) -> Vec<bool> {
         let has = |position: usize| before >> position.min(POSITIONS) & 1;
         let after = match instruction.opcode {
             Opcode::PushExcInfo => before | 1 << depth.min(POSITIONS),
+            // Leaves everything where it is.
+            Opcode::WithExceptStart => before,
             Opcode::Copy => before | has(depth - arg) << depth.min(POSITIONS),
             Opcode::Swap => {
                 let (top, other) = ((depth - 1).min(POSITIONS), (depth - arg).min(POSITIONS));
@@ -93,7 +95,8 @@ impl Builder<'_> {
 
     /// Whether exceptions of the present instruction go on in this code.
     fn catches(&self) -> bool {
-        if self.is_inlined() || self.typed.is_some() {
+        // What is raised without a look at what is handled (there was no memory, say) leaves where that has not been made.
+        if self.is_inlined() || self.typed.is_some() || crate::quiet::handled_of(&self.frames).is_some() {
             return false;
         }
         let info = self.info();
@@ -312,6 +315,9 @@ impl Builder<'_> {
 
     /// `PUSH_EXC_INFO`.
     pub fn push_exc_info(&mut self) -> Done {
+        if self.push_quiet_exc_info()? {
+            return Ok(());
+        }
         if self.is_elsewhere() || self.is_unseen() {
             return Ok(());
         }
@@ -326,9 +332,13 @@ impl Builder<'_> {
 
     /// `CHECK_EXC_MATCH`.
     pub fn check_exc_match(&mut self) -> Done {
+        if self.check_quiet_match() {
+            return Ok(());
+        }
         if self.is_elsewhere() || self.is_unseen() {
             return Ok(());
         }
+        self.make_handled()?;
         let types = self.pop();
         let exception = self.frame().stack.last().cloned().expect("an exception");
         let (exception, _) = self.borrow_object(exception)?;
@@ -353,6 +363,9 @@ impl Builder<'_> {
 
     /// `POP_EXCEPT`.
     pub fn pop_except(&mut self) -> Done {
+        if self.pop_quiet_except() {
+            return Ok(());
+        }
         if self.is_elsewhere() || self.is_unseen() {
             return Ok(());
         }
@@ -379,11 +392,18 @@ impl Builder<'_> {
 
     /// Whether the handling of an exception ends with the present instruction.
     pub fn ends_handling(&self) -> bool {
-        !self.is_inlined() && self.typed.is_none() && self.codes[0].handled[self.index] && !self.is_handling()
+        !self.is_inlined()
+            && self.typed.is_none()
+            && self.codes[0].handled[self.index]
+            && !self.is_handling()
+            && !self.handled_quietly()
     }
 
     /// `WITH_EXCEPT_START`.
     pub fn with_except_start(&mut self) -> Done {
+        if !self.is_inlined() {
+            self.make_handled()?;
+        }
         if self.is_elsewhere() || self.is_unseen() {
             return Ok(());
         }
@@ -402,6 +422,9 @@ impl Builder<'_> {
 
     /// `RERAISE`.
     pub fn reraise(&mut self) -> Done {
+        if self.reraise_quietly()? {
+            return Ok(());
+        }
         if self.is_elsewhere() || self.is_unseen() {
             return Ok(());
         }
@@ -434,6 +457,9 @@ impl Builder<'_> {
 
     /// `RAISE_VARARGS`.
     pub fn raise_varargs(&mut self) -> Done {
+        if self.raise_varargs_quietly()? {
+            return Ok(());
+        }
         if self.is_inlined() || self.typed.is_some() {
             let knowledge = &self.info().knowledge;
             let often = u64::from(knowledge.count(self.index)) * u64::from(CALLS_TO_RAISE);
@@ -490,7 +516,7 @@ impl Builder<'_> {
 }
 
 /// Whether it is a class of exceptions, or a tuple of such.
-unsafe fn are_classes(types: *mut PyObject) -> bool {
+pub unsafe fn are_classes(types: *mut PyObject) -> bool {
     // SAFETY: a live object; a tuple's items are.
     unsafe {
         if PyTuple_Check(types) == 0 {

@@ -8,6 +8,7 @@
 use crate::builder::{Builder, Done, Stop, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Constant, Form, Frame, Instance, Item, Kind, Local, NO_CLASS, Object, Owner, Returns};
+use crate::quiet::handled_of;
 use justjit_ir::{self as ir, Effect, Imm, Op, Reason, Recovery, Type, Value, VirtualObject};
 use justjit_runtime::instances::{
     Attribute, Initializer, MAKE_INSTANCE, NEW_CELL, VALUES_OFFSET, attribute, initializer, stored_at,
@@ -117,6 +118,11 @@ impl Builder<'_> {
                 self.recovering.virtuals[id as usize] = Some(made);
                 return Recovery::Virtual(made);
             }
+            Form::Exception(exception) => {
+                let made = self.exception_recovery(class, &exception, &values, virtuals);
+                self.recovering.virtuals[id as usize] = Some(made);
+                return Recovery::Virtual(made);
+            }
         }
         let class = self.types[class as usize];
         let class = Recovery::Constant(self.object_symbol(class.cast()));
@@ -205,7 +211,9 @@ impl Builder<'_> {
 
     /// Which instances an item stands for, and in which order they are met.
     fn reachable(&self) -> Vec<u32> {
-        self.reachable_from(self.frames.iter().flat_map(Frame::items))
+        // What is handled is the thread's as well.
+        let handled: Vec<Item> = self.handled_items();
+        self.reachable_from(self.frames.iter().flat_map(Frame::items).chain(&handled))
     }
 
     /// Whether one of the operands is an instance that the others have a part in, however deep.
@@ -228,7 +236,7 @@ impl Builder<'_> {
             .filter(|&id| before.instances[id].made.is_none() && now.get(id).is_some_and(|one| one.made.is_some()))
             .collect();
         !made.is_empty() && {
-            let mut found = false;
+            let mut found = handled_of(&self.before).is_some_and(|id| made.contains(&(id as usize)));
             let mut visit = |id: u32| found |= made.contains(&(id as usize));
             for item in self.before.iter().flat_map(Frame::items) {
                 instances_in(item, &mut visit);
@@ -418,6 +426,12 @@ impl Builder<'_> {
                 let (code, index) = suspended.place;
                 return Err(Stop::NotInlined(code, index));
             }
+            Form::Exception(exception) => {
+                let object = self.make_exception(id, &exception)?;
+                self.frames[0].instances[id as usize].made = Some(object);
+                self.replace_instance(id, object, owned);
+                return Ok(object);
+            }
         }
         let class = self.frames[0].instances[id as usize].class;
         let values = std::mem::take(&mut self.frames[0].instances[id as usize].values);
@@ -448,7 +462,7 @@ impl Builder<'_> {
 
     /// Replaces items that stand for an instance that has been made. The first takes over the reference that its maker has,
     /// unless the caller wants it.
-    fn replace_instance(&mut self, id: u32, value: Value, owned: bool) {
+    pub fn replace_instance(&mut self, id: u32, value: Value, owned: bool) {
         let mut spare = !owned;
         let kind = match self.frames[0].instances[id as usize].class {
             NO_CLASS => Kind::Unknown,

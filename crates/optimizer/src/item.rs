@@ -201,6 +201,44 @@ pub enum Form {
     /// A generator. Its values are its locals, the items of its operand stack and its function, in this order; while it runs
     /// (its frame is among the frames), only the function.
     Generator(Suspended),
+    /// An exception. Its values are its arguments, and then of each frame that it has left the function and the locals.
+    Exception(Exception),
+}
+
+/// An exception that has not been made.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Exception {
+    /// What makes it of its arguments: a class that raises it, if it is not its own class.
+    pub raised_by: Option<Symbol>,
+    /// How many arguments it has.
+    pub args: usize,
+    pub caught: Option<Caught>,
+}
+
+/// Where an exception that was raised is now.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Caught {
+    /// The frame that has caught it: how many there are below it, and the instruction that raised there.
+    pub depth: usize,
+    pub code: usize,
+    pub index: usize,
+    /// While it is handled: the item of that frame's operand stack for what was handled before. That is `Item::Null`: it still is
+    /// what the thread has.
+    pub before: Option<usize>,
+    /// The instruction that the last handler has been given the place of.
+    pub lasti: usize,
+    /// The frames that it has left, the innermost first.
+    pub left: Vec<Left>,
+}
+
+/// A frame that an exception has left.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Left {
+    /// Which of the builder's codes.
+    pub code: usize,
+    /// The instruction that raised, and that with which the frame ended.
+    pub index: usize,
+    pub ended: usize,
 }
 
 /// A generator that has not been made.

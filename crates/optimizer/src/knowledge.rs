@@ -135,7 +135,7 @@ impl Knowledge {
         };
         let reached = self.widened.iter().filter_map(|&(index, reason)| match reason {
             Reason::Unreached => Some(index as usize),
-            Reason::Exception => handler(index as usize),
+            Reason::Exception | Reason::Missing | Reason::Bounds | Reason::DivisionByZero => handler(index as usize),
             _ => None,
         });
         let mut pending: Vec<usize> = reached.collect();

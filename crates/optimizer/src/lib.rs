@@ -20,6 +20,7 @@ mod entry;
 mod generators;
 mod generic;
 mod handlers;
+mod identity;
 mod instances;
 mod item;
 mod iterate;
@@ -35,6 +36,7 @@ mod mixed;
 mod names;
 pub mod opcodes;
 mod prologue;
+mod quiet;
 mod rare;
 mod slices;
 pub mod snapshot;
@@ -108,6 +110,7 @@ pub enum Builtin {
     Set,
     Ord,
     Chr,
+    Next,
     /// `list.append`
     Append,
     /// `list.pop`

@@ -12,7 +12,7 @@ use justjit_runtime::lookup::{
     subscripts_as_dict,
 };
 use justjit_runtime::sets::{self, COMPARE_SETS, LEAST_OF_SET};
-use pyo3_ffi::PyTypeObject;
+use pyo3_ffi::{PyExc_KeyError, PyTypeObject};
 
 impl Builder<'_> {
     /// Whether the objects of a kind are of a type that this holds for, and stay so.
@@ -44,9 +44,10 @@ impl Builder<'_> {
         (container, kind): (&Item, Kind),
         (key, operand): (&Item, usize),
         holds: unsafe fn(*mut PyTypeObject) -> bool,
+        raises: bool,
     ) -> bool {
         matches!(container, Item::Object(_) | Item::Constant(_))
-            && !self.is_widened(Reason::Missing)
+            && (raises || !self.is_widened(Reason::Missing))
             && !self.is_widened(Reason::Type)
             && !self.share_instances(&[container, key])
             && self.is_quiet_key(key, operand)
@@ -82,14 +83,37 @@ impl Builder<'_> {
 
     /// `BINARY_SUBSCR` of a dictionary; `false` if nothing has been done.
     pub fn dict_subscr(&mut self, container: &Item, key: &Item, kind: Kind) -> Done<bool> {
-        if !self.looks_up_quietly((container, kind), (key, 1), subscripts_as_dict) {
+        // Another type than `dict` may have a method for keys that are missing.
+        let catcher = match kind {
+            // SAFETY: a class of the interpreter's.
+            Kind::Dict => self.quiet_catcher(unsafe { PyExc_KeyError }.cast()),
+            _ => None,
+        };
+        if !self.looks_up_quietly((container, kind), (key, 1), subscripts_as_dict, catcher.is_some()) {
             return Ok(false);
         }
         let (args, operands) = self.lookup((container.clone(), 1, kind), (key.clone(), 0))?;
         let value = self
             .call(&QUIET_VALUE, &args, Some(Type::Object), (Effect::Reads, false))
             .expect("a result");
-        self.expect_found(value);
+        match catcher {
+            Some(catcher) => {
+                let none = self.op(Op::IsNull, &[value]);
+                let found = self.op(Op::BoolNot, &[none]);
+                let [container_item, key_item] = operands.clone();
+                self.else_raise(found, |this| {
+                    let status = this
+                        .call(&QUIET_CONTAINS, &args, Some(Type::Int), (Effect::Reads, false))
+                        .expect("a result");
+                    let zero = this.int(0);
+                    let absent = this.int_compare(IntCond::Eq, status, zero);
+                    // Somebody else has to be asked.
+                    this.guard(absent, Reason::Type);
+                    this.raise_quietly(catcher, vec![key_item], vec![container_item])
+                })?;
+            }
+            None => self.expect_found(value),
+        }
         let kind = self.predicted_result();
         let numeric = self.info().uses.is_numeric(self.index);
         let element = self.element(value, kind, numeric)?;
@@ -101,7 +125,9 @@ impl Builder<'_> {
 
     /// `STORE_SUBSCR` of a dictionary that has the key already; `false` if nothing has been done.
     pub fn store_dict_item(&mut self, container: &Item, key: &Item, value: &Item, kind: Kind) -> Done<bool> {
-        if self.share_instances(&[key, value]) || !self.looks_up_quietly((container, kind), (key, 2), stores_as_dict) {
+        if self.share_instances(&[key, value])
+            || !self.looks_up_quietly((container, kind), (key, 2), stores_as_dict, false)
+        {
             return Ok(false);
         }
         let (value, value_item) = self.lookup_operand(value.clone(), 2)?;
@@ -126,7 +152,7 @@ impl Builder<'_> {
     /// `CONTAINS_OP` of a set or a dictionary; `false` if nothing has been done.
     pub fn contains_key(&mut self, key: &Item, container: &Item) -> Done<bool> {
         let kind = self.likely_kind(container, 1);
-        if !self.looks_up_quietly((container, kind), (key, 0), contains_quietly) {
+        if !self.looks_up_quietly((container, kind), (key, 0), contains_quietly, false) {
             return Ok(false);
         }
         let (args, operands) = self.lookup((container.clone(), 0, kind), (key.clone(), 1))?;

@@ -186,6 +186,10 @@ impl Builder<'_> {
             self.deopt(Reason::Unsupported);
             return Ok(());
         };
+        if !self.is_inlined() {
+            // What the cell had may end.
+            self.make_handled()?;
+        }
         let item = self.pop();
         let value = self.owned_object(item)?;
         let old = self.load(Type::Object, cell, offset::CELL_REF, ir_region::ANY);

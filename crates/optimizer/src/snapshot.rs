@@ -609,6 +609,7 @@ unsafe fn builtin(object: *mut PyObject) -> Option<Builtin> {
                 "max" => Builtin::Max,
                 "ord" => Builtin::Ord,
                 "chr" => Builtin::Chr,
+                "next" => Builtin::Next,
                 "sum" => Builtin::Sum,
                 "any" => Builtin::Any,
                 "all" => Builtin::All,

@@ -397,52 +397,6 @@ impl Builder<'_> {
         }
     }
 
-    /// `IS_OP`.
-    fn is_op(&mut self) -> Done {
-        let right = self.pop();
-        let left = self.pop();
-        let negate = self.at.arg != 0;
-        // What has not been made is nothing but itself.
-        if left == right && (left.is_unboxed() || matches!(left, Item::Instance(..)))
-            || matches!(
-                (&left, &right),
-                (
-                    Item::Instance(..),
-                    Item::Object(_) | Item::Constant(_) | Item::Instance(..)
-                )
-            )
-            || matches!(
-                (&left, &right),
-                (Item::Object(_) | Item::Constant(_), Item::Instance(..))
-            )
-        {
-            let flag = self.bool((left == right) != negate);
-            self.push(Item::Bool(flag));
-            self.release_all([left, right]);
-            return Ok(());
-        }
-        // A number is not kept as the object that it came as, so that two names of one may have become two.
-        let is_number = |item: &Item| matches!(item.kind(), Kind::Int | Kind::Float | Kind::Complex);
-        let may_be = |item: &Item, kind: Kind| [kind, Kind::Unknown, Kind::Maybe].contains(&item.kind());
-        if is_number(&left) && may_be(&right, left.kind()) || is_number(&right) && may_be(&left, right.kind()) {
-            return decline("`is` of numbers, which are no objects in the optimizing tier");
-        }
-        let simple = |item: &Item| matches!(item, Item::Object(_) | Item::Constant(_) | Item::Bool(_));
-        if !simple(&left) || !simple(&right) {
-            return self.generic_is(left, right, negate);
-        }
-        let (a, left) = self.borrow_object(left)?;
-        let (b, right) = self.borrow_object(right)?;
-        let mut flag = self.op(Op::Same, &[a, b]);
-        if negate {
-            flag = self.op(Op::BoolNot, &[flag]);
-        }
-        self.specialized += 1;
-        self.push(Item::Bool(flag));
-        self.release_all([left, right]);
-        Ok(())
-    }
-
     // ---- the end -------------------------------------------------------------------------------------------------
 
     /// `RETURN_VALUE`.

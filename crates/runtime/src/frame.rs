@@ -143,7 +143,7 @@ unsafe fn finish_generator(tstate: *mut ThreadState, frame: *mut Frame) {
 }
 
 /// Adds the present instruction of the current frame to the traceback of the exception that is set.
-unsafe fn traceback_here(thread: *mut Thread) {
+pub(crate) unsafe fn traceback_here(thread: *mut Thread) {
     // SAFETY: the frame is linked and past its first traceable instruction.
     unsafe {
         if (*(*thread).tstate).current_exception.is_null() {

@@ -49,6 +49,8 @@ pub enum Stop {
     Decline(Decline),
     /// The callee at this place must not be inlined: building begins again.
     NotInlined(usize, usize),
+    /// Which object a number is matters in this function: building begins again.
+    Identity,
 }
 
 pub type Done<T = ()> = Result<T, Stop>;
@@ -119,6 +121,8 @@ pub struct Builder<'a> {
     /// Types that are [`Kind::Other`].
     pub types: Vec<*mut PyTypeObject>,
     pub not_inlined: FxHashSet<(usize, usize)>,
+    /// Which objects numbers are matters (see `identity`).
+    pub asks_identity: bool,
     pub frame_pointer: Value,
     pub thread: Value,
     /// Objects that the version has to keep alive.
@@ -243,6 +247,7 @@ impl<'a> Builder<'a> {
             tasks: Vec::new(),
             types: Vec::new(),
             not_inlined: FxHashSet::default(),
+            asks_identity: false,
             frame_pointer,
             thread,
             kept: Vec::new(),
@@ -531,6 +536,7 @@ impl<'a> Builder<'a> {
                 return decline("too large for the optimizing tier");
             }
             self.sweep();
+            self.keep_identity()?;
             let depth = self.frames.len();
             let frame = self.frames.last().expect("there is a frame");
             let (code, index) = (frame.code, frame.index);
@@ -554,7 +560,7 @@ impl<'a> Builder<'a> {
                 return self.go_to(index);
             }
             let block = &info.decoded.blocks[self.at.block as usize];
-            if begins && depth == 1 && block.is_handler && block.start == index {
+            if begins && depth == 1 && block.is_handler && block.start == index && !self.has_quiet_exception() {
                 self.begin_handler();
                 self.before.clone_from(&self.frames);
                 self.before_states.clear();

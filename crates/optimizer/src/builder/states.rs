@@ -171,6 +171,11 @@ impl Builder<'_> {
     pub fn state_of(&mut self, frames: &[Frame], going: Going, reason: Reason) -> State {
         let mut virtuals = Vec::new();
         self.recovering = Recovering::of(frames);
+        if let Some(handled) = crate::quiet::handled_of(frames) {
+            // Whether an item stands for it or not.
+            let class = frames[0].instances[handled as usize].class;
+            self.instance_recovery(handled, class, &mut virtuals);
+        }
         let mut recovered: Vec<FrameRecovery> = Vec::with_capacity(frames.len());
         for (depth, frame) in frames.iter().enumerate() {
             // A typed body's frame lies on nobody's.

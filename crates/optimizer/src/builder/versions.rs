@@ -8,7 +8,7 @@ impl Builder<'_> {
         self.frame().index = index;
         self.sweep();
         self.forget_told_apart();
-        self.generalize();
+        self.generalize()?;
         self.limit_instances()?;
         self.renumber_instances();
         let place = self.place();
@@ -65,12 +65,22 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Where all frames are; generators that wait elsewhere make another place of it.
+    /// Where all frames are; generators that wait elsewhere, and where an exception was raised, make another place of it.
     pub(super) fn place(&self) -> Vec<(usize, usize)> {
         let suspended = self.frames[0].instances.iter().filter_map(|one| match &one.form {
             crate::item::Form::Generator(one) => Some((usize::MAX - one.code, one.index)),
             _ => None,
         });
+        let caught = self.frames[0].instances.iter().filter_map(|one| match &one.form {
+            crate::item::Form::Exception(one) => one.caught.as_ref(),
+            _ => None,
+        });
+        let raised = caught.flat_map(|caught| {
+            let left = caught.left.iter().map(|left| (left.code, left.index));
+            let depth = caught.depth;
+            std::iter::once((depth, caught.index)).chain(left)
+        });
+        let suspended = suspended.chain(raised.map(|(code, index)| (usize::MAX / 2 - code, index)));
         let frames = self.frames.iter().map(|frame| (frame.code, frame.index));
         suspended.chain(frames).collect()
     }
@@ -221,7 +231,10 @@ impl Builder<'_> {
 
     /// Makes what differs from way to way the same: constant numbers become numbers, and what an item has from a slot is
     /// told only by the local itself.
-    pub(super) fn generalize(&mut self) {
+    pub(super) fn generalize(&mut self) -> Done {
+        if self.asks_identity {
+            return self.generalize_as_objects();
+        }
         for at in 0..self.frames[0].instances.len() {
             for which in 0..self.frames[0].instances[at].values.len() {
                 if let Item::Constant(Constant {
@@ -260,6 +273,7 @@ impl Builder<'_> {
                 self.frames[depth].stack[at] = item;
             }
         }
+        Ok(())
     }
 
     /// A number that is known, unboxed.
@@ -344,7 +358,7 @@ impl Builder<'_> {
                 match instance.form {
                     Form::Plain => false,
                     Form::Iterator => instance.values.iter().all(|(_, one)| self.outlasts(one)),
-                    Form::Generator(_) | Form::Cell => true,
+                    Form::Generator(_) | Form::Cell | Form::Exception(_) => true,
                 }
             }
             _ => false,

@@ -3,6 +3,7 @@
 use super::again::go_on_in;
 use super::continuation::entrance;
 use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
+use super::raised::Raised;
 use super::recover::Recovering;
 use super::typed::take_left;
 use super::unwind::handler_of;
@@ -67,14 +68,17 @@ struct Contents<'a> {
     function: *mut PyObject,
     slots: Vec<Option<*mut PyObject>>,
     kept: [*mut PyObject; 2],
+    /// The exceptions that it has caught.
+    raised: Vec<Raised<'a>>,
 }
 
 impl<'a> Contents<'a> {
+    /// `number` is the frame's among those of its point.
     unsafe fn of(
         recovery: &'a FrameRecovery,
         owner: *mut Version,
-        outermost: bool,
-        values: &mut Recovering<'_>,
+        (number, outermost): (usize, bool),
+        values: &mut Recovering<'a>,
     ) -> Contents<'a> {
         // SAFETY: see `leave`.
         unsafe {
@@ -89,6 +93,7 @@ impl<'a> Contents<'a> {
                 function: values.get(function),
                 slots: values.slots(recovery),
                 kept,
+                raised: values.raised_in(number),
             }
         }
     }
@@ -96,7 +101,9 @@ impl<'a> Contents<'a> {
     /// All references.
     fn into_references(self) -> impl Iterator<Item = *mut PyObject> + use<'a> {
         let slots = self.slots.into_iter().flatten();
-        slots.chain([self.function]).chain(self.kept)
+        let raised = self.raised.into_iter();
+        let raised = raised.flat_map(|one| one.left.into_iter().chain([one.exception]));
+        slots.chain([self.function]).chain(self.kept).chain(raised)
     }
 }
 
@@ -107,28 +114,34 @@ unsafe fn address(frame: *mut Frame, byte_offset: u32) -> *mut u16 {
 }
 
 /// Makes the frame of an inlined callee the current one; `None`, with nothing done, if there is no memory.
-unsafe fn push_frame(
+pub(super) unsafe fn push_frame(
     thread: *mut Thread,
-    recovery: &FrameRecovery,
+    code: *mut Code,
+    offset: u32,
     function: *mut PyObject,
 ) -> Option<(*mut Frame, Option<PushedChunk>)> {
     // SAFETY: a live function of that code.
     unsafe {
-        let bytes = (*recovery.code).co_framesize as usize * 8;
+        let bytes = (*code).co_framesize as usize * 8;
         let mut frame = room(thread, bytes);
         let mut chunk = None;
         if frame.is_null() {
             chunk = Some(push_chunk(thread, bytes)?);
             frame = (*(*thread).tstate).datastack_top.cast();
         }
-        let instr_ptr = Code::instructions(recovery.code).add(recovery.place.offset as usize / 2);
-        link_function_frame(thread, frame, function, recovery.code, instr_ptr);
+        let instr_ptr = Code::instructions(code).add(offset as usize / 2);
+        link_function_frame(thread, frame, function, code, instr_ptr);
         Some((frame, chunk))
     }
 }
 
 /// Writes a frame's slots; gives what locals held before.
-unsafe fn fill(frame: *mut Frame, locals: usize, slots: &[Option<*mut PyObject>], old: &mut Vec<*mut PyObject>) {
+pub(super) unsafe fn fill(
+    frame: *mut Frame,
+    locals: usize,
+    slots: &[Option<*mut PyObject>],
+    old: &mut Vec<*mut PyObject>,
+) {
     // SAFETY: the slots of locals own what they hold; what lies in the operand stack's is nobody's.
     unsafe {
         for (index, value) in slots.iter().enumerate() {
@@ -167,7 +180,7 @@ unsafe fn make_frames(
                     return frames;
                 }
                 (link(thread, generator.cast()), None)
-            } else if let Some(pushed) = push_frame(thread, recovery, content.function) {
+            } else if let Some(pushed) = push_frame(thread, recovery.code, recovery.place.offset, content.function) {
                 pushed
             } else {
                 old.extend(content.into_references());
@@ -176,6 +189,9 @@ unsafe fn make_frames(
             };
             fill(frame, recovery.locals.len(), &content.slots, old);
             (*frame).instr_ptr = address(frame, recovery.place.offset);
+            for raised in content.raised {
+                raised.catch_again(thread, frame, old);
+            }
             frames.push(Live {
                 frame,
                 place: recovery.place,
@@ -370,9 +386,9 @@ unsafe fn leave(
         for (index, &(point, words)) in points.iter().enumerate() {
             let mut values = Recovering::new(&*point, words, outermost);
             values.make_virtuals();
-            for recovery in &(*point).frames {
+            for (number, recovery) in (*point).frames.iter().enumerate() {
                 let has_frame = index == 0 && contents.is_empty();
-                contents.push(Contents::of(recovery, (*point).owner, has_frame, &mut values));
+                contents.push(Contents::of(recovery, (*point).owner, (number, has_frame), &mut values));
             }
             old.append(&mut values.left_over());
         }

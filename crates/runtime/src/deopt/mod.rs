@@ -12,6 +12,8 @@ mod again;
 mod continuation;
 mod leave;
 mod point;
+mod quietly;
+mod raised;
 mod recover;
 mod requested;
 mod typed;
@@ -22,8 +24,11 @@ pub(crate) use again::unmark;
 pub use continuation::{Continuation, ContinuationCompiler, set_continuation_compiler};
 pub use leave::{DEOPTIMIZE, DeoptPolicy, deoptimize, set_policy};
 pub use point::{
-    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Met, Place, Recovery, Returns, VirtualObject,
+    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, LeftFrame, Met, Place, RaisedAt, Recovery, Returns,
+    VirtualObject,
 };
+pub use quietly::{IS_NO_INT, NEXT_ITEM, PARSE_INT};
+pub use raised::{MAKE_EXCEPTION, Message, RAISED_AT};
 pub use requested::DEOPTIMIZE_REQUESTED;
 pub use typed::{LEAVE_TYPED, Left};
 

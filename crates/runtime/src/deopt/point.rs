@@ -120,6 +120,41 @@ pub enum VirtualObject {
         globals: Recovery,
         closure: Recovery,
     },
+    /// An exception: its class (a `Constant`; or what raises it), what that is called with, and where it has been raised, if it has.
+    Exception {
+        class: Recovery,
+        args: Box<[Recovery]>,
+        raised: Option<Box<RaisedAt>>,
+    },
+}
+
+/// Where an exception has been that was raised, and not made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RaisedAt {
+    /// The frame that has caught it: which of the point's, and the byte offset of the instruction that raised there.
+    pub frame: u16,
+    pub offset: u32,
+    /// While it is handled: the item of that frame's operand stack that is to have what was handled before.
+    pub before: Option<u16>,
+    /// The frames that it has left, the innermost first.
+    pub left: Box<[LeftFrame]>,
+}
+
+/// The frame of an inlined callee that an exception has left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftFrame {
+    pub code: *mut Code,
+    /// Byte offsets of the instruction that raised, and of that with which the frame ended.
+    pub raised: u32,
+    pub ended: u32,
+    pub function: Recovery,
+    pub locals: Box<[Recovery]>,
+}
+
+impl LeftFrame {
+    pub fn parts(&self) -> impl Iterator<Item = Recovery> {
+        std::iter::once(self.function).chain(self.locals.iter().copied())
+    }
 }
 
 impl VirtualObject {
@@ -146,6 +181,15 @@ impl VirtualObject {
                 function, ref values, ..
             } => std::iter::once(function).chain(values.iter().copied()).collect(),
             VirtualObject::Function { code, globals, closure } => vec![code, globals, closure],
+            VirtualObject::Exception {
+                class,
+                ref args,
+                ref raised,
+            } => {
+                let left = raised.iter().flat_map(|raised| &raised.left);
+                let args = std::iter::once(class).chain(args.iter().copied());
+                args.chain(left.flat_map(LeftFrame::parts)).collect()
+            }
         }
     }
 }
@@ -405,7 +449,13 @@ impl DeoptPoint {
             VirtualObject::Generator { code, .. } => Some(code.cast()),
             _ => None,
         });
+        let left = self.virtuals.iter().filter_map(|object| match object {
+            VirtualObject::Exception { raised, .. } => raised.as_ref(),
+            _ => None,
+        });
+        let left = left.flat_map(|raised| &raised.left).map(|frame| frame.code.cast());
         constants
+            .chain(left)
             .chain(self.frames.iter().map(|frame| frame.code.cast()))
             .chain(suspended)
     }

@@ -1,6 +1,7 @@
 //! The values of frames, from what optimized code has passed.
 
 use super::point::{DeoptPoint, FrameRecovery, IteratorOf, Recovery, VirtualObject};
+use super::raised::{Raised, exception_of};
 use crate::generator::make_as;
 use crate::instances::{inline_value, make_instance};
 use crate::layout::{Frame, offset};
@@ -18,6 +19,8 @@ pub(super) struct Recovering<'a> {
     made: Vec<(Recovery, *mut PyObject)>,
     /// The point's virtual objects, as far as they have been made, with a reference each.
     virtuals: Vec<*mut PyObject>,
+    /// Exceptions that have been raised.
+    raised: Vec<Raised<'a>>,
 }
 
 impl<'a> Recovering<'a> {
@@ -30,6 +33,7 @@ impl<'a> Recovering<'a> {
             outermost,
             made: Vec::new(),
             virtuals: Vec::new(),
+            raised: Vec::new(),
         }
     }
 
@@ -94,12 +98,34 @@ impl<'a> Recovering<'a> {
                     other => other.parts().into_iter().map(|part| self.get(part)).collect(),
                 };
                 let object = self.make(virtual_object, &parts);
+                let mut parts = parts.into_iter();
+                if let VirtualObject::Exception {
+                    args, raised: Some(at), ..
+                } = virtual_object
+                {
+                    for part in parts.by_ref().take(1 + args.len()) {
+                        Py_XDECREF(part);
+                    }
+                    self.raised.push(Raised {
+                        exception: Py_XNewRef(object),
+                        at,
+                        left: parts.by_ref().collect(),
+                    });
+                }
                 for part in parts {
                     Py_XDECREF(part);
                 }
                 self.virtuals.push(object);
             }
         }
+    }
+
+    /// Takes the exceptions that this frame has caught.
+    pub fn raised_in(&mut self, frame: usize) -> Vec<Raised<'a>> {
+        let raised = std::mem::take(&mut self.raised);
+        let (here, others) = raised.into_iter().partition(|one| usize::from(one.at.frame) == frame);
+        self.raised = others;
+        here
     }
 
     /// Makes a virtual object of its parts (borrowed).
@@ -181,6 +207,7 @@ impl<'a> Recovering<'a> {
                     code, offset, progress, ..
                 } => make_as(parts[0], code, offset, progress, &parts[1..]),
                 VirtualObject::Function { .. } => make_function(parts[0], parts[1], parts[2]),
+                VirtualObject::Exception { ref args, .. } => exception_of(parts[0], parts[1..].as_ptr(), args.len()),
             }
         }
     }
