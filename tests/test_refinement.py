@@ -192,3 +192,30 @@ def test_one_code_generator_where_one_is_asked_for() -> None:
             wait()
             (form,) = optimized(negated)
             assert ("LLVM" in form.phases, "Cranelift" in form.phases) == (backend == "llvm", backend == "cranelift")
+
+
+AVERAGE = """
+import numpy as np
+
+def average(source, target, rounds):
+    width = source.shape[0]
+    for _ in range(rounds):
+        for i in range(1, width - 1):
+            target[i] = 0.5 * (source[i - 1] + source[i + 1])
+    return target.tolist()
+"""
+
+
+def test_vector_code_is_made_of_what_had_none() -> None:
+    """Cranelift makes no vector code, so that loops are split for it only when LLVM gets them."""
+    numpy = pytest.importorskip("numpy")
+    average = define(AVERAGE, "average")
+    arguments = numpy.arange(40.0), numpy.zeros(40)
+    expected = [0.0, *(float(i) for i in range(1, 39)), 0.0]
+    for _ in range(60):
+        assert average(*arguments, 30) == expected
+        wait()
+    assert is_refined(average)
+    phases = optimized(average)[-1].phases
+    assert {"Cranelift", "LLVM", "ahead"} <= phases.keys()
+    assert average(*arguments, 30) == expected

@@ -77,6 +77,8 @@ struct Part {
     function: Function,
     /// The passes have run.
     is_optimized: bool,
+    /// Those for vector code, too.
+    is_for_vectors: bool,
     codes: Vec<(*mut Code, Decoded)>,
     is_typed: bool,
     /// Names and files of the code objects, where [`Unit::name_codes`] was called.
@@ -155,6 +157,7 @@ impl Unit {
             name,
             function: built.function,
             is_optimized: false,
+            is_for_vectors: false,
             codes: built.codes,
             is_typed: false,
             names: Vec::new(),
@@ -166,6 +169,7 @@ impl Unit {
                 name: function.name.clone(),
                 function,
                 is_optimized: false,
+                is_for_vectors: false,
                 codes: typed.codes,
                 is_typed: true,
                 names: Vec::new(),
@@ -284,10 +288,7 @@ impl Part {
         made: &mut Made,
     ) -> Result<(Box<dyn Any + Send>, *const (), usize), Decline> {
         let mut function = std::mem::take(&mut self.function);
-        if !self.is_optimized {
-            self.optimize(&mut function, options, made)?;
-            self.is_optimized = true;
-        }
+        self.optimize(&mut function, options, made)?;
         let failures = options.fail_exits.then(|| crate::stress::fail_exits(&mut function));
         let started = Instant::now();
         let places = Places {
@@ -314,9 +315,10 @@ impl Part {
         Ok((code, body, code_bytes))
     }
 
-    fn optimize(&self, function: &mut Function, options: &Options, made: &mut Made) -> Result<(), Decline> {
+    /// Runs the passes that have not run yet.
+    fn optimize(&mut self, function: &mut Function, options: &Options, made: &mut Made) -> Result<(), Decline> {
         let texts = &mut made.texts;
-        if options.texts {
+        if options.texts && !self.is_optimized {
             texts.push((self.label("ir:build"), self.text(function)));
         }
         let mut dump = |dump: justjit_passes::Dump<'_>| {
@@ -329,13 +331,8 @@ impl Part {
                 }
             }
         };
-        let mut off = options.passes_off.clone();
-        if !options.llvm {
-            // Two loops in place of one pay where vector code is made of them.
-            off.insert("ahead".into());
-        }
         let mut pipeline = Pipeline {
-            off,
+            off: options.passes_off.clone(),
             verify: options.verify,
             references: options.verify,
             ..Pipeline::default()
@@ -343,9 +340,17 @@ impl Part {
         if options.texts {
             pipeline.dump = Some(&mut dump);
         }
-        let passed = pipeline.run(function);
+        let mut passed = Ok(());
+        if !self.is_optimized {
+            passed = pipeline.run(function);
+        }
+        if options.llvm && !self.is_for_vectors && passed.is_ok() {
+            passed = pipeline.run_for_vectors(function);
+        }
         made.timings.append(&mut pipeline.times);
         passed.map_err(|error| Decline(format!("the optimizer failed: {error}")))?;
+        self.is_optimized = true;
+        self.is_for_vectors |= options.llvm;
         if options.texts {
             texts.push((self.label("ir"), self.text(function)));
         }

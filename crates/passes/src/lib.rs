@@ -54,6 +54,8 @@ pub enum Stage {
     Rounds,
     /// Once, after the rounds.
     Last,
+    /// Once, after those, for a back end that makes vector code of simple loops.
+    Vectors,
 }
 
 /// All passes, in order.
@@ -69,6 +71,12 @@ pub fn passes() -> &'static [Pass] {
     const fn once(name: &'static str, text: &'static str, run: fn(&mut Function) -> bool) -> Pass {
         Pass {
             stage: Stage::Last,
+            ..each(name, text, run)
+        }
+    }
+    const fn vectors(name: &'static str, text: &'static str, run: fn(&mut Function) -> bool) -> Pass {
+        Pass {
+            stage: Stage::Vectors,
             ..each(name, text, run)
         }
     }
@@ -129,7 +137,7 @@ pub fn passes() -> &'static [Pass] {
         once("forget", "forgets the states that hoisting needs", forget::run),
         once("last_fold", "fold, once more", fold::run),
         once("last_dce", "dce, once more", dce::run),
-        once(
+        vectors(
             "ahead",
             "tests floats for a whole strip of a loop before it writes any",
             ahead::run,

@@ -58,7 +58,7 @@ pub struct Pipeline<'a> {
 }
 
 impl Pipeline<'_> {
-    /// Runs all passes that are not switched off.
+    /// Runs all passes that are not switched off, but for those of [`Stage::Vectors`].
     pub fn run(&mut self, function: &mut Function) -> Result<(), PassError> {
         self.check(BUILT, function, true)?;
         for round in 0..ROUNDS {
@@ -70,7 +70,16 @@ impl Pipeline<'_> {
                 break;
             }
         }
-        for pass in passes().iter().filter(|pass| pass.stage == Stage::Last) {
+        self.once(Stage::Last, function)
+    }
+
+    /// Runs what is left to do for a back end that makes vector code.
+    pub fn run_for_vectors(&mut self, function: &mut Function) -> Result<(), PassError> {
+        self.once(Stage::Vectors, function)
+    }
+
+    fn once(&mut self, stage: Stage, function: &mut Function) -> Result<(), PassError> {
+        for pass in passes().iter().filter(|pass| pass.stage == stage) {
             self.pass(pass, 0, function)?;
         }
         Ok(())

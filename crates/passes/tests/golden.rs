@@ -41,6 +41,7 @@ fn run(text: &str, function: &mut Function) {
         };
         return pipeline
             .run(function)
+            .and_then(|()| pipeline.run_for_vectors(function))
             .unwrap_or_else(|error| panic!("{error}\n{function}"));
     }
     for pass in named(names) {

@@ -107,6 +107,7 @@ fn pipeline() {
         };
         pipeline
             .run(&mut after)
+            .and_then(|()| pipeline.run_for_vectors(&mut after))
             .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{before}\n{after}"));
         check(seed, "pipeline", &after);
         compare(seed, "pipeline", &before, &after);
