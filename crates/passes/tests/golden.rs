@@ -19,6 +19,7 @@ use justjit_passes::{Pass, Pipeline, check_refcounts, passes};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const NOT_RUN: &str = "; not run: ";
 const BECOMES: &str = "; ---- becomes\n";
 
 fn files() -> Vec<PathBuf> {
@@ -113,7 +114,9 @@ fn golden() {
         let before = read(input);
         let mut after = before.clone();
         run(input, &mut after);
-        compare(&before, &after);
+        if !input.lines().any(|line| line.starts_with(NOT_RUN)) {
+            compare(&before, &after);
+        }
         if check_refcounts(&before).is_ok() {
             check_refcounts(&after).unwrap_or_else(|errors| panic!("{}: {errors:#?}\n{after}", path.display()));
         }
