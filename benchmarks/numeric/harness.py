@@ -46,6 +46,11 @@ class KernelResult:
         """The time of its first call, which compiles."""
         return self.sides[side].first if side in self.sides else None
 
+    def more_at_first(self, side: str) -> float | None:
+        """How many seconds more its first call takes than its best one; nothing if it takes no more."""
+        first, best = self.first(side), self.best(side)
+        return first - best if first is not None and best is not None and first > best else None
+
     def ratio(self, side: str, other: str) -> float | None:
         """The best time of one as a multiple of the best time of the other."""
         a, b = self.best(side), self.best(other)
