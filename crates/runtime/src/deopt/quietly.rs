@@ -9,7 +9,8 @@ use std::ptr::null_mut;
 /// Digits that a word has room for.
 const DIGITS: usize = 18;
 
-/// The characters of an ASCII string, without the spaces around them; None of another string.
+/// The characters of an ASCII string, without what `int` takes for spaces around them (`str.strip` strips more); None of
+/// another string.
 unsafe fn ascii<'a>(string: *mut PyObject) -> Option<&'a [u8]> {
     // SAFETY: a live str.
     unsafe {
@@ -18,7 +19,7 @@ unsafe fn ascii<'a>(string: *mut PyObject) -> Option<&'a [u8]> {
         }
         let length = PyUnicode_GET_LENGTH(string) as usize;
         let bytes = std::slice::from_raw_parts(PyUnicode_1BYTE_DATA(string), length);
-        let is_space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' ');
+        let is_space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
         let first = bytes.iter().position(|byte| !is_space(byte)).unwrap_or(length);
         let end = bytes
             .iter()
