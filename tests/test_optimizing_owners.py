@@ -79,3 +79,24 @@ def test_what_ends_in_a_comparison_by_identity(check: Check) -> None:
             return same, len(ended)
     """
     check(source, "40", "0", "1", "'x'", optimized=False)
+
+
+def test_generators_that_an_exception_ends(check: Check) -> None:
+    # The handler is around the loop that goes through them; the end of an operand may leave the code before theirs.
+    source = """
+        def each(items, rest):
+            for item in items:
+                yield item
+            return rest
+
+        def f(items, more):
+            seen = []
+            try:
+                for x in each(items[:9], more):
+                    seen.extend(more[:2])
+                    seen.extend(x)
+            except (TypeError, NameError) as error:
+                return str(error), seen
+            return seen
+    """
+    check(source, "[(1,), 2, (3,)], [4, 5, 6]", "[], 'abc'", "['ab', 3], 'abc'", "[[1]], 5", "'abc', 'abc'")

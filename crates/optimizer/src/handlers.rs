@@ -178,7 +178,8 @@ impl Builder<'_> {
             self.push(Item::owned(value, Kind::Unknown));
         }
         self.frame().index = target;
-        self.release_all(dropped.into_iter().rev());
+        let dropped = self.with_ended(dropped.into_iter().rev().collect());
+        self.release_all(dropped);
         if let Some(stop) = self.failed.take() {
             return Err(stop);
         }

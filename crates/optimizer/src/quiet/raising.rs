@@ -106,6 +106,7 @@ impl Builder<'_> {
         });
         self.push(Item::Instance(id, class));
         self.frame().index = target;
+        let dropped = self.with_ended(dropped);
         self.release_all(dropped);
         if let Some(stop) = self.failed.take() {
             return Err(stop);
