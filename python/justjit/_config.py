@@ -131,7 +131,7 @@ class Config:
     count_hits: bool
     """Count inline-cache hits (misses are always counted)."""
     verify: bool
-    """Check everything that is compiled: the IR and whose references are, after each pass, and what the code generator gets."""
+    """Check everything that is compiled: the IR and whose references are after each pass, and what backends get."""
     handover_every: int
     """For tests: hand over to the interpreter at each n-th instruction; 0: never."""
     stress: Stress
