@@ -9,9 +9,8 @@ from benchmarks.process import Settings, Worker, WorkerError
 from benchmarks.programs import program_arguments, program_file
 from benchmarks.stats import Counters
 
-# Turns of about the length that counts, which each side takes before it does; long ones are warm sooner.
-_WARMUP_TURNS = 2
-_LONG_TURN = 1.0
+# How many times as long as justjit's side the interpreter's may take to warm the two up, where they do the same work.
+_LONGER = 5
 
 
 @dataclass
@@ -99,8 +98,9 @@ def _time(name: str, plain: Worker, compiled: Worker, settings: Settings) -> Ben
         loops *= 4
     take_compiled_turn(loops)
     loops = max(1, round(loops * settings.min_time / taken))
-    for _ in range(_WARMUP_TURNS if taken < _LONG_TURN else 0):
-        _turn(plain, loops)
+    ran = 0.0
+    while sum(taken for _, taken in turns) < settings.warm_up and ran < settings.warm_up * _LONGER:
+        ran += _turn(plain, loops)
         take_compiled_turn(loops)
     samples: dict[Worker, list[float]] = {plain: [], compiled: []}
     for turn in range(settings.repeat):

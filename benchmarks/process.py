@@ -29,6 +29,8 @@ class Settings:
     timeout: float
     packages: tuple[str, ...] = ("justjit", "pyperformance")
     """What another interpreter gets of this one's packages."""
+    warm_up: float = 0.0
+    """Seconds that justjit's side of a pair runs before turns count."""
 
     def describe(self) -> str:
         """The name of the interpreter that runs all sides."""

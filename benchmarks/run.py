@@ -6,8 +6,8 @@
     python -m benchmarks.run --python /path/to/another/python3.13  # the same build under another CPython 3.13
 
 Each program runs in two processes, which take turns (A B A B …), so that a slow moment of the machine falls on both
-alike. Turns before the first that counts warm both up; the first call, which compiles, is shown on its own. What the
-two compute is compared.
+alike. Turns before the first that counts warm both up; the first call, which compiles, is shown on its own, and how
+long it took until turns were as fast as they get. What the two compute is compared.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ def main() -> None:
         "--min-time", type=float, default=0.2, help="least seconds of a turn of the interpreter (default: 0.2)"
     )
     parser.add_argument(
+        "--warm-up", type=float, default=2, help="seconds that justjit runs a program before turns count (default: 2)"
+    )
+    parser.add_argument(
         "--timeout", type=float, default=120, help="seconds after which a turn is given up (default: 120)"
     )
     parser.add_argument("--detail", action="store_true", help="a row for each benchmark of a program that has several")
@@ -45,7 +48,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     names = arguments.programs.split(",") if arguments.programs else list(programs.SUITES[arguments.suite])
-    settings = Settings(arguments.python, arguments.repeat, arguments.min_time, arguments.timeout)
+    settings = Settings(
+        arguments.python, arguments.repeat, arguments.min_time, arguments.timeout, warm_up=arguments.warm_up
+    )
     results = [run_program(name, settings) for name in report.progress(names, "programs")]
     show(results, settings, arguments.detail)
     report.write_json(arguments.json, {result.name: {**asdict(result), "ratio": result.ratio} for result in results})
