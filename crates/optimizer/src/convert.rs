@@ -2,6 +2,7 @@
 
 use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Constant, Item, Iterator, Kind, Number, Object, Owner};
+use justjit_bytecode::Opcode;
 use justjit_ir::{BlockCall, Effect, Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::Scalar;
 use justjit_runtime::consume::NEW_LIST;
@@ -89,10 +90,26 @@ impl Builder<'_> {
         if self.is_widened(Reason::Type) {
             return Kind::Unknown;
         }
-        match self.seen().result.only() {
+        let result = self.seen().result;
+        let ty = if result.met.is_empty() {
+            self.type_stored_before()
+        } else {
+            result.only()
+        };
+        match ty {
             Some(ty) => self.kind_of_type(ty),
             None => Kind::Unknown,
         }
+    }
+
+    /// The type of what the present instruction gave the last time, if nobody has taken notes of it, but it is stored into a
+    /// local of the frame that waits at the loop which is entered.
+    fn type_stored_before(&self) -> Option<*mut PyTypeObject> {
+        let next = self.info().decoded.instructions.get(self.index + 1)?;
+        if self.frames.len() > 1 || next.opcode != Opcode::StoreFast {
+            return None;
+        }
+        *self.types_before.get(next.arg as usize)?
     }
 
     /// Leaves unless the object is of that kind.

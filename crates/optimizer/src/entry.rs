@@ -417,6 +417,9 @@ impl Builder<'_> {
             let now = unsafe { layout::Frame::slot(frame, slot).read() };
             let value = self.load(Type::Object, self.frame_pointer, slot_offset(slot), ir_region::FRAME);
             let gone = self.op(Op::IsNull, &[value]);
+            // SAFETY: a live object, if any.
+            self.types_before
+                .push((!now.is_null()).then(|| unsafe { Py_TYPE(now) }));
             let item = if !live {
                 Item::Object(Object {
                     value,
@@ -475,8 +478,6 @@ impl Builder<'_> {
                 && object.kind != Kind::Maybe
             {
                 let wanted = std::mem::replace(&mut object.kind, Kind::Unknown);
-                let numeric = matches!(object.owner, Owner::Slot(slot)
-                    if self.codes[0].uses.numeric_locals[slot as usize]);
                 let useful = matches!(
                     wanted,
                     Kind::Int | Kind::Float | Kind::Bool | Kind::List | Kind::Tuple | Kind::Str
@@ -491,9 +492,10 @@ impl Builder<'_> {
                 self.unless(test, otherwise);
                 object.kind = wanted;
                 let object = *object;
-                if numeric && wanted == Kind::Float {
-                    local.item = Item::Float(self.op(Op::UnboxFloat, &[object.value]));
-                }
+                let Owner::Slot(slot) = object.owner else { continue };
+                // SAFETY: the frame has this slot, which was not NULL.
+                let now = unsafe { layout::Frame::slot(frame, slot as usize).read() };
+                self.enter_as_number(local, object, now, otherwise);
             }
         }
         let mut items = Vec::with_capacity(depth);
@@ -621,6 +623,29 @@ impl Builder<'_> {
         self.run()
     }
 
+    /// A local that is only used as a number is one, and not the object in its slot, before it is stored to: there would be
+    /// loops for both otherwise, one in the other's rounds.
+    fn enter_as_number(&mut self, local: &mut Local, object: Object, now: *mut PyObject, otherwise: State) {
+        let Owner::Slot(slot) = object.owner else { return };
+        let uses = &self.codes[0].uses;
+        let (numeric, stored) = (uses.numeric_locals[slot as usize], uses.stored_locals[slot as usize]);
+        if !numeric || self.asks_identity {
+            return;
+        }
+        let item = match object.kind {
+            Kind::Float => Item::Float(self.op(Op::UnboxFloat, &[object.value])),
+            // SAFETY: an int; the GIL is held.
+            Kind::Int if stored && unsafe { is_word(now) } => {
+                let value = self
+                    .f
+                    .append(self.block, Op::UnboxInt, vec![object.value], Imm::None, Some(otherwise));
+                Item::Int(value.expect("a result"))
+            }
+            _ => return,
+        };
+        *local = Local { item, home: !stored };
+    }
+
     /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
     fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
         self.sole(iterator, kind, otherwise);
@@ -657,6 +682,17 @@ impl Builder<'_> {
         let alone = self.int_compare(IntCond::Eq, count, one);
         self.unless(alone, otherwise);
     }
+}
+
+/// Whether an int has room in 64 bits.
+///
+/// # Safety
+/// An int; the GIL is held.
+unsafe fn is_word(int: *mut PyObject) -> bool {
+    let mut overflow = 0;
+    // SAFETY: see the contract; nothing is raised where overflow is told.
+    unsafe { PyLong_AsLongLongAndOverflow(int, &mut overflow) };
+    overflow == 0
 }
 
 /// The type of what a list's iterator goes over, unless that is at its end.

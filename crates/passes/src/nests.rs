@@ -461,7 +461,15 @@ impl Look<'_> {
         let tested = self.users(load).any(|user| user.op == Op::HasType);
         let number = !self.ints && self.used_as(load, Kind::Int);
         let unused = !self.uses.otherwise[value.index()] && self.users(load).all(|user| user.op == Op::HasType);
-        unused || tested && (number || region(load) == Some(Region::Structures))
+        let structure =
+            region(load) == Some(Region::Structures) || self.users(load).any(|user| self.tests_structure(user));
+        unused || tested && (number || structure)
+    }
+
+    /// Whether a test is whether an object is a list or tuple.
+    fn tests_structure(&self, test: &InstData) -> bool {
+        let Imm::Symbol(ty) = test.imm else { return false };
+        test.op == Op::HasType && ["list", "tuple"].contains(&&*self.function.symbols[ty.index()].name)
     }
 
     /// Whether it was found before the place that an item of the list is no atom. It stays so, since nothing else is written

@@ -10,7 +10,7 @@
 //! *Guarantees*: blocks are added, none is changed but for where it jumps.
 
 use crate::edit;
-use justjit_ir::{Block, Dominators, Flow, Function, LoopData, Loops};
+use justjit_ir::{Block, Dominators, Flow, Function, LoopData, Loops, Op};
 
 pub fn run(function: &mut Function) -> bool {
     let count = function.blocks.len();
@@ -79,7 +79,7 @@ fn inner(function: &Function, flow: &Flow, data: &LoopData) -> Option<Vec<Block>
         groups.push((latches, body));
     }
     if groups.len() < 2 {
-        return None;
+        return inner_by_position(function, flow, data);
     }
     // The inner loop leaves more as it is.
     let params = &function.blocks[data.header.index()].params;
@@ -100,6 +100,29 @@ fn inner(function: &Function, flow: &Flow, data: &LoopData) -> Option<Vec<Block>
         .into_iter()
         .max_by_key(|(latches, body)| (kept(latches), std::cmp::Reverse(body.len())));
     inner.map(|(latches, _)| latches)
+}
+
+/// The same of loops that have blocks in common, since what they share as a header is in the body of the inner one: in rounds
+/// of the outer one a loop of the bytecode comes round that begins earlier.
+fn inner_by_position(function: &Function, flow: &Flow, data: &LoopData) -> Option<Vec<Block>> {
+    let code = function.inst(*function.blocks[data.header.index()].insts.first()?).position.code;
+    let outermost = |&latch: &Block| {
+        let round = body(flow, data.header, latch).into_iter().chain([data.header]);
+        let insts = round.flat_map(|block| &function.blocks[block.index()].insts);
+        let jumps_back = insts.map(|&inst| function.inst(inst));
+        let jumps_back = jumps_back.filter(|inst| inst.op == Op::Safepoint && inst.position.code == code);
+        let headers = jumps_back.filter_map(|inst| {
+            let state = &function.states[inst.state?.index()];
+            Some(state.frames.last()?.offset)
+        });
+        headers.min()
+    };
+    let outermost: Vec<Option<u32>> = data.latches.iter().map(outermost).collect();
+    let inner = outermost.iter().copied().flatten().max()?;
+    let latches = data.latches.iter().zip(outermost);
+    let latches = latches.filter(|&(_, begin)| begin.is_none_or(|begin| begin == inner));
+    let latches: Vec<Block> = latches.map(|(&latch, _)| latch).collect();
+    (latches.len() < data.latches.len()).then_some(latches)
 }
 
 /// Whether a block's jumps to the header pass that value for the parameter.

@@ -118,6 +118,8 @@ pub struct Builder<'a> {
     /// Places where ways come together again that one instruction has parted.
     joins: FxHashSet<Vec<(usize, usize)>>,
     tasks: Vec<Task>,
+    /// By local: the type of what the frame has there that waits at the loop which is entered.
+    pub types_before: Vec<Option<*mut PyTypeObject>>,
     /// Types that are [`Kind::Other`].
     pub types: Vec<*mut PyTypeObject>,
     pub not_inlined: FxHashSet<(usize, usize)>,
@@ -245,6 +247,7 @@ impl<'a> Builder<'a> {
             versions: FxHashMap::default(),
             joins: FxHashSet::default(),
             tasks: Vec::new(),
+            types_before: Vec::new(),
             types: Vec::new(),
             not_inlined: FxHashSet::default(),
             asks_identity: false,
