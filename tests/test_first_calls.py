@@ -103,7 +103,8 @@ def test_what_is_behind_an_inner_loop_is_found_out_at_once() -> None:
 def test_several_inner_loops() -> None:
     stats = called_once(several_inner_loops, 300, 1_500)
     assert len(forms(stats, "sampling")) == 1
-    assert stats["deopts"][UNSEEN] <= 8
+    # None, where the samples have come round the outer loop.
+    assert stats["deopts"].get(UNSEEN, 0) <= 8
 
 
 def test_the_end_of_a_loop_that_does_not_come_again_is_no_reason_to_make_code() -> None:

@@ -473,6 +473,7 @@ impl Builder<'_> {
             self.unless(all, otherwise);
         }
         // Types, once the values are known to be there.
+        let stored = crate::liveness::stored_from(&input.decoded, index);
         for local in &mut locals {
             if let Item::Object(object) = &mut local.item
                 && object.kind != Kind::Maybe
@@ -495,7 +496,7 @@ impl Builder<'_> {
                 let Owner::Slot(slot) = object.owner else { continue };
                 // SAFETY: the frame has this slot, which was not NULL.
                 let now = unsafe { layout::Frame::slot(frame, slot as usize).read() };
-                self.enter_as_number(local, object, now, otherwise);
+                self.enter_as_number(local, object, (now, stored[slot as usize]), otherwise);
             }
         }
         let mut items = Vec::with_capacity(depth);
@@ -625,11 +626,15 @@ impl Builder<'_> {
 
     /// A local that is only used as a number is one, and not the object in its slot, before it is stored to: there would be
     /// loops for both otherwise, one in the other's rounds.
-    fn enter_as_number(&mut self, local: &mut Local, object: Object, now: *mut PyObject, otherwise: State) {
+    fn enter_as_number(
+        &mut self,
+        local: &mut Local,
+        object: Object,
+        (now, stored): (*mut PyObject, bool),
+        otherwise: State,
+    ) {
         let Owner::Slot(slot) = object.owner else { return };
-        let uses = &self.codes[0].uses;
-        let (numeric, stored) = (uses.numeric_locals[slot as usize], uses.stored_locals[slot as usize]);
-        if !numeric || self.asks_identity {
+        if !self.codes[0].uses.numeric_locals[slot as usize] || self.asks_identity {
             return;
         }
         let item = match object.kind {

@@ -1,4 +1,4 @@
-//! Which local variables are read before they are assigned, from a loop header on.
+//! Which local variables are read before they are assigned, from a loop header on, and which are assigned at all.
 
 use justjit_bytecode::{Function, Instruction, Opcode};
 
@@ -20,6 +20,33 @@ pub fn live_at(function: &Function, index: usize) -> Vec<bool> {
         }
     }
     before(function, &live_into, function.instructions[index].block as usize, index)
+}
+
+/// By local: whether an instruction that is reached from this one, which begins a block, stores into it.
+pub fn stored_from(function: &Function, index: usize) -> Vec<bool> {
+    let mut stored = vec![false; function.nlocals_plus as usize];
+    let mut reached = vec![false; function.blocks.len()];
+    let mut pending = vec![function.instructions[index].block];
+    while let Some(number) = pending.pop() {
+        if std::mem::replace(&mut reached[number as usize], true) {
+            continue;
+        }
+        let block = &function.blocks[number as usize];
+        pending.extend(block.successors.iter().chain(&block.handler_successors));
+        for instruction in &function.instructions[block.start..block.end] {
+            let arg = instruction.arg as usize;
+            match instruction.opcode {
+                Opcode::StoreFast => stored[arg] = true,
+                Opcode::StoreFastLoadFast => stored[arg >> 4] = true,
+                Opcode::StoreFastStoreFast => {
+                    stored[arg & 15] = true;
+                    stored[arg >> 4] = true;
+                }
+                _ => {}
+            }
+        }
+    }
+    stored
 }
 
 /// What is live before an instruction of a block.

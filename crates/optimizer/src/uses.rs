@@ -11,8 +11,6 @@ pub struct Uses {
     numeric: Vec<bool>,
     /// By local: all its loads are.
     pub numeric_locals: Vec<bool>,
-    /// By local: whether something is stored into it.
-    pub stored_locals: Vec<bool>,
 }
 
 impl Uses {
@@ -43,14 +41,9 @@ impl Uses {
                 break;
             }
         }
-        let mut stored_locals = vec![false; locals];
-        for local in function.instructions.iter().flat_map(stores) {
-            stored_locals[local] = true;
-        }
         Uses {
             numeric,
             numeric_locals,
-            stored_locals,
         }
     }
 
@@ -67,17 +60,6 @@ fn loads(instruction: &Instruction) -> Vec<(usize, usize)> {
         Opcode::LoadFast | Opcode::LoadFastCheck => vec![(arg, 0)],
         Opcode::LoadFastLoadFast => vec![(arg >> 4, 1), (arg & 15, 0)],
         Opcode::StoreFastLoadFast => vec![(arg & 15, 0)],
-        _ => Vec::new(),
-    }
-}
-
-/// The locals that an instruction stores into.
-fn stores(instruction: &Instruction) -> Vec<usize> {
-    let arg = instruction.arg as usize;
-    match instruction.opcode {
-        Opcode::StoreFast => vec![arg],
-        Opcode::StoreFastLoadFast => vec![arg >> 4],
-        Opcode::StoreFastStoreFast => vec![arg >> 4, arg & 15],
         _ => Vec::new(),
     }
 }

@@ -3,8 +3,8 @@
 //! *Does*: gives each natural loop a block from which alone it is entered and which goes nowhere else, with parameters for
 //! what the ways into the loop bring. A loop that is entered both from the function's start and in the middle of a run has
 //! two such ways; with a preheader what is the same in every iteration is no parameter of the loop any more. Before that it
-//! tells nested loops apart that share a header, as they do where the outer one is entered in the inner one, because the
-//! first round of both was made apart: the outer one gets a header of its own.
+//! tells nested loops apart that share a header, as they do where the outer one is entered in the inner one, or in its body,
+//! because the first round of both was made apart: the outer one gets a header of its own.
 //! Blocks that are no loop's header lose their entry states: nothing is moved before them.
 //! *Assumes*: nothing.
 //! *Guarantees*: blocks are added, none is changed but for where it jumps.
