@@ -105,7 +105,10 @@ fn inner(function: &Function, flow: &Flow, data: &LoopData) -> Option<Vec<Block>
 /// The same of loops that have blocks in common, since what they share as a header is in the body of the inner one: in rounds
 /// of the outer one a loop of the bytecode comes round that begins earlier.
 fn inner_by_position(function: &Function, flow: &Flow, data: &LoopData) -> Option<Vec<Block>> {
-    let code = function.inst(*function.blocks[data.header.index()].insts.first()?).position.code;
+    let code = function
+        .inst(*function.blocks[data.header.index()].insts.first()?)
+        .position
+        .code;
     let outermost = |&latch: &Block| {
         let round = body(flow, data.header, latch).into_iter().chain([data.header]);
         let insts = round.flat_map(|block| &function.blocks[block.index()].insts);
