@@ -185,6 +185,37 @@ def test_numbers_that_is_compares_keep_their_objects_where_a_loop_is_entered() -
             assert f(20_000, float("1.5")) == (True, 15_000.0)
 
 
+def test_rows_that_are_tested_where_they_are_used_may_be_numbers() -> None:
+    """What is read as a row, and tested later, may be a number of a list that lies unpacked, which the nest has changed."""
+    source = """
+        def f(table, rounds, other):
+            found = []
+            for n in range(rounds):
+                total = 0.0
+                for i in range(len(table)):
+                    try:
+                        total += table[i][n % 2] * 0.5
+                    except TypeError:
+                        found.append((n, i, table[i]))
+                    for j in range(len(other)):
+                        other[j] += 1.0
+                        total += other[j]
+                if n == rounds - 3:
+                    table = other
+            return total, found, other
+    """
+
+    def arguments(row):  # type: ignore[no-untyped-def]
+        return [[float(i), 2.0] for i in range(8)] + row, 60, [0.5] * 60
+
+    with justjit.config(tier="auto", optimize_loops=3000):
+        for row in ([], [[1.5, 2.5]], [3.5], [(1.0, 2.0)]):
+            f = namespace(source, jitted=True)["f"]
+            wanted = repr(namespace(source, jitted=False)["f"](*arguments(row)))
+            for _ in range(6):
+                assert repr(f(*arguments(row))) == wanted, row
+
+
 def test_code_for_a_loop_is_not_made_for_each_place_where_its_numbers_may_be() -> None:
     """One loop in one other: numbers in the frame's slots and in registers would make four of them."""
     source = """

@@ -411,6 +411,7 @@ impl Builder<'_> {
         // What is not used any more may be there or not: in a later round it is, and something else next time.
         let live = crate::liveness::live_at(&input.decoded, index);
         let mut tests: Vec<Value> = Vec::new();
+        self.types_before.clear();
         let mut locals = Vec::with_capacity(count);
         for (slot, live) in live.into_iter().enumerate() {
             // SAFETY: the frame has this slot.
