@@ -123,3 +123,43 @@ def test_what_is_done_behind_the_inner_loop(function: Callable[..., Any], inner:
 def test_a_loop_is_not_left_because_its_code_was_taken_over() -> None:
     stats = called_once(loops_one_after_the_other, 100_000, [3, 4], dict.fromkeys(range(4), 7))
     assert PENDING not in stats["deopts"]
+
+
+def swap(rows: list[list[float]], i: int, j: int) -> None:
+    rows[i], rows[j] = rows[j], rows[i]
+
+
+def calls_outside_the_inner_loops(rows: list[list[float]], rounds: int) -> list[float]:
+    n = len(rows)
+    for a in range(rounds):
+        swap(rows, a % n, (3 * a + 1) % n)
+        above = rows[a % n]
+        for i in range(n):
+            row = rows[i]
+            for k in range(n):
+                row[k] += 0.25 * above[k]
+    return [sum(row) for row in rows]
+
+
+def test_what_is_called_outside_the_inner_loops_is_inlined() -> None:
+    # The callee has been called too seldom to be compiled when its caller is optimized for the first time.
+    module = {"__name__": "calls"}
+    for function in (swap, calls_outside_the_inner_loops):
+        module[function.__name__] = types.FunctionType(function.__code__.replace(), module, function.__name__)
+        justjit.jit(module[function.__name__])
+    callee, caller = module["swap"], module["calls_outside_the_inner_loops"]
+
+    def rows() -> list[list[float]]:
+        return [[float(i * j % 7) for j in range(40)] for i in range(40)]
+
+    expected = calls_outside_the_inner_loops(rows(), 40)
+    for _ in range(12):
+        assert caller(rows(), 40) == expected
+    last = forms(_core.function_stats(caller), "optimizing")[-1]
+    assert last["entry"] == "call"
+    assert last["dropped"] is None
+    before = _core.function_stats(callee)["calls"]
+    assert caller(rows(), 40) == expected
+    assert _core.function_stats(callee)["calls"] == before
+    # Only for that it has taken samples: it is not hot itself.
+    assert [form["why"] for form in forms(_core.function_stats(callee), "optimizing")] == []

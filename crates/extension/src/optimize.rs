@@ -206,6 +206,7 @@ unsafe fn build_for(request: &Request<'_>, version: *mut Version) -> Result<unit
         version.attribute_sites.append(&mut snapshot.attributes);
         version.tables.push(std::mem::take(&mut snapshot.scratch));
         version.tables.append(&mut snapshot.tables);
+        version.unseen = std::mem::take(&mut snapshot.unseen);
         let built = built.map_err(|decline| Decline(decline.0))?;
         let typed = built
             .typed

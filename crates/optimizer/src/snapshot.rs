@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub scratch: Box<[u8]>,
     /// Memory that the code refers to.
     pub tables: Vec<Box<[u8]>>,
-    /// A callee of which nothing has been seen yet.
+    /// Callees that might be inlined if anything had been seen of them.
     pub unseen: Vec<*mut PyObject>,
 }
 
@@ -486,7 +486,9 @@ impl Known for Snapshot {
             let decoded = (self.decode)(code).ok()?;
             let knowledge = self.knowledge(function, code, &decoded);
             if !knowledge.sampled {
-                self.unseen.push(function);
+                if !self.unseen.contains(&function) {
+                    self.unseen.push(function);
+                }
                 return None;
             }
             let callee = function;

@@ -176,6 +176,8 @@ pub struct Version {
     pub typed: Vec<Box<str>>,
     /// Why it was made, and why it is not entered any more.
     pub why: Box<str>,
+    /// Functions that it would have inlined if anything had been seen of them, while it is being made.
+    pub unseen: Vec<*mut PyObject>,
     pub dropped: Option<Box<str>>,
     /// Nanoseconds in each phase of compiling.
     pub phases: Vec<(&'static str, u64)>,
@@ -273,6 +275,7 @@ impl Version {
                 enters: None,
                 entered: 0,
                 why: Box::default(),
+                unseen: Vec::new(),
                 dropped: None,
                 copied: Vec::new(),
                 typed: Vec::new(),

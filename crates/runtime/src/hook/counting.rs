@@ -92,7 +92,7 @@ unsafe fn count_call(thread: *mut Thread, function: *mut PyObject) -> *mut Versi
             None => hooks().default_calls,
         };
         let is_time = (*state).cold_calls > wanted && !waits(thread, state);
-        if is_time || tiering::has_borrowed_enough(state) {
+        if is_time || tiering::is_wanted(state) {
             compile(function)
         } else {
             null_mut()

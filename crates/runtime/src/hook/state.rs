@@ -32,6 +32,8 @@ pub struct CodeState {
     pub followed: u64,
     /// Rounds of loops of generators that its frames went through.
     pub borrowed: u64,
+    /// Its first version is to be made at the next call, and to take samples, for a caller that may inline it.
+    pub wanted: bool,
     /// What the user set for this function.
     pub options: tiering::policy::Options,
     /// How far it is on its way to the optimizing tier: for each namespace.
@@ -89,6 +91,7 @@ pub unsafe fn ensure_state(code: *mut PyObject) -> *mut CodeState {
             cold_calls: 0,
             baseline_calls: None,
             borrowed: 0,
+            wanted: false,
             interpreted_looks: 0,
             awake: false,
             left_alone: false,

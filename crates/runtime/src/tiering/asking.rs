@@ -1,6 +1,6 @@
 //! Asking for optimized versions, and taking them over.
 
-use super::lending::borrows_much;
+use super::lending::{borrows_much, want_samples};
 use super::request::{Compiled, Decline, Request};
 use super::stage::{Stage, Tiering};
 use super::{VERSION_LIMIT, add_version, background, budget, effective, globals, is_resumable, newest_of, tiering_of};
@@ -66,7 +66,14 @@ pub(super) unsafe fn ask(
             widened: &(*state).widened,
         };
         let snapshot = || (makers.snapshot)(&request, version);
-        let unit = match budget::charging(&budget::OPTIMIZING, snapshot) {
+        let unit = budget::charging(&budget::OPTIMIZING, snapshot);
+        for function in std::mem::take(&mut (*version).unseen) {
+            let callee = hook::ensure_state(hook::code_of(function).cast());
+            if !callee.is_null() {
+                want_samples(callee);
+            }
+        }
+        let unit = match unit {
             Ok(unit) => unit,
             Err(decline) => {
                 retire(version);

@@ -6,7 +6,7 @@
 
 use super::policy::Limits;
 use super::stage::LONG_LOOP;
-use super::{Stage, Tiering, effective, look_soon, optimized, state_of, tiering_of};
+use super::{Stage, Tiering, effective, is_resumable, look_soon, optimized, state_of, tiering_of};
 use crate::hook::{self, CodeState};
 use crate::layout::{Code, FRAME_OWNED_BY_GENERATOR, FRAME_OWNED_BY_THREAD, Frame, Function};
 use crate::version::{Tier, Version};
@@ -73,16 +73,16 @@ unsafe fn borrow(function: *mut PyObject, code: *mut Code, rounds: u64) {
     }
 }
 
-/// Whether a function that is not compiled yet is to be, and to take samples at once, since generators that it goes through
-/// have had enough rounds.
+/// Whether a function that is not compiled yet is to be, and to take samples at once: a caller may inline it, or generators
+/// that it goes through have had enough rounds.
 ///
 /// # Safety
 /// The GIL is held; a live state.
-pub unsafe fn has_borrowed_enough(state: *const CodeState) -> bool {
+pub unsafe fn is_wanted(state: *const CodeState) -> bool {
     // SAFETY: see the contract.
     unsafe {
         let effective = effective(state);
-        effective.optimizes() && (*state).borrowed >= effective.limits(0, 0, 0).edges
+        effective.optimizes() && ((*state).wanted || (*state).borrowed >= effective.limits(0, 0, 0).edges)
     }
 }
 
@@ -190,11 +190,12 @@ unsafe fn start_was_seen(state: *const CodeState) -> bool {
     }
 }
 
-/// Has a generator function take samples from its next call on.
-unsafe fn want_samples(state: *mut CodeState) {
+/// Has a function take samples from its next call on.
+pub(super) unsafe fn want_samples(state: *mut CodeState) {
     // SAFETY: live objects.
     unsafe {
         let versions = (*state).versions.clone();
+        let has_version = !versions.is_empty();
         for version in versions {
             if (*version).tier == Tier::Baseline && !(*version).dead && !(*version).globals.is_null() {
                 (*tiering_of(state, version)).wanted = true;
@@ -202,6 +203,10 @@ unsafe fn want_samples(state: *mut CodeState) {
             }
         }
         // One without a version is compiled, and takes samples, at its next call.
-        (*state).borrowed = (*state).borrowed.max(effective(state).limits(0, 0, 0).edges);
+        if is_resumable((*state).code.cast()) {
+            (*state).borrowed = (*state).borrowed.max(effective(state).limits(0, 0, 0).edges);
+        } else {
+            (*state).wanted = !has_version;
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::lending::{borrows_much, lend, sample, waits_for_callees};
 use super::policy::Limits;
 use super::stage::{Samples, Stage, Surprise, Tiering};
 use super::{
-    LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over, tiering_of,
+    INLINED, LOOP_ENTRIES, Purpose, VERSION_LIMIT, ask, background, effective, globals, optimized, take_over,
+    tiering_of,
 };
 use super::{add_version, baseline_version, is_resumable, offer, reinstate, supersede};
 use crate::api;
@@ -131,7 +132,8 @@ unsafe fn look_from_baseline(
         }
         if entry == 0 && (*t).wanted && matches!((*t).stage, Stage::Counting | Stage::Resting(_)) {
             (*t).wanted = false;
-            (*t).why = "somebody goes through it".to_owned();
+            let generator = is_resumable((*version).code);
+            (*t).why = if generator { "somebody goes through it" } else { INLINED }.to_owned();
             return start_sampling(function, state, t, version);
         }
         if matches!((*t).stage, Stage::Sampling) {

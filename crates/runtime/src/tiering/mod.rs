@@ -28,7 +28,7 @@ pub use asking::take_over;
 use asking::{Pending, ask};
 use dropping::on_deopt;
 pub use dropping::{drop_version, is_for_loop};
-pub use lending::{has_borrowed_enough, sample};
+pub use lending::{is_wanted, sample};
 pub use looking::look;
 use policy::{Effective, Policy, Tiers};
 use pyo3_ffi::*;
@@ -48,6 +48,8 @@ const WAITING_EDGES: u64 = 1_000;
 const ENTERING_EDGES: u64 = 64;
 /// Times that loops are entered in optimized code before the function itself is optimized.
 const LOOP_ENTRIES: u64 = 4;
+/// Why samples are taken of what is not hot itself.
+const INLINED: &str = "a caller may inline it";
 
 /// What a baseline version is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -227,7 +229,7 @@ unsafe fn may_optimize(version: *mut Version) -> bool {
 /// The GIL is held; a live state.
 pub unsafe fn begins_with_samples(state: *const CodeState) -> bool {
     // SAFETY: see the contract.
-    unsafe { globals().makers.is_some() && (effective(state).begins_with_samples() || has_borrowed_enough(state)) }
+    unsafe { globals().makers.is_some() && (effective(state).begins_with_samples() || is_wanted(state)) }
 }
 
 /// A valid optimized version that is entered at `entry`, or NULL.
@@ -305,7 +307,9 @@ pub unsafe fn begin(state: *mut CodeState, version: *mut Version) {
             let t = tiering_of(state, version);
             (*t).stage = Stage::Sampling;
             (*t).sampling = version;
-            if !effective(state).begins_with_samples() {
+            if std::mem::take(&mut (*state).wanted) {
+                (*t).why = INLINED.to_owned();
+            } else if !effective(state).begins_with_samples() {
                 (*t).why = format!("{} rounds of generators that it goes through", (*state).borrowed);
             }
         }

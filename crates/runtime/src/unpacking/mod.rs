@@ -12,223 +12,29 @@
 //! A list of such lists may have a *table* of where its rows' copies are, with a mark of its own, while nothing but the numbers in
 //! them changes: [`UNPACK_FLOAT_ROWS`] and [`UNPACK_INT_ROWS`] unpack all of them at once.
 
+mod copies;
+
+pub use copies::{HEAD, INT_MARK, INT_ROWS_MARK, MARK, REACH, ROWS_MARK};
+
 use crate::deopt::DeoptReason;
 use crate::hook::ensure_state;
-use crate::layout::offset;
-use crate::numbers::int_word;
-use crate::optimized::{rebox_float, rebox_int};
 use crate::runtime_fns;
 use crate::tiering::{dropping::drop_version, request::Widened};
 use crate::version::Version;
+use copies::{Block, Unpacked};
 use pyo3_ffi::*;
-use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// What is added to the distance from a list to its copy to make the mark of a list of floats, or of ints.
-pub const MARK: i64 = i64::MIN / 2;
-pub const INT_MARK: i64 = i64::MIN / 4 * 3;
-/// The same for the table of a list of lists of floats, or of ints. Both are more than the others.
-pub const ROWS_MARK: i64 = i64::MIN / 4;
-pub const INT_ROWS_MARK: i64 = i64::MIN / 8;
-/// Distances are less than this, so that marks of all kinds are told apart, and are negative, which no number of items is.
-pub const REACH: i64 = 1 << 58;
-
-/// Before a copy's numbers, in bytes: a word that is not 0 if the code may have written one of them.
-pub const HEAD: i32 = 8;
-
-/// What copying a number out and back takes, in nanoseconds, by a low estimate.
-const COST: u64 = 1;
-/// So much of the time that its loops take, one in so many, a version may spend on copying.
-const SHARE: u64 = 2;
-/// Numbers that are copied before it is judged whether that pays.
+/// Of the time that its loops take, a version may spend so much on copying: loops are several times as fast for it.
+const SHARE: f64 = 0.8;
+/// Numbers that are copied, and times that copies are written back, before it is judged whether that pays: a nest may be left
+/// for once as soon as it is begun.
 const TRIAL: u64 = 4096;
+const TRIALS: u32 = 3;
 
 /// Numbers that are copied at a time: 64 MiB.
 const LIMIT: usize = 1 << 23;
-
-struct Unpacked {
-    list: *mut PyObject,
-    /// What the field with the mark held.
-    room: isize,
-    head: *mut i64,
-    length: usize,
-    ints: bool,
-    /// Whether it is a table of rows: the numbers are addresses of their copies.
-    rows: bool,
-}
-
-impl Unpacked {
-    fn layout(length: usize) -> Option<Layout> {
-        Layout::array::<i64>(length.checked_add(1)?).ok()
-    }
-
-    unsafe fn field(list: *mut PyObject) -> *mut isize {
-        // SAFETY: a list has it, behind its items.
-        unsafe { list.cast::<u8>().offset(offset::LIST_ALLOCATED as isize).cast() }
-    }
-
-    unsafe fn items(list: *mut PyObject) -> *mut *mut PyObject {
-        // SAFETY: as for `field`.
-        unsafe {
-            list.cast::<u8>()
-                .offset(offset::LIST_ITEMS as isize)
-                .cast::<*mut *mut PyObject>()
-                .read()
-        }
-    }
-
-    fn mark(ints: bool, rows: bool) -> i64 {
-        match (rows, ints) {
-            (false, false) => MARK,
-            (false, true) => INT_MARK,
-            (true, false) => ROWS_MARK,
-            (true, true) => INT_ROWS_MARK,
-        }
-    }
-
-    /// Where the list's copy is, if it has one of that kind.
-    unsafe fn copy_of(list: *mut PyObject, ints: bool) -> Option<i64> {
-        // SAFETY: a live list.
-        let distance = unsafe { Self::field(list).read() as i64 }.wrapping_sub(Self::mark(ints, false));
-        (-REACH..REACH)
-            .contains(&distance)
-            .then(|| (list as i64).wrapping_add(distance))
-    }
-
-    /// Has a list of so many items filled; nothing if it has a copy, if something else is in it, or where there is no memory.
-    unsafe fn filled(
-        list: *mut PyObject,
-        ints: bool,
-        rows: bool,
-        mut fill: impl FnMut(*mut PyObject, *mut i64) -> bool,
-    ) -> Option<Unpacked> {
-        // SAFETY: a live list; the GIL is held.
-        unsafe {
-            let length = Py_SIZE(list) as usize;
-            let items = Self::items(list);
-            let field = Self::field(list);
-            // A list without items is of any kind.
-            if field.read() < 0 {
-                return None;
-            }
-            let layout = Self::layout(length)?;
-            let head = alloc(layout).cast::<i64>();
-            if head.is_null() {
-                return None;
-            }
-            let values = head.add(1);
-            for index in 0..length {
-                if !fill(items.add(index).read(), values.add(index)) {
-                    dealloc(head.cast(), layout);
-                    return None;
-                }
-            }
-            // A row may be the list itself.
-            let room = field.read();
-            if room < 0 {
-                dealloc(head.cast(), layout);
-                return None;
-            }
-            head.write(0);
-            let distance = (values as i64).wrapping_sub(list as i64);
-            field.write(distance.wrapping_add(Self::mark(ints, rows)) as isize);
-            Some(Unpacked {
-                list,
-                room,
-                head,
-                length,
-                ints,
-                rows,
-            })
-        }
-    }
-
-    /// Copies the numbers of a list out.
-    unsafe fn new(list: *mut PyObject, ints: bool) -> Option<Unpacked> {
-        // SAFETY: a live list, whose items are live; the GIL is held.
-        unsafe {
-            Self::filled(list, ints, false, |item, into| match ints {
-                true => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
-                false => {
-                    let fine = PyFloat_CheckExact(item) != 0;
-                    if fine {
-                        into.cast::<f64>().write((*item.cast::<PyFloatObject>()).ob_fval);
-                    }
-                    fine
-                }
-            })
-        }
-    }
-
-    /// Makes the table of a list of lists, each of which is unpacked by the function if it is not.
-    unsafe fn table(
-        list: *mut PyObject,
-        ints: bool,
-        mut unpack: impl FnMut(*mut PyObject) -> bool,
-    ) -> Option<Unpacked> {
-        // SAFETY: as for `new`.
-        unsafe {
-            Self::filled(list, ints, true, |row, into| {
-                if PyList_CheckExact(row) == 0 {
-                    return false;
-                }
-                let known = Self::copy_of(row, ints);
-                let copy = known.or_else(|| unpack(row).then(|| Self::copy_of(row, ints))?);
-                copy.is_some_and(|copy| {
-                    into.write(copy);
-                    true
-                })
-            })
-        }
-    }
-
-    /// Whoever writes by way of a table says so in the table: all its rows may have been written to.
-    unsafe fn tell_rows(&self) {
-        // SAFETY: the table's rows are unpacked.
-        unsafe {
-            if self.rows && self.head.read() != 0 {
-                for index in 1..=self.length {
-                    let row = self.head.add(index).read() as *mut i64;
-                    row.byte_sub(HEAD as usize).write(1);
-                }
-            }
-        }
-    }
-
-    /// Writes back what has changed.
-    unsafe fn pack(self) {
-        // SAFETY: nobody but compiled code has had the list since it was unpacked, and that changes no list's size.
-        unsafe {
-            Self::field(self.list).write(self.room);
-            if self.head.read() != 0 && !self.rows {
-                let items = Self::items(self.list);
-                let values = self.head.add(1);
-                for index in 0..self.length {
-                    let item = items.add(index).read();
-                    let value = values.add(index);
-                    if self.ints {
-                        let mut old = 0;
-                        int_word(item, &raw mut old);
-                        if old != value.read() {
-                            items.add(index).write(rebox_int(item, value.read()));
-                        }
-                        continue;
-                    }
-                    let (float, value) = (item.cast::<PyFloatObject>(), value.cast::<f64>().read());
-                    if Py_REFCNT(item) == 1 {
-                        // Only the list has it, and all of the list are floats.
-                        (*float).ob_fval = value;
-                    } else if (*float).ob_fval.to_bits() != value.to_bits() {
-                        items.add(index).write(rebox_float(item, value));
-                    }
-                }
-            }
-            let layout = Self::layout(self.length).expect("it was allocated so");
-            dealloc(self.head.cast(), layout);
-        }
-    }
-}
 
 /// Where a nest of loops begins that works on copies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -241,15 +47,20 @@ struct Place {
 /// What is unpacked at present, by one nest of loops: it is packed before any other code runs.
 struct All {
     lists: Vec<Unpacked>,
+    /// Where those lie that have no memory of their own.
+    blocks: Vec<Block>,
     /// How many numbers these are.
     numbers: usize,
     version: *mut Version,
     place: Place,
     since: Option<Instant>,
+    /// What copying out has taken.
+    copying: Duration,
 }
 
 static mut ALL: All = All {
     lists: Vec::new(),
+    blocks: Vec::new(),
     numbers: 0,
     version: null_mut(),
     place: Place {
@@ -257,6 +68,7 @@ static mut ALL: All = All {
         offset: 0,
     },
     since: None,
+    copying: Duration::ZERO,
 };
 
 #[allow(
@@ -273,7 +85,10 @@ unsafe fn all() -> &'static mut All {
 pub struct Copied {
     place: Place,
     numbers: u64,
-    nanoseconds: u64,
+    packed: u32,
+    time: Duration,
+    /// What copying one of them has taken, in nanoseconds, when that was quickest: the program may have had to wait.
+    each: f64,
     /// Lists that had something else than floats.
     failures: u32,
 }
@@ -290,7 +105,9 @@ unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
         nests.push(Copied {
             place,
             numbers: 0,
-            nanoseconds: 0,
+            packed: 0,
+            time: Duration::ZERO,
+            each: f64::INFINITY,
             failures: 0,
         });
         nests.len() - 1
@@ -326,6 +143,16 @@ pub unsafe fn forget(object: *mut PyObject) {
             one.head.write(0);
             one.pack();
         }
+        free_blocks();
+    }
+}
+
+/// Gives the blocks back in which nothing lies any more.
+unsafe fn free_blocks() {
+    // SAFETY: the GIL is held.
+    let all = unsafe { all() };
+    if all.lists.is_empty() {
+        all.blocks.clear();
     }
 }
 
@@ -349,18 +176,25 @@ unsafe fn pack_now() {
     unsafe {
         let all = all();
         let numbers = std::mem::take(&mut all.numbers) as u64;
+        let begin = Instant::now();
         for one in &all.lists {
             one.tell_rows();
         }
         for one in all.lists.drain(..) {
             one.pack();
         }
-        let nanoseconds = all.since.take().map_or(0, |since| since.elapsed().as_nanos() as u64);
+        all.blocks.clear();
+        let end = Instant::now();
         let (version, place) = (all.version, all.place);
         let nest = copied(version, place);
         nest.numbers += numbers;
-        nest.nanoseconds += nanoseconds;
-        if (*version).valid && nest.numbers > TRIAL && nest.numbers * COST * SHARE > nest.nanoseconds {
+        nest.packed += 1;
+        nest.time += all.since.take().map_or(Duration::ZERO, |since| end - since);
+        let copying = std::mem::take(&mut all.copying) + (end - begin);
+        nest.each = nest.each.min(copying.as_nanos() as f64 / numbers.max(1) as f64);
+        let costly = nest.each * nest.numbers as f64 > nest.time.as_nanos() as f64 * SHARE;
+        let tried = nest.numbers > TRIAL && nest.packed >= TRIALS;
+        if (*version).valid && tried && costly {
             refuse(version, place, "copying the lists of a loop costs more than it saves");
         }
     }
@@ -384,16 +218,31 @@ unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
     }
 }
 
+/// Unpacks the rows of a list of lists that are not yet, in one block, and makes the table.
+unsafe fn add_rows(list: *mut PyObject, ints: bool) -> Option<Unpacked> {
+    // SAFETY: as for `add`.
+    unsafe {
+        let items = Unpacked::items(list);
+        let rows = (0..Py_SIZE(list) as usize).map(|index| items.add(index).read());
+        let packed = rows.filter(|&row| PyList_CheckExact(row) != 0 && Unpacked::field(row).read() >= 0);
+        let mut block = Block::new(packed.map(|row| Py_SIZE(row) as usize))?;
+        let table = Unpacked::table(list, ints, |row| add(row, ints, false, Some(&mut block)));
+        // Rows may lie there even where there is no table.
+        all().blocks.push(block);
+        table
+    }
+}
+
 /// Unpacks a list, or a list of lists; whether that was possible.
-unsafe fn add(list: *mut PyObject, ints: bool, rows: bool) -> bool {
+unsafe fn add(list: *mut PyObject, ints: bool, rows: bool, block: Option<&mut Block>) -> bool {
     // SAFETY: a live list; the GIL is held. `fill` below adds rows to the lists before the table is one of them.
     unsafe {
         if all().numbers + Py_SIZE(list) as usize > LIMIT {
             return false;
         }
         let unpacked = match rows {
-            true => Unpacked::table(list, ints, |row| add(row, ints, false)),
-            false => Unpacked::new(list, ints),
+            true => add_rows(list, ints),
+            false => Unpacked::new(list, ints, block),
         };
         let Some(unpacked) = unpacked else { return false };
         all().numbers += unpacked.length;
@@ -407,15 +256,17 @@ unsafe fn unpack(list: *mut PyObject, ints: bool, rows: bool, version: *mut Vers
     // SAFETY: a live list and version; the GIL is held.
     unsafe {
         let first = all().lists.is_empty();
-        let since = first.then(Instant::now);
-        let added = add(list, ints, rows);
+        let since = Instant::now();
+        let added = add(list, ints, rows, None);
+        all().copying += since.elapsed();
         // Of a list of lists some may be unpacked.
         if first && !all().lists.is_empty() {
             all().version = version;
             all().place = place;
-            all().since = since;
+            all().since = Some(since);
         }
         if !added {
+            free_blocks();
             fail(version, place);
             return 0;
         }
