@@ -1,7 +1,7 @@
 //! A function in SSA form.
 
 use crate::op::{Effect, Gives, Op};
-use crate::{FrameState, State, Type};
+use crate::{FrameState, Reason, State, Type};
 use justjit_builder::{FloatCond, IntCond, Region, RuntimeFn, Type as Width};
 use std::fmt;
 
@@ -214,8 +214,9 @@ pub struct Function {
     pub inlined: Vec<Symbol>,
     /// Where instructions that are appended come from.
     pub position: Position,
-    /// Instructions, by code object and offset, at which doing something ahead for all rounds of a loop has failed.
-    pub failed_ahead: Vec<(Symbol, u32)>,
+    /// Instructions, by code object and offset, at which the code was left too often for a reason: at the start of a loop, what
+    /// is tested ahead for all its rounds had failed.
+    pub failed_ahead: Vec<(Symbol, u32, Reason)>,
 }
 
 impl Function {

@@ -15,7 +15,9 @@ use justjit_ir::{
 use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
-use justjit_runtime::unpacking::{PACK, UNPACK_FLOAT_ROWS, UNPACK_FLOATS, UNPACK_INT_ROWS, UNPACK_INTS};
+use justjit_runtime::unpacking::{
+    KEEP, PACK, UNPACK_FLOAT_ROWS, UNPACK_FLOATS, UNPACK_INT_ROWS, UNPACK_INTS, UNPACK_MOVED_FLOATS, UNPACK_MOVED_INTS,
+};
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
@@ -157,16 +159,23 @@ impl Builder<'_> {
     fn allow_unpacking(&mut self) {
         let behaviour = (Effect::Any, false);
         let params = [Type::Object, Type::Pointer, Type::Pointer, Type::Int];
-        for unpack in [&UNPACK_FLOATS, &UNPACK_INTS, &UNPACK_FLOAT_ROWS, &UNPACK_INT_ROWS] {
+        let whole = [&UNPACK_FLOATS, &UNPACK_INTS];
+        let moved = [&UNPACK_MOVED_FLOATS, &UNPACK_MOVED_INTS];
+        for unpack in whole
+            .into_iter()
+            .chain([&UNPACK_FLOAT_ROWS, &UNPACK_INT_ROWS])
+            .chain(moved)
+        {
             self.function_symbol(unpack, &params, Some(Type::Int), behaviour);
         }
+        self.function_symbol(&KEEP, &[Type::Object], None, behaviour);
         self.function_symbol(&PACK, &[], None, behaviour);
         for info in &self.codes {
-            let instructions = info.decoded.instructions.iter().enumerate();
-            let failed = instructions.filter(|(index, _)| info.knowledge.is_widened(*index, Reason::Loop));
-            self.f
-                .failed_ahead
-                .extend(failed.map(|(_, one)| (info.symbol, one.offset)));
+            let failed = info.knowledge.widened.iter();
+            self.f.failed_ahead.extend(failed.map(|&(index, reason)| {
+                let offset = info.decoded.instructions[index as usize].offset;
+                (info.symbol, offset, reason)
+            }));
         }
     }
 

@@ -18,6 +18,7 @@ mod fold;
 mod forget;
 mod interval;
 mod licm;
+mod moves;
 mod nests;
 mod pipeline;
 mod preheaders;
@@ -119,6 +120,7 @@ pub fn passes() -> &'static [Pass] {
         ),
         each("dce", "removes what nobody uses", dce::run),
         once("unpack", "has loops work on copies of lists' numbers", unpack::run),
+        once("last_refcounts", "refcounts, once more", refcounts::run),
         once(
             "finite",
             "tests once for several floats whether they are finite",

@@ -50,7 +50,8 @@ pub fn run(function: &mut Function) -> bool {
     changed
 }
 
-/// The state in which a loop is entered, for something that leaves from the block before it.
+/// The state in which a loop is entered, for something that leaves from the block before it. None where that has been left too
+/// often for the same reason: a round that nobody comes to may be what the test is about.
 pub fn entry_state(function: &mut Function, data: &LoopData, preheader: Block, of: State) -> Option<State> {
     let entry = function.blocks[data.header.index()].entry_state?;
     let mut state: FrameState = function.states[entry.index()].clone();
@@ -58,6 +59,11 @@ pub fn entry_state(function: &mut Function, data: &LoopData, preheader: Block, o
         return None;
     }
     state.reason = function.states[of.index()].reason;
+    let innermost = state.frames.last()?;
+    let place = (innermost.code, innermost.offset, state.reason);
+    if function.failed_ahead.contains(&place) {
+        return None;
+    }
     let params = &function.blocks[data.header.index()].params;
     let args = &function.successors(preheader)[0].args;
     state.map_values(|value| match params.iter().position(|&param| param == value) {

@@ -1,6 +1,7 @@
 //! Nests of loops that can work on copies of lists of numbers, and where in them: see [`crate::unpack`].
 
 use crate::edit;
+use crate::moves::{Kept, Move};
 use crate::unpack::LIST_ALLOCATED;
 use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
@@ -41,6 +42,14 @@ impl Kind {
         }
     }
 
+    /// Its objects' type.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Kind::Float => "float",
+            Kind::Int => "int",
+        }
+    }
+
     /// The function that writes such a number over an object.
     fn overwrite(self) -> &'static str {
         match self {
@@ -75,6 +84,7 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
         }
         let mut look = Look {
             function,
+            flow,
             dominators,
             loops,
             homes: &homes,
@@ -83,8 +93,10 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
             within,
             ints: true,
             tables: true,
+            moved: Vec::new(),
         };
         look.tables = look.moves_no_list();
+        look.moved = look.find_moved();
         let mut nest = look.nest();
         if nest.is_none() {
             look.ints = false;
@@ -96,8 +108,8 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
 }
 
 /// Who uses a value.
-struct Uses {
-    insts: Vec<Vec<Inst>>,
+pub struct Uses {
+    pub insts: Vec<Vec<Inst>>,
     /// In a state, or passed on to a block.
     otherwise: Vec<bool>,
     /// Instructions that do so, and headers in whose states it is.
@@ -142,8 +154,8 @@ impl Uses {
 
 /// A place in a list's array.
 #[derive(Clone, Copy, PartialEq)]
-struct Item {
-    list: Value,
+pub struct Item {
+    pub list: Value,
     /// The array.
     base: Value,
     index: Option<Value>,
@@ -165,6 +177,8 @@ pub struct Point {
     pub state: State,
     /// Whether the copy is written to.
     pub stores: bool,
+    /// Whether objects are moved in such lists.
+    pub moves: bool,
 }
 
 /// A number that is read or written.
@@ -196,21 +210,26 @@ pub struct Nest {
     pub points: Vec<Point>,
     pub accesses: Vec<Access>,
     pub checks: Vec<Check>,
+    pub moves: Vec<Move>,
+    pub kept: Vec<Kept>,
 }
 
-struct Look<'a> {
-    function: &'a Function,
-    dominators: &'a Dominators,
+pub struct Look<'a> {
+    pub function: &'a Function,
+    pub flow: &'a Flow,
+    pub dominators: &'a Dominators,
     loops: &'a Loops,
-    homes: &'a [Option<Block>],
-    uses: &'a Uses,
-    blocks: &'a [Block],
+    pub homes: &'a [Option<Block>],
+    pub uses: &'a Uses,
+    pub blocks: &'a [Block],
     /// By block, whether it is one of these.
-    within: Vec<bool>,
+    pub within: Vec<bool>,
     /// Whether lists of ints are to be copied as well.
     ints: bool,
     /// Whether tables may be made: no list is put into a list.
     tables: bool,
+    /// Kinds of numbers that are moved as objects.
+    pub moved: Vec<Kind>,
 }
 
 impl Look<'_> {
@@ -223,6 +242,8 @@ impl Look<'_> {
             points: Vec::new(),
             accesses: Vec::new(),
             checks: Vec::new(),
+            moves: Vec::new(),
+            kept: Vec::new(),
         };
         let mut stores = Vec::new();
         let mut nested = false;
@@ -292,6 +313,10 @@ impl Look<'_> {
                     let kind = [Kind::Float, Kind::Int]
                         .into_iter()
                         .find(|kind| kind.overwrite() == name)?;
+                    // The array of such a list is not up to date.
+                    if self.moves(kind) {
+                        return None;
+                    }
                     if self.copies(kind) {
                         let alone = self.uses.insts[value.index()]
                             .iter()
@@ -316,14 +341,15 @@ impl Look<'_> {
                         }
                     );
                     if !is_structure || !self.has_structures(block, store, item) {
-                        return None;
+                        self.add_move(&mut nest, block, store, item)?;
                     }
                 }
-                _ => return None,
+                _ => self.add_move(&mut nest, block, store, item)?,
             }
         }
         // A number is written over in one place, by one store.
-        let whole = nest.accesses.iter().all(|access| {
+        let written = nest.accesses.iter().filter(|access| !nest.points[access.point].moves);
+        let whole = written.into_iter().all(|access| {
             let read = self.function.inst(access.load).result.expect("a load has a result");
             let calls = self.uses.insts[read.index()].iter();
             let calls = calls.filter(|&&inst| self.function.inst(inst).op == Op::Call);
@@ -392,7 +418,7 @@ impl Look<'_> {
     }
 
     /// Which item of a list's array a load reads or a store writes. `Some(None)` if it is none, `None` if it is not known.
-    fn item(&self, data: &InstData) -> Option<Option<Item>> {
+    pub fn item(&self, data: &InstData) -> Option<Option<Item>> {
         if !matches!(data.op, Op::Load | Op::LoadIndexed | Op::Store | Op::StoreIndexed) {
             return None;
         }
@@ -452,7 +478,20 @@ impl Look<'_> {
     /// Which kind of list, of those that are copied, a load reads.
     fn kind(&self, load: &InstData) -> Option<Kind> {
         let mut kinds = [Kind::Float, Kind::Int].into_iter();
-        kinds.find(|&kind| self.copies(kind) && self.used_as(load, kind))
+        kinds.find(|&kind| {
+            self.copies(kind) && (self.used_as(load, kind) || self.moves(kind) && self.is_tested(load, kind))
+        })
+    }
+
+    /// Whether the code is left if what is loaded is no such number.
+    fn is_tested(&self, load: &InstData, kind: Kind) -> bool {
+        self.users(load).any(|test| {
+            let guards = test.result.map(|result| self.uses.insts[result.index()].iter());
+            let mut guards = guards.into_iter().flatten();
+            test.op == Op::HasType
+                && self.kind_of_test(test.imm) == Some(kind)
+                && guards.any(|&guard| self.function.inst(guard).op == Op::Guard)
+        })
     }
 
     /// Whether what is read is of no use unless it is tested to be something else than such a number, or is only tested.
@@ -475,17 +514,7 @@ impl Look<'_> {
     /// Whether it was found before the place that an item of the list is no atom. It stays so, since nothing else is written
     /// to such lists.
     fn has_structures(&self, block: Block, place: Inst, item: Item) -> bool {
-        let before = |inst: Inst| {
-            let Some(home) = self.homes[inst.index()] else {
-                return false;
-            };
-            if home != block {
-                return self.dominators.dominates(home, block);
-            }
-            let insts = &self.function.blocks[block.index()].insts;
-            let at = |wanted| insts.iter().position(|&one| one == wanted);
-            at(inst) < at(place)
-        };
+        let before = |inst: Inst| self.is_before(inst, block, Some(place));
         let arrays = self.uses.insts[item.list.index()].iter();
         let arrays = arrays.filter_map(|&inst| self.function.inst(inst).result);
         let loads = arrays.flat_map(|array| &self.uses.insts[array.index()]);
@@ -568,10 +597,13 @@ impl Look<'_> {
                 || user.op == kind.unbox()
                 || self.calls(user, kind.overwrite())
         });
-        if !fine || self.uses.otherwise[value.index()] {
+        if !self.moves(kind) && (!fine || self.uses.otherwise[value.index()]) {
             return None;
         }
         let mut known = vec![self.known_type(load)?];
+        if self.moves(kind) && self.kind_of_test(known[0].1) != Some(kind) {
+            return None;
+        }
         let (wanted, row) = match self.table(block, item, kind) {
             Some((point, row)) => {
                 known.push(self.known_type(row)?);
@@ -636,6 +668,7 @@ impl Look<'_> {
             ahead_of: Some(number),
             state: self.function.inst(guard).state?,
             stores: false,
+            moves: self.moves(kind),
         })
     }
 
@@ -688,6 +721,7 @@ impl Look<'_> {
             ahead_of: None,
             state,
             stores: false,
+            moves: self.moves(kind),
         })
     }
 

@@ -10,6 +10,7 @@
 //! something that such lists do not have: what is read is tested to be of another type, or the list is known to have
 //! something of another type.
 
+use crate::moves::{Brought, Move, Number};
 use crate::nests::{Access, Check, Kind, Nest, Point, find, tests_room};
 use crate::{edit, licm, preheaders};
 use justjit_builder::{IntCond, Region, Type as Width};
@@ -38,7 +39,10 @@ pub fn run(function: &mut Function) -> bool {
     let loops = Loops::of(function, &flow, &dominators);
     let mut nests = find(function, &flow, &dominators, &loops);
     // Where it has not paid, or not been possible, the loops inside are no better.
-    nests.retain(|nest| nest.place.is_some_and(|place| !function.failed_ahead.contains(&place)));
+    nests.retain(|nest| {
+        nest.place
+            .is_some_and(|(code, offset)| !function.failed_ahead.contains(&(code, offset, Reason::Loop)))
+    });
     let mut unpacking = vec![false; function.blocks.len()];
     for nest in nests {
         if nest.rewrite(function, &loops, symbols) {
@@ -75,6 +79,9 @@ struct Symbols {
     unpack_ints: Symbol,
     unpack_float_rows: Symbol,
     unpack_int_rows: Symbol,
+    unpack_moved_floats: Symbol,
+    unpack_moved_ints: Symbol,
+    keep: Symbol,
     pack: Symbol,
 }
 
@@ -91,6 +98,9 @@ impl Symbols {
             unpack_ints: find("justjit_unpack_ints", is_function)?,
             unpack_float_rows: find("justjit_unpack_float_rows", is_function)?,
             unpack_int_rows: find("justjit_unpack_int_rows", is_function)?,
+            unpack_moved_floats: find("justjit_unpack_moved_floats", is_function)?,
+            unpack_moved_ints: find("justjit_unpack_moved_ints", is_function)?,
+            keep: find("justjit_keep", is_function)?,
             pack: find("justjit_pack", is_function)?,
         })
     }
@@ -119,6 +129,7 @@ impl Nest {
                 }
             }
         }
+        self.keep_what_comes(function, symbols);
         for check in &self.checks {
             check.insert(function);
         }
@@ -127,35 +138,77 @@ impl Nest {
             copies.push((ask(function, point, state, symbols, place), point.kind));
         }
         let mut replaced = edit::Replacements::new(function);
+        let mut numbers = Vec::with_capacity(self.accesses.len());
         for access in &self.accesses {
-            access.rewrite(function, copies[access.point], &mut replaced);
+            numbers.push(access.rewrite(function, copies[access.point], &mut replaced));
+        }
+        for one in &self.moves {
+            one.rewrite(function, copies[one.point], &numbers);
         }
         replaced.apply(function);
         true
     }
 
+    /// Keeps objects that the nest is given and may put into lists, on the ways into it.
+    fn keep_what_comes(&self, function: &mut Function, symbols: Symbols) {
+        for &to in &self.blocks {
+            let mut brought: Vec<Brought> = Vec::new();
+            for kept in self.kept.iter().filter(|kept| kept.to == to) {
+                if !brought.contains(&kept.what) {
+                    brought.push(kept.what);
+                }
+            }
+            if brought.is_empty() {
+                continue;
+            }
+            let all = (0..function.blocks.len() as u32).map(Block);
+            let outside = all.filter(|from| !self.blocks.contains(from));
+            for from in outside.collect::<Vec<_>>() {
+                between(function, from, to, |function, block, args| {
+                    for &one in &brought {
+                        let object = match one {
+                            Brought::Param(at) => args[at as usize],
+                            Brought::Value(value) => value,
+                        };
+                        function.append(block, Op::Call, vec![object], Imm::Symbol(symbols.keep), None);
+                    }
+                });
+            }
+        }
+    }
+
     /// Packs all lists on the way out of the nest.
     fn pack_between(&self, function: &mut Function, from: Block, to: Block, symbols: Symbols) {
-        let last = edit::last(function, from);
         let leaves = function.blocks[to.index()].insts.first();
         if leaves.is_some_and(|&first| function.inst(first).op == Op::Deopt) {
             return;
         }
-        function.position = function.inst(last).position;
-        for target in 0..function.inst(last).targets.len() {
-            if function.inst(last).targets[target].block != to {
-                continue;
-            }
-            let between = function.add_block();
-            function.blocks[between.index()].cold = function.blocks[to.index()].cold;
-            let old = BlockCall {
-                block: between,
-                args: Vec::new(),
-            };
-            let old = std::mem::replace(&mut function.insts[last.index()].targets[target], old);
-            function.append(between, Op::Call, Vec::new(), Imm::Symbol(symbols.pack), None);
-            function.end(between, Op::Jump, Vec::new(), None, vec![old]);
+        between(function, from, to, |function, block, _| {
+            function.append(block, Op::Call, Vec::new(), Imm::Symbol(symbols.pack), None);
+        });
+    }
+}
+
+/// Puts something on each way from a block to another, by which these arguments are passed.
+fn between(function: &mut Function, from: Block, to: Block, put: impl Fn(&mut Function, Block, &[Value])) {
+    if !function.successors(from).iter().any(|call| call.block == to) {
+        return;
+    }
+    let last = edit::last(function, from);
+    function.position = function.inst(last).position;
+    for target in 0..function.inst(last).targets.len() {
+        if function.inst(last).targets[target].block != to {
+            continue;
         }
+        let between = function.add_block();
+        function.blocks[between.index()].cold = function.blocks[to.index()].cold;
+        let old = BlockCall {
+            block: between,
+            args: Vec::new(),
+        };
+        let old = std::mem::replace(&mut function.insts[last.index()].targets[target], old);
+        put(function, between, &old.args);
+        function.end(between, Op::Jump, Vec::new(), None, vec![old]);
     }
 }
 
@@ -199,6 +252,8 @@ fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (
     let mut put = |block, op, args, imm| function.append(block, op, args, imm, None);
     let known = put(block, Op::Load, vec![list], field).expect("a load has a result");
     let (base, unpack) = match (point.kind, point.rows) {
+        (Kind::Float, false) if point.moves => (MARK, symbols.unpack_moved_floats),
+        (Kind::Int, false) if point.moves => (INT_MARK, symbols.unpack_moved_ints),
         (Kind::Float, false) => (MARK, symbols.unpack_floats),
         (Kind::Int, false) => (INT_MARK, symbols.unpack_ints),
         (Kind::Float, true) => (ROWS_MARK, symbols.unpack_float_rows),
@@ -274,7 +329,13 @@ fn place_of(function: &Function, inst: Inst) -> (Block, usize) {
 }
 
 impl Access {
-    fn rewrite(&self, function: &mut Function, (copy, kind): (Value, Kind), replaced: &mut edit::Replacements) {
+    /// Reads and writes the copy; gives the number that is read.
+    fn rewrite(
+        &self,
+        function: &mut Function,
+        (copy, kind): (Value, Kind),
+        replaced: &mut edit::Replacements,
+    ) -> Value {
         let object = function.inst(self.load).result.expect("a load has a result");
         let unboxed: Vec<Inst> = of_object(function, object, kind.unbox()).collect();
         let (block, mut at) = place_of(function, self.load);
@@ -320,6 +381,41 @@ impl Access {
                         && (Some(one.args[0]) == given || one.args[0] == object);
                     inst != call && !passes_on
                 });
+            }
+        }
+        number
+    }
+}
+
+impl Move {
+    /// Stores the number as well, and counts no reference for the list's array.
+    fn rewrite(&self, function: &mut Function, (copy, kind): (Value, Kind), numbers: &[Value]) {
+        let data = function.inst(self.store).clone();
+        let object = *data.args.last().expect("a store stores a value");
+        let number = match self.number {
+            Number::Loaded(access) => numbers[access],
+            Number::Unboxed(guard) => {
+                let state = function.inst(guard).state.expect("a guard has a state");
+                let mut state = function.states[state.index()].clone();
+                state.reason = Reason::Overflow;
+                let (block, at) = place_of(function, guard);
+                let inst = edit::insert(function, block, at, kind.unbox(), vec![object], Imm::None);
+                if kind.unbox().info().exits {
+                    let state = function.add_state(state);
+                    function.insts[inst.index()].state = Some(state);
+                }
+                function.inst(inst).result.expect("a number is a result")
+            }
+        };
+        let (block, at) = place_of(function, self.store);
+        let mut args = data.args.clone();
+        args[0] = copy;
+        *args.last_mut().expect("a store stores a value") = number;
+        edit::insert(function, block, at, data.op, args, on_copy(&data, kind));
+        for (inst, op) in [(self.handed, Op::DecrefNumber), (self.taken, Op::Incref)] {
+            if let Some(inst) = inst {
+                let args = function.inst(inst).args.clone();
+                edit::become_op(function, inst, op, args, Imm::None);
             }
         }
     }

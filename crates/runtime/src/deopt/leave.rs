@@ -395,6 +395,8 @@ unsafe fn leave(
         let mut fails = !PyErr_Occurred().is_null();
         let count = contents.len();
         let mut frames = make_frames(thread, outermost, contents, &mut old);
+        // The frames have references of their own.
+        crate::unpacking::release();
         if frames.len() < count {
             PyErr_NoMemory();
             fails = true;

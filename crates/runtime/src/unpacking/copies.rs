@@ -30,6 +30,9 @@ pub(super) struct Unpacked {
     rows: bool,
     /// Whether the copy has its memory for itself; else it lies in a [`Block`].
     alone: bool,
+    /// Whether objects are moved in the list: its array is up to date, but counts no references. Those that it had are kept by
+    /// the objects that it had, behind the numbers.
+    pub moves: bool,
 }
 
 /// Bytes that a processor moves at a time.
@@ -85,14 +88,15 @@ impl Drop for Block {
 }
 
 impl Unpacked {
-    fn layout(length: usize) -> Option<Layout> {
-        Layout::array::<i64>(length.checked_add(1)?).ok()
+    fn layout(length: usize, moves: bool) -> Option<Layout> {
+        let words = length.checked_mul(1 + usize::from(moves))?;
+        Layout::array::<i64>(words.checked_add(1)?).ok()
     }
 
     /// Gives the memory back.
-    unsafe fn free(head: *mut i64, length: usize, alone: bool) {
+    unsafe fn free(head: *mut i64, length: usize, alone: bool, moves: bool) {
         if alone {
-            let layout = Self::layout(length).expect("it was allocated so");
+            let layout = Self::layout(length, moves).expect("it was allocated so");
             // SAFETY: it was, by `filled`.
             unsafe { dealloc(head.cast(), layout) };
         }
@@ -136,6 +140,7 @@ impl Unpacked {
         list: *mut PyObject,
         ints: bool,
         rows: bool,
+        moves: bool,
         block: Option<&mut Block>,
         mut fill: impl FnMut(*mut PyObject, *mut i64) -> bool,
     ) -> Option<Unpacked> {
@@ -151,7 +156,7 @@ impl Unpacked {
             let alone = block.is_none();
             let head = match block {
                 Some(block) => block.take(length)?,
-                None => alloc(Self::layout(length)?).cast::<i64>(),
+                None => alloc(Self::layout(length, moves)?).cast::<i64>(),
             };
             if head.is_null() {
                 return None;
@@ -159,15 +164,18 @@ impl Unpacked {
             let values = head.add(1);
             for index in 0..length {
                 if !fill(items.add(index).read(), values.add(index)) {
-                    Self::free(head, length, alone);
+                    Self::free(head, length, alone, moves);
                     return None;
                 }
             }
             // A row may be the list itself.
             let room = field.read();
             if room < 0 {
-                Self::free(head, length, alone);
+                Self::free(head, length, alone, moves);
                 return None;
+            }
+            if moves {
+                items.copy_to_nonoverlapping(values.add(length).cast(), length);
             }
             head.write(0);
             let distance = (values as i64).wrapping_sub(list as i64);
@@ -180,15 +188,16 @@ impl Unpacked {
                 ints,
                 rows,
                 alone,
+                moves,
             })
         }
     }
 
-    /// Copies the numbers of a list out.
-    pub unsafe fn new(list: *mut PyObject, ints: bool, block: Option<&mut Block>) -> Option<Unpacked> {
+    /// Copies the numbers of a list out, in which objects are moved or not.
+    pub unsafe fn new(list: *mut PyObject, ints: bool, moves: bool, block: Option<&mut Block>) -> Option<Unpacked> {
         // SAFETY: a live list, whose items are live; the GIL is held.
         unsafe {
-            Self::filled(list, ints, false, block, |item, into| match ints {
+            Self::filled(list, ints, false, moves, block, |item, into| match ints {
                 true => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
                 false => {
                     let fine = PyFloat_CheckExact(item) != 0;
@@ -209,7 +218,7 @@ impl Unpacked {
     ) -> Option<Unpacked> {
         // SAFETY: as for `new`.
         unsafe {
-            Self::filled(list, ints, true, None, |row, into| {
+            Self::filled(list, ints, true, false, None, |row, into| {
                 if PyList_CheckExact(row) == 0 {
                     return false;
                 }
@@ -236,12 +245,55 @@ impl Unpacked {
         }
     }
 
-    /// Writes back what has changed.
-    pub unsafe fn pack(self) {
+    /// Objects that have been moved, and those that were there before.
+    unsafe fn moved(&self) -> impl Iterator<Item = (*mut PyObject, *mut PyObject)> {
+        // SAFETY: nobody but compiled code has had the list since it was unpacked, and that changes no list's size.
+        let (items, before) = unsafe {
+            (
+                Self::items(self.list),
+                self.head.add(1 + self.length).cast::<*mut PyObject>(),
+            )
+        };
+        // SAFETY: as above.
+        let written = self.moves && unsafe { self.head.read() } != 0;
+        let places = 0..if written { self.length } else { 0 };
+        // SAFETY: so many are there.
+        let both = places.map(move |index| unsafe { (items.add(index).read(), before.add(index).read()) });
+        both.filter(|(now, before)| now != before)
+    }
+
+    /// Has the list count its references to what was moved there. Another list may have had it until now.
+    pub unsafe fn settle(&self) {
+        // SAFETY: all objects are live.
+        unsafe { self.moved().for_each(|(now, _)| Py_INCREF(now)) }
+    }
+
+    /// All objects that it had, with a reference each, of a list that is settled and packed without writing anything back: other
+    /// lists may have been given them.
+    pub unsafe fn keep(&mut self, kept: &mut Vec<*mut PyObject>) {
+        // SAFETY: all objects are live.
+        unsafe {
+            let items = Self::items(self.list);
+            let before = self.head.add(1 + self.length).cast::<*mut PyObject>();
+            for index in 0..self.length {
+                let object = before.add(index).read();
+                if items.add(index).read() == object {
+                    Py_INCREF(object);
+                }
+                kept.push(object);
+            }
+            self.head.write(0);
+        }
+    }
+
+    /// Writes back what has changed. Where objects were moved, all lists are settled; those that were there before are kept.
+    pub unsafe fn pack(self, kept: &mut Vec<*mut PyObject>) {
         // SAFETY: nobody but compiled code has had the list since it was unpacked, and that changes no list's size.
         unsafe {
             Self::field(self.list).write(self.room);
-            if self.head.read() != 0 && !self.rows {
+            if self.moves {
+                kept.extend(self.moved().map(|(_, before)| before));
+            } else if self.head.read() != 0 && !self.rows {
                 let items = Self::items(self.list);
                 let values = self.head.add(1);
                 for index in 0..self.length {
@@ -264,7 +316,7 @@ impl Unpacked {
                     }
                 }
             }
-            Self::free(self.head, self.length, self.alone);
+            Self::free(self.head, self.length, self.alone, self.moves);
         }
     }
 }

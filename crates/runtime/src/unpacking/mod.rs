@@ -49,6 +49,9 @@ struct All {
     lists: Vec<Unpacked>,
     /// Where those lie that have no memory of their own.
     blocks: Vec<Block>,
+    /// Objects that code may have at hand which count no reference for that, with one each: it has brought them along, and
+    /// may put them into a list whose array counts no references, or they were in such a list until it was packed.
+    kept: Vec<*mut PyObject>,
     /// How many numbers these are.
     numbers: usize,
     version: *mut Version,
@@ -61,6 +64,7 @@ struct All {
 static mut ALL: All = All {
     lists: Vec::new(),
     blocks: Vec::new(),
+    kept: Vec::new(),
     numbers: 0,
     version: null_mut(),
     place: Place {
@@ -115,14 +119,14 @@ unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
     &mut nests[at]
 }
 
-/// Whether lists are unpacked.
+/// Whether lists are unpacked, or there is something kept for them.
 ///
 /// # Safety
 /// The GIL is held.
 #[inline]
 pub unsafe fn is_any() -> bool {
     // SAFETY: see the contract.
-    unsafe { !all().lists.is_empty() }
+    unsafe { !all().lists.is_empty() || !all().kept.is_empty() }
 }
 
 /// Gives up the copy of a list's numbers, or its table, if it has one: nobody will see it.
@@ -138,10 +142,14 @@ pub unsafe fn forget(object: *mut PyObject) {
         }
         // What ends is likely to be new.
         if let Some(at) = lists.iter().rposition(|one| one.list == object) {
-            let one = lists.remove(at);
+            let mut one = lists.remove(at);
             one.tell_rows();
+            if one.moves {
+                one.settle();
+                one.keep(&mut all().kept);
+            }
             one.head.write(0);
-            one.pack();
+            one.pack(&mut all().kept);
         }
         free_blocks();
     }
@@ -156,7 +164,8 @@ unsafe fn free_blocks() {
     }
 }
 
-/// Packs what is unpacked. Runs no code of the program.
+/// Packs what is unpacked. Runs no code of the program. What is kept for the code that has unpacked it stays so until
+/// [`release`].
 ///
 /// # Safety
 /// The GIL is held; the code that has unpacked it reads and writes no copy any more.
@@ -175,13 +184,17 @@ unsafe fn pack_now() {
     // SAFETY: see `pack_all`.
     unsafe {
         let all = all();
+        if all.lists.is_empty() {
+            return;
+        }
         let numbers = std::mem::take(&mut all.numbers) as u64;
         let begin = Instant::now();
         for one in &all.lists {
             one.tell_rows();
+            one.settle();
         }
         for one in all.lists.drain(..) {
-            one.pack();
+            one.pack(&mut all.kept);
         }
         all.blocks.clear();
         let end = Instant::now();
@@ -198,6 +211,16 @@ unsafe fn pack_now() {
             refuse(version, place, "copying the lists of a loop costs more than it saves");
         }
     }
+}
+
+/// Gives up what was kept for the code that had lists unpacked: numbers, so that no code of the program runs.
+///
+/// # Safety
+/// The GIL is held; all lists are packed, and that code has references of its own to all that it uses from here on.
+#[inline]
+pub unsafe fn release() {
+    // SAFETY: see the contract.
+    unsafe { all().kept.drain(..).for_each(|object| Py_DECREF(object)) }
 }
 
 /// The next version is to leave that nest of loops as it is.
@@ -219,30 +242,42 @@ unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
 }
 
 /// Unpacks the rows of a list of lists that are not yet, in one block, and makes the table.
-unsafe fn add_rows(list: *mut PyObject, ints: bool) -> Option<Unpacked> {
+unsafe fn add_rows(list: *mut PyObject, form: Form) -> Option<Unpacked> {
     // SAFETY: as for `add`.
     unsafe {
         let items = Unpacked::items(list);
         let rows = (0..Py_SIZE(list) as usize).map(|index| items.add(index).read());
         let packed = rows.filter(|&row| PyList_CheckExact(row) != 0 && Unpacked::field(row).read() >= 0);
         let mut block = Block::new(packed.map(|row| Py_SIZE(row) as usize))?;
-        let table = Unpacked::table(list, ints, |row| add(row, ints, false, Some(&mut block)));
+        let of_row = Form { rows: false, ..form };
+        let table = Unpacked::table(list, form.ints, |row| add(row, of_row, Some(&mut block)));
         // Rows may lie there even where there is no table.
         all().blocks.push(block);
         table
     }
 }
 
+/// How a list is to be unpacked.
+#[derive(Clone, Copy)]
+struct Form {
+    /// Of ints, or of floats.
+    ints: bool,
+    /// A list of lists of these.
+    rows: bool,
+    /// Objects are moved in it.
+    moves: bool,
+}
+
 /// Unpacks a list, or a list of lists; whether that was possible.
-unsafe fn add(list: *mut PyObject, ints: bool, rows: bool, block: Option<&mut Block>) -> bool {
+unsafe fn add(list: *mut PyObject, form: Form, block: Option<&mut Block>) -> bool {
     // SAFETY: a live list; the GIL is held. `fill` below adds rows to the lists before the table is one of them.
     unsafe {
         if all().numbers + Py_SIZE(list) as usize > LIMIT {
             return false;
         }
-        let unpacked = match rows {
-            true => add_rows(list, ints),
-            false => Unpacked::new(list, ints, block),
+        let unpacked = match form.rows {
+            true => add_rows(list, form),
+            false => Unpacked::new(list, form.ints, form.moves, block),
         };
         let Some(unpacked) = unpacked else { return false };
         all().numbers += unpacked.length;
@@ -252,12 +287,12 @@ unsafe fn add(list: *mut PyObject, ints: bool, rows: bool, block: Option<&mut Bl
 }
 
 /// Unpacks a list, or a list of lists, for the nest of loops that begins at a place; its mark, or 0.
-unsafe fn unpack(list: *mut PyObject, ints: bool, rows: bool, version: *mut Version, place: Place) -> i64 {
+unsafe fn unpack(list: *mut PyObject, form: Form, version: *mut Version, place: Place) -> i64 {
     // SAFETY: a live list and version; the GIL is held.
     unsafe {
         let first = all().lists.is_empty();
         let since = Instant::now();
-        let added = add(list, ints, rows, None);
+        let added = add(list, form, None);
         all().copying += since.elapsed();
         // Of a list of lists some may be unpacked.
         if first && !all().lists.is_empty() {
@@ -286,34 +321,55 @@ unsafe fn fail(version: *mut Version, place: Place) {
     }
 }
 
+const FLOATS: Form = Form {
+    ints: false,
+    rows: false,
+    moves: false,
+};
+const INTS: Form = Form { ints: true, ..FLOATS };
+
 runtime_fns! {
     /// The mark of a list that is to have its floats unpacked, for the nest of loops that begins there; 0 if it has something
     /// else, too.
     UNPACK_FLOATS = fn unpack_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
-        let offset = offset as u32;
-        unpack(list, false, false, version, Place { code, offset })
+        unpack(list, FLOATS, version, Place { code, offset: offset as u32 })
     }
 
     /// The same for ints, of which each fits 64 bits.
     UNPACK_INTS = fn unpack_ints(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
-        let offset = offset as u32;
-        unpack(list, true, false, version, Place { code, offset })
+        unpack(list, INTS, version, Place { code, offset: offset as u32 })
     }
 
     /// The mark of a list that is to have a table of its rows, which are lists of floats.
     UNPACK_FLOAT_ROWS = fn unpack_float_rows(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
-        let offset = offset as u32;
-        unpack(list, false, true, version, Place { code, offset })
+        unpack(list, Form { rows: true, ..FLOATS }, version, Place { code, offset: offset as u32 })
     }
 
     /// The same for lists of ints.
     UNPACK_INT_ROWS = fn unpack_int_rows(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
-        let offset = offset as u32;
-        unpack(list, true, true, version, Place { code, offset })
+        unpack(list, Form { rows: true, ..INTS }, version, Place { code, offset: offset as u32 })
+    }
+
+    /// The mark of a list of floats in which objects are moved: the code keeps the copy and the list's array up to date, which
+    /// counts no references meanwhile.
+    UNPACK_MOVED_FLOATS = fn unpack_moved_floats(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        unpack(list, Form { moves: true, ..FLOATS }, version, Place { code, offset: offset as u32 })
+    }
+
+    /// The same for ints.
+    UNPACK_MOVED_INTS = fn unpack_moved_ints(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        unpack(list, Form { moves: true, ..INTS }, version, Place { code, offset: offset as u32 })
+    }
+
+    /// Keeps a number's object, which may be put into such lists, until all lists are packed.
+    KEEP = fn keep(object: *mut PyObject) {
+        Py_INCREF(object);
+        all().kept.push(object);
     }
 
     /// Packs all lists that are unpacked.
     PACK = fn pack() {
         pack_all();
+        release();
     }
 }
