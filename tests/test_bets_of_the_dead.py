@@ -1,6 +1,7 @@
 """What was learned of a name, a function or a class ends with it: others come to lie at its address, in the same process."""
 
 import gc
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,7 @@ CLASSES = """
 # Run in a process of its own, whose memory nobody else has used: where a class lies is decided by what else there is.
 LIVES = """
 import gc
+import sys
 import justjit
 from tests.optimized_programs import namespace
 from tests.test_bets_of_the_dead import CLASSES
@@ -88,3 +90,34 @@ def test_classes(run_python: Run) -> None:
     found = run_python(LIVES, env={"JUSTJIT_BACKEND": justjit.config().backend})
     assert found.returncode == 0, found.stderr
     assert found.stdout == "3\n", "no class lies where another lay: nothing was tested"
+
+
+def test_a_caller_has_cached_what_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What bet on the callee is kept by the caller's cache, though its code object is no more when the callee ends.
+    def program(source: str, **more: Any) -> dict[str, Any]:
+        names: dict[str, Any] = {"__name__": "program", **more}
+        exec(source, names)
+        return names
+
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: ignored.append(one.exc_value))
+    with justjit.config(tier="optimizing", background=False):
+        callers = program("def call(function, n):\n    return function(n)\n")
+        justjit.jit(callers["call"], tier="baseline")
+        callees = program("def increment(x):\n    return x + 1\n")
+        middle = program(
+            "def run(n):\n    total = 0\n    for i in range(n):\n        total += increment(i)\n    return total\n",
+            increment=callees["increment"],
+        )
+        justjit.jit(callees["increment"])
+        justjit.jit(middle["run"])
+        for _ in range(200):
+            assert callers["call"](middle["run"], 50) == 1275
+        assert justjit.stats(middle["run"]).tier == "optimizing"
+        middle.clear()
+        gc.collect()
+        filler = [compile(f"{n}", "<filler>", "eval") for n in range(1000)]
+        callees.clear()
+        gc.collect()
+        assert len(filler) == 1000
+    assert not ignored

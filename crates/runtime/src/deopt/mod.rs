@@ -92,8 +92,12 @@ const EDGES_UNTIL_NEXT: u64 = 5_000;
 pub unsafe fn invalidate(version: *mut Version) -> bool {
     // SAFETY: the code object lives as long as its versions are not retired.
     unsafe {
+        // The code object of a dead one may be gone, though a cache has the version still.
+        if (*version).dead {
+            return false;
+        }
         let state = hook::state_of((*version).code.cast());
-        if state.is_null() || (*version).dead {
+        if state.is_null() {
             return false;
         }
         let replacement = tiering::newest_of(state, (*version).globals, (*version).builtins, |one| {
