@@ -34,9 +34,9 @@ const SUSPENDED_ENTRIES: usize = 4;
 /// Instructions of IR, before the passes, that Cranelift and they are done with in a few milliseconds.
 const QUICK_INSTRUCTIONS: usize = 2_500;
 
-/// Machine code of Cranelift's, in bytes, above which LLVM would take most of a second and more than fifty megabytes, for
+/// Machine code of Cranelift's, in bytes, above which LLVM would take a third of a second and tens of megabytes, for
 /// code that is mostly calls and memory: that stays as it is.
-const REFINED_BYTES: usize = 64 << 10;
+const REFINED_BYTES: usize = 40 << 10;
 
 /// Whether LLVM is built in.
 pub const HAS_LLVM: bool = cfg!(feature = "llvm");

@@ -16,16 +16,18 @@ use justjit_runtime::arrays::{self, Layout};
 use justjit_runtime::deopt::ENTER_SUCCESSOR;
 use justjit_runtime::layout::{self, Code, array_iterator, offset};
 use justjit_runtime::unpacking::{
-    KEEP, PACK, UNPACK_FLOAT_ROWS, UNPACK_FLOATS, UNPACK_INT_ROWS, UNPACK_INTS, UNPACK_MOVED_FLOATS, UNPACK_MOVED_INTS,
+    KEEP, PACK, UNPACK_BOOLS, UNPACK_FLOAT_ROWS, UNPACK_FLOATS, UNPACK_INT_ROWS, UNPACK_INTS, UNPACK_MOVED_FLOATS,
+    UNPACK_MOVED_INTS,
 };
 use pyo3_ffi::*;
 use rustc_hash::FxHashSet;
 
 // What the passes and the runtime say of unpacked lists is the same.
 const _: () = {
-    use justjit_runtime::unpacking::{HEAD, INT_MARK, INT_ROWS_MARK, MARK, REACH, ROWS_MARK};
+    use justjit_runtime::unpacking::{BOOL_MARK, HEAD, INT_MARK, INT_ROWS_MARK, MARK, REACH, ROWS_MARK};
     assert!(justjit_passes::MARK == MARK && justjit_passes::INT_MARK == INT_MARK);
     assert!(justjit_passes::ROWS_MARK == ROWS_MARK && justjit_passes::INT_ROWS_MARK == INT_ROWS_MARK);
+    assert!(justjit_passes::BOOL_MARK == BOOL_MARK);
     assert!(justjit_passes::REACH == REACH && justjit_passes::HEAD == HEAD);
     assert!(
         justjit_passes::LIST_ITEMS == offset::LIST_ITEMS && justjit_passes::LIST_ALLOCATED == offset::LIST_ALLOCATED
@@ -159,7 +161,7 @@ impl Builder<'_> {
     fn allow_unpacking(&mut self) {
         let behaviour = (Effect::Any, false);
         let params = [Type::Object, Type::Pointer, Type::Pointer, Type::Int];
-        let whole = [&UNPACK_FLOATS, &UNPACK_INTS];
+        let whole = [&UNPACK_FLOATS, &UNPACK_INTS, &UNPACK_BOOLS];
         let moved = [&UNPACK_MOVED_FLOATS, &UNPACK_MOVED_INTS];
         for unpack in whole
             .into_iter()

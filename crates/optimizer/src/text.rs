@@ -82,3 +82,20 @@ pub unsafe fn is_immortal(object: *mut PyObject) -> bool {
     // SAFETY: the count is the object's first word; immortal objects have its low half negative.
     unsafe { object.cast::<i32>().read() < 0 }
 }
+
+/// Whether an object described so is what passes take it for: other classes may be named like the interpreter's own.
+pub(crate) fn is_genuine(object: *mut PyObject, text: &str) -> bool {
+    let own: *mut PyObject = match text {
+        "bool" => (&raw mut PyBool_Type).cast(),
+        "float" => (&raw mut PyFloat_Type).cast(),
+        "int" => (&raw mut PyLong_Type).cast(),
+        "list" => (&raw mut PyList_Type).cast(),
+        "tuple" => (&raw mut PyTuple_Type).cast(),
+        // SAFETY: they live for ever.
+        "False" => unsafe { Py_False() },
+        // SAFETY: as above.
+        "True" => unsafe { Py_True() },
+        _ => return true,
+    };
+    object == own
+}

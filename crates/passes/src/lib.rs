@@ -14,6 +14,7 @@ mod dce;
 mod edit;
 mod facts;
 mod finite;
+mod flags;
 mod fold;
 mod forget;
 mod interval;
@@ -32,7 +33,7 @@ mod unpack;
 pub use check_refcounts::check_refcounts;
 pub use nests::LIST_ITEMS;
 pub use pipeline::{Dump, PassError, Pipeline, When};
-pub use unpack::{HEAD, INT_MARK, INT_ROWS_MARK, LIST_ALLOCATED, MARK, REACH, ROWS_MARK};
+pub use unpack::{BOOL_MARK, HEAD, INT_MARK, INT_ROWS_MARK, LIST_ALLOCATED, MARK, REACH, ROWS_MARK};
 
 use justjit_ir::Function;
 

@@ -5,7 +5,7 @@
 //! has to live until the lists are packed: what was in one of these lists does, and what is brought along from outside the
 //! nest is kept (`justjit_keep`) on the ways in.
 
-use crate::nests::{Item, Kind, Look, Nest};
+use crate::nests::{Item, Kind, Look, NUMBERS, Nest};
 use justjit_ir::{Block, Effect, Imm, Inst, Op, Value, ValueDef};
 
 /// A store of a number's object.
@@ -228,9 +228,7 @@ impl Look<'_> {
     pub fn kind_of_test(&self, imm: Imm) -> Option<Kind> {
         let Imm::Symbol(ty) = imm else { return None };
         let name = &*self.function.symbols[ty.index()].name;
-        [Kind::Float, Kind::Int]
-            .into_iter()
-            .find(|kind| kind.type_name() == name)
+        NUMBERS.into_iter().find(|kind| kind.type_name() == name)
     }
 
     /// Whether an instruction has run when a place is come to: an instruction of a block, or the block's end.

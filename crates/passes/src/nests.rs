@@ -1,6 +1,7 @@
 //! Nests of loops that can work on copies of lists of numbers, and where in them: see [`crate::unpack`].
 
 use crate::edit;
+use crate::flags::Flag;
 use crate::moves::{Kept, Move};
 use crate::unpack::LIST_ALLOCATED;
 use justjit_builder::{IntCond, Region, Type as Width};
@@ -31,14 +32,20 @@ const NEW_LIST: &str = "justjit_new_list";
 pub enum Kind {
     Float,
     Int,
+    /// Unlike the others these are no numbers in objects: see [`crate::flags`].
+    Bool,
 }
+
+/// Kinds of numbers.
+pub const NUMBERS: [Kind; 2] = [Kind::Float, Kind::Int];
 
 impl Kind {
     /// What takes such a number out of an object.
-    pub fn unbox(self) -> Op {
+    pub fn unbox(self) -> Option<Op> {
         match self {
-            Kind::Float => Op::UnboxFloat,
-            Kind::Int => Op::UnboxInt,
+            Kind::Float => Some(Op::UnboxFloat),
+            Kind::Int => Some(Op::UnboxInt),
+            Kind::Bool => None,
         }
     }
 
@@ -47,22 +54,39 @@ impl Kind {
         match self {
             Kind::Float => "float",
             Kind::Int => "int",
+            Kind::Bool => "bool",
         }
     }
 
     /// The function that writes such a number over an object.
-    fn overwrite(self) -> &'static str {
+    fn overwrite(self) -> Option<&'static str> {
         match self {
-            Kind::Float => "justjit_write_over_float",
-            Kind::Int => "justjit_write_over_int",
+            Kind::Float => Some("justjit_write_over_float"),
+            Kind::Int => Some("justjit_write_over_int"),
+            Kind::Bool => None,
         }
     }
+}
 
-    pub fn memory(self) -> (Type, Width) {
-        match self {
-            Kind::Float => (Type::Float, Width::F64),
-            Kind::Int => (Type::Int, Width::I64),
-        }
+/// The place in a copy of what is loaded from a list or stored there.
+pub fn kind_memory(data: &InstData, kind: Kind) -> Imm {
+    let Imm::Memory { offset, scale, .. } = data.imm else {
+        unreachable!("a load or store of memory")
+    };
+    let (ty, width) = match kind {
+        Kind::Float => (Type::Float, Width::F64),
+        Kind::Int => (Type::Int, Width::I64),
+        Kind::Bool => (Type::Int, Width::I8),
+    };
+    // By words, as in the list's array.
+    let words = |bytes: i32| bytes / 8 * width.size() as i32;
+    Imm::Memory {
+        ty,
+        width,
+        signed: kind != Kind::Bool,
+        region: Region::Data,
+        offset: words(offset),
+        scale: words(scale),
     }
 }
 
@@ -111,7 +135,7 @@ pub fn find(function: &Function, flow: &Flow, dominators: &Dominators, loops: &L
 pub struct Uses {
     pub insts: Vec<Vec<Inst>>,
     /// In a state, or passed on to a block.
-    otherwise: Vec<bool>,
+    pub otherwise: Vec<bool>,
     /// Instructions that do so, and headers in whose states it is.
     passing: Vec<Vec<Inst>>,
     entered: Vec<Vec<Block>>,
@@ -210,6 +234,7 @@ pub struct Nest {
     pub points: Vec<Point>,
     pub accesses: Vec<Access>,
     pub checks: Vec<Check>,
+    pub flags: Vec<Flag>,
     pub moves: Vec<Move>,
     pub kept: Vec<Kept>,
 }
@@ -242,6 +267,7 @@ impl Look<'_> {
             points: Vec::new(),
             accesses: Vec::new(),
             checks: Vec::new(),
+            flags: Vec::new(),
             moves: Vec::new(),
             kept: Vec::new(),
         };
@@ -283,7 +309,7 @@ impl Look<'_> {
                     Effect::Reference | Effect::Allocate => match data.imm {
                         Imm::Symbol(callee) if data.op == Op::Call => {
                             let name = &*self.function.symbols[callee.index()].name;
-                            let overwrites = [Kind::Float, Kind::Int].iter().any(|kind| kind.overwrite() == name);
+                            let overwrites = NUMBERS.iter().any(|kind| kind.overwrite() == Some(name));
                             if !HARMLESS.contains(&name) && !overwrites {
                                 return None;
                             }
@@ -310,9 +336,7 @@ impl Look<'_> {
                     if self.item(self.function.inst(load)).flatten() != Some(item) {
                         return None;
                     }
-                    let kind = [Kind::Float, Kind::Int]
-                        .into_iter()
-                        .find(|kind| kind.overwrite() == name)?;
+                    let kind = NUMBERS.into_iter().find(|kind| kind.overwrite() == Some(name))?;
                     // The array of such a list is not up to date.
                     if self.moves(kind) {
                         return None;
@@ -344,6 +368,7 @@ impl Look<'_> {
                         self.add_move(&mut nest, block, store, item)?;
                     }
                 }
+                Some((Op::ObjectConst | Op::BoxBool, ..)) => self.add_flag(&mut nest, block, store, item)?,
                 _ => self.add_move(&mut nest, block, store, item)?,
             }
         }
@@ -372,8 +397,8 @@ impl Look<'_> {
             let value = *store.args.last().expect("a store stores a value");
             let made = self.function.def(value);
             made.is_some_and(|made| {
-                let mut kinds = [Kind::Float, Kind::Int].into_iter();
-                kinds.any(|kind| self.calls(made, kind.overwrite()))
+                let mut kinds = NUMBERS.into_iter().filter_map(Kind::overwrite);
+                kinds.any(|overwrite| self.calls(made, overwrite))
             })
         })
     }
@@ -466,21 +491,25 @@ impl Look<'_> {
     }
 
     fn copies(&self, kind: Kind) -> bool {
-        kind == Kind::Float || self.ints
+        kind != Kind::Int || self.ints
     }
 
     /// As what kind of number the loaded object is used.
     fn used_as(&self, load: &InstData, kind: Kind) -> bool {
-        self.users(load)
-            .any(|user| user.op == kind.unbox() || self.calls(user, kind.overwrite()))
+        self.users(load).any(|user| self.takes_number(user, kind))
+    }
+
+    /// Whether an object's number is taken out or written over.
+    fn takes_number(&self, user: &InstData, kind: Kind) -> bool {
+        kind.unbox() == Some(user.op) || kind.overwrite().is_some_and(|overwrite| self.calls(user, overwrite))
     }
 
     /// Which kind of list, of those that are copied, a load reads.
     fn kind(&self, load: &InstData) -> Option<Kind> {
-        let mut kinds = [Kind::Float, Kind::Int].into_iter();
-        kinds.find(|&kind| {
+        let number = NUMBERS.into_iter().find(|&kind| {
             self.copies(kind) && (self.used_as(load, kind) || self.moves(kind) && self.is_tested(load, kind))
-        })
+        });
+        number.or_else(|| self.is_flag(load).then_some(Kind::Bool))
     }
 
     /// Whether the code is left if what is loaded is no such number.
@@ -586,23 +615,25 @@ impl Look<'_> {
         guards
             .find(|&&guard| self.function.inst(guard).op == Op::Guard)
             .copied()
+            .or_else(|| self.guard_of_both(value))
     }
 
     /// An access to a number; nothing if its object is used as such, too.
     fn access(&self, block: Block, load: Inst, item: Item, kind: Kind, points: &mut Vec<Point>) -> Option<Access> {
         let data = self.function.inst(load);
         let value = data.result?;
-        let fine = self.users(data).all(|user| {
-            matches!(user.op, Op::HasType | Op::TakeOver)
-                || user.op == kind.unbox()
-                || self.calls(user, kind.overwrite())
-        });
-        if !self.moves(kind) && (!fine || self.uses.otherwise[value.index()]) {
+        let fine = self
+            .users(data)
+            .all(|user| matches!(user.op, Op::HasType | Op::TakeOver) || self.takes_number(user, kind));
+        if !self.moves(kind) && kind != Kind::Bool && (!fine || self.uses.otherwise[value.index()]) {
             return None;
         }
         let mut known = vec![self.known_type(load)?];
         if self.moves(kind) && self.kind_of_test(known[0].1) != Some(kind) {
             return None;
+        }
+        if kind == Kind::Bool {
+            known.clear();
         }
         let (wanted, row) = match self.table(block, item, kind) {
             Some((point, row)) => {
@@ -681,7 +712,7 @@ impl Look<'_> {
         let outer = self.item(self.function.inst(row)).flatten()?;
         let innermost = self.loops.innermost(block)?;
         let home = self.homes[row.index()].filter(|home| self.within[home.index()])?;
-        if !self.tables || !self.loops.contains(innermost, home) {
+        if !self.tables || kind == Kind::Bool || !self.loops.contains(innermost, home) {
             return None;
         }
         let number = self.outermost(home, self.array_of(outer)?)?;

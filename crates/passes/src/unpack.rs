@@ -11,8 +11,8 @@
 //! something of another type.
 
 use crate::moves::{Brought, Move, Number};
-use crate::nests::{Access, Check, Kind, Nest, Point, find, tests_room};
-use crate::{edit, licm, preheaders};
+use crate::nests::{Access, Check, Kind, Nest, Point, find, kind_memory, tests_room};
+use crate::{edit, flags, licm, preheaders};
 use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
     Block, BlockCall, Dominators, Flow, Function, Imm, Inst, InstData, Loops, Op, Reason, State, Symbol, SymbolKind,
@@ -24,6 +24,7 @@ pub const MARK: i64 = i64::MIN / 2;
 pub const INT_MARK: i64 = i64::MIN / 4 * 3;
 pub const ROWS_MARK: i64 = i64::MIN / 4;
 pub const INT_ROWS_MARK: i64 = i64::MIN / 8;
+pub const BOOL_MARK: i64 = i64::MIN / 8 * 7;
 /// How far marks of a kind may be from that.
 pub const REACH: i64 = 1 << 58;
 pub const HEAD: i32 = 8;
@@ -79,6 +80,7 @@ struct Symbols {
     unpack_ints: Symbol,
     unpack_float_rows: Symbol,
     unpack_int_rows: Symbol,
+    unpack_bools: Symbol,
     unpack_moved_floats: Symbol,
     unpack_moved_ints: Symbol,
     keep: Symbol,
@@ -98,6 +100,7 @@ impl Symbols {
             unpack_ints: find("justjit_unpack_ints", is_function)?,
             unpack_float_rows: find("justjit_unpack_float_rows", is_function)?,
             unpack_int_rows: find("justjit_unpack_int_rows", is_function)?,
+            unpack_bools: find("justjit_unpack_bools", is_function)?,
             unpack_moved_floats: find("justjit_unpack_moved_floats", is_function)?,
             unpack_moved_ints: find("justjit_unpack_moved_ints", is_function)?,
             keep: find("justjit_keep", is_function)?,
@@ -144,6 +147,9 @@ impl Nest {
         }
         for one in &self.moves {
             one.rewrite(function, copies[one.point], &numbers);
+        }
+        for one in &self.flags {
+            one.rewrite(function, copies[one.point].0);
         }
         replaced.apply(function);
         true
@@ -258,6 +264,7 @@ fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (
         (Kind::Int, false) => (INT_MARK, symbols.unpack_ints),
         (Kind::Float, true) => (ROWS_MARK, symbols.unpack_float_rows),
         (Kind::Int, true) => (INT_ROWS_MARK, symbols.unpack_int_rows),
+        (Kind::Bool, _) => (BOOL_MARK, symbols.unpack_bools),
     };
     // In the reach of marks of that kind, as far as an unsigned comparison says.
     let is_mark = |function: &mut Function, block, mark| {
@@ -337,7 +344,8 @@ impl Access {
         replaced: &mut edit::Replacements,
     ) -> Value {
         let object = function.inst(self.load).result.expect("a load has a result");
-        let unboxed: Vec<Inst> = of_object(function, object, kind.unbox()).collect();
+        let unbox = kind.unbox().into_iter();
+        let unboxed: Vec<Inst> = unbox.flat_map(|unbox| of_object(function, object, unbox)).collect();
         let (block, mut at) = place_of(function, self.load);
         let mut copy = copy;
         if let Some(row) = self.row {
@@ -348,7 +356,7 @@ impl Access {
             at += 1;
         }
         let data = function.inst(self.load).clone();
-        let (op, mut args, imm) = (data.op, data.args.clone(), on_copy(&data, kind));
+        let (op, mut args, imm) = (data.op, data.args.clone(), kind_memory(&data, kind));
         args[0] = copy;
         let number = edit::insert_value(function, block, at, op, args, imm);
         for &inst in &unboxed {
@@ -357,6 +365,9 @@ impl Access {
         }
         for block in &mut function.blocks {
             block.insts.retain(|inst| !unboxed.contains(inst));
+        }
+        if kind == Kind::Bool {
+            flags::test_number(function, self.load, number);
         }
         // All of a list that has a copy are of one type, and so are all rows of a table.
         for &(value, ty) in &self.known {
@@ -373,7 +384,7 @@ impl Access {
             let mut args = data.args.clone();
             args[0] = copy;
             *args.last_mut().expect("a store stores a value") = value;
-            edit::become_op(function, store, data.op, args, on_copy(&data, kind));
+            edit::become_op(function, store, data.op, args, kind_memory(&data, kind));
             for block in &mut function.blocks {
                 block.insts.retain(|&inst| {
                     let one = &function.insts[inst.index()];
@@ -399,8 +410,9 @@ impl Move {
                 let mut state = function.states[state.index()].clone();
                 state.reason = Reason::Overflow;
                 let (block, at) = place_of(function, guard);
-                let inst = edit::insert(function, block, at, kind.unbox(), vec![object], Imm::None);
-                if kind.unbox().info().exits {
+                let unbox = kind.unbox().expect("numbers are moved");
+                let inst = edit::insert(function, block, at, unbox, vec![object], Imm::None);
+                if unbox.info().exits {
                     let state = function.add_state(state);
                     function.insts[inst.index()].state = Some(state);
                 }
@@ -411,29 +423,13 @@ impl Move {
         let mut args = data.args.clone();
         args[0] = copy;
         *args.last_mut().expect("a store stores a value") = number;
-        edit::insert(function, block, at, data.op, args, on_copy(&data, kind));
+        edit::insert(function, block, at, data.op, args, kind_memory(&data, kind));
         for (inst, op) in [(self.handed, Op::DecrefNumber), (self.taken, Op::Incref)] {
             if let Some(inst) = inst {
                 let args = function.inst(inst).args.clone();
                 edit::become_op(function, inst, op, args, Imm::None);
             }
         }
-    }
-}
-
-/// The same place of the copy.
-fn on_copy(data: &InstData, kind: Kind) -> Imm {
-    let Imm::Memory { offset, scale, .. } = data.imm else {
-        unreachable!("a load or store of memory")
-    };
-    let (ty, width) = kind.memory();
-    Imm::Memory {
-        ty,
-        width,
-        signed: true,
-        region: Region::Data,
-        offset,
-        scale,
     }
 }
 

@@ -423,7 +423,9 @@ impl<'a> Builder<'a> {
         self.keep(object);
         // SAFETY: a live object; the GIL is held.
         let (text, immortal) = unsafe { (crate::text::describe(object), crate::text::is_immortal(object)) };
-        let name = self.unique(text);
+        // Passes know some by their names.
+        let genuine = crate::text::is_genuine(object, &text);
+        let name = self.unique(if genuine { text } else { format!("{text}.other") });
         let symbol = self.f.symbol(SymbolData {
             name,
             kind: SymbolKind::Object { immortal },

@@ -12,11 +12,37 @@ pub const INT_MARK: i64 = i64::MIN / 4 * 3;
 /// The same for the table of a list of lists of floats, or of ints. Both are more than the others.
 pub const ROWS_MARK: i64 = i64::MIN / 4;
 pub const INT_ROWS_MARK: i64 = i64::MIN / 8;
+/// The same for a list of bools.
+pub const BOOL_MARK: i64 = i64::MIN / 8 * 7;
 /// Distances are less than this, so that marks of all kinds are told apart, and are negative, which no number of items is.
 pub const REACH: i64 = 1 << 58;
 
 /// Before a copy's numbers, in bytes: a word that is not 0 if the code may have written one of them.
 pub const HEAD: i32 = 8;
+
+/// What a list has nothing else than.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Float,
+    /// Of 64 bits.
+    Int,
+    Bool,
+}
+
+impl Kind {
+    /// Bytes of a copy for each.
+    fn size(self) -> usize {
+        match self {
+            Kind::Float | Kind::Int => size_of::<i64>(),
+            Kind::Bool => 1,
+        }
+    }
+
+    /// Words of a copy of so many.
+    pub fn words(self, length: usize) -> usize {
+        length.div_ceil(size_of::<i64>() / self.size())
+    }
+}
 
 /// A list that has a copy, or a table.
 pub(super) struct Unpacked {
@@ -25,7 +51,7 @@ pub(super) struct Unpacked {
     room: isize,
     pub head: *mut i64,
     pub length: usize,
-    ints: bool,
+    kind: Kind,
     /// Whether it is a table of rows: the numbers are addresses of their copies.
     rows: bool,
     /// Whether the copy has its memory for itself; else it lies in a [`Block`].
@@ -88,15 +114,15 @@ impl Drop for Block {
 }
 
 impl Unpacked {
-    fn layout(length: usize, moves: bool) -> Option<Layout> {
-        let words = length.checked_mul(1 + usize::from(moves))?;
+    fn layout(length: usize, kind: Kind, moves: bool) -> Option<Layout> {
+        let words = kind.words(length).checked_mul(1 + usize::from(moves))?;
         Layout::array::<i64>(words.checked_add(1)?).ok()
     }
 
     /// Gives the memory back.
-    unsafe fn free(head: *mut i64, length: usize, alone: bool, moves: bool) {
+    unsafe fn free(head: *mut i64, length: usize, kind: Kind, alone: bool, moves: bool) {
         if alone {
-            let layout = Self::layout(length, moves).expect("it was allocated so");
+            let layout = Self::layout(length, kind, moves).expect("it was allocated so");
             // SAFETY: it was, by `filled`.
             unsafe { dealloc(head.cast(), layout) };
         }
@@ -117,19 +143,20 @@ impl Unpacked {
         }
     }
 
-    fn mark(ints: bool, rows: bool) -> i64 {
-        match (rows, ints) {
-            (false, false) => MARK,
-            (false, true) => INT_MARK,
-            (true, false) => ROWS_MARK,
-            (true, true) => INT_ROWS_MARK,
+    fn mark(kind: Kind, rows: bool) -> i64 {
+        match (rows, kind) {
+            (false, Kind::Float) => MARK,
+            (false, Kind::Int) => INT_MARK,
+            (true, Kind::Float) => ROWS_MARK,
+            (true, Kind::Int) => INT_ROWS_MARK,
+            (_, Kind::Bool) => BOOL_MARK,
         }
     }
 
     /// Where the list's copy is, if it has one of that kind.
-    unsafe fn copy_of(list: *mut PyObject, ints: bool) -> Option<i64> {
+    unsafe fn copy_of(list: *mut PyObject, kind: Kind) -> Option<i64> {
         // SAFETY: a live list.
-        let distance = unsafe { Self::field(list).read() as i64 }.wrapping_sub(Self::mark(ints, false));
+        let distance = unsafe { Self::field(list).read() as i64 }.wrapping_sub(Self::mark(kind, false));
         (-REACH..REACH)
             .contains(&distance)
             .then(|| (list as i64).wrapping_add(distance))
@@ -138,7 +165,7 @@ impl Unpacked {
     /// Has a list of so many items filled; nothing if it has a copy, if something else is in it, or where there is no memory.
     unsafe fn filled(
         list: *mut PyObject,
-        ints: bool,
+        kind: Kind,
         rows: bool,
         moves: bool,
         block: Option<&mut Block>,
@@ -156,22 +183,22 @@ impl Unpacked {
             let alone = block.is_none();
             let head = match block {
                 Some(block) => block.take(length)?,
-                None => alloc(Self::layout(length, moves)?).cast::<i64>(),
+                None => alloc(Self::layout(length, kind, moves)?).cast::<i64>(),
             };
             if head.is_null() {
                 return None;
             }
             let values = head.add(1);
             for index in 0..length {
-                if !fill(items.add(index).read(), values.add(index)) {
-                    Self::free(head, length, alone, moves);
+                if !fill(items.add(index).read(), values.byte_add(index * kind.size())) {
+                    Self::free(head, length, kind, alone, moves);
                     return None;
                 }
             }
             // A row may be the list itself.
             let room = field.read();
             if room < 0 {
-                Self::free(head, length, alone, moves);
+                Self::free(head, length, kind, alone, moves);
                 return None;
             }
             if moves {
@@ -179,13 +206,13 @@ impl Unpacked {
             }
             head.write(0);
             let distance = (values as i64).wrapping_sub(list as i64);
-            field.write(distance.wrapping_add(Self::mark(ints, rows)) as isize);
+            field.write(distance.wrapping_add(Self::mark(kind, rows)) as isize);
             Some(Unpacked {
                 list,
                 room,
                 head,
                 length,
-                ints,
+                kind,
                 rows,
                 alone,
                 moves,
@@ -194,12 +221,17 @@ impl Unpacked {
     }
 
     /// Copies the numbers of a list out, in which objects are moved or not.
-    pub unsafe fn new(list: *mut PyObject, ints: bool, moves: bool, block: Option<&mut Block>) -> Option<Unpacked> {
+    pub unsafe fn new(list: *mut PyObject, kind: Kind, moves: bool, block: Option<&mut Block>) -> Option<Unpacked> {
         // SAFETY: a live list, whose items are live; the GIL is held.
         unsafe {
-            Self::filled(list, ints, false, moves, block, |item, into| match ints {
-                true => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
-                false => {
+            let (yes, no) = (Py_True(), Py_False());
+            Self::filled(list, kind, false, moves, block, |item, into| match kind {
+                Kind::Int => PyLong_CheckExact(item) != 0 && int_word(item, into) != 0,
+                Kind::Bool => {
+                    into.cast::<bool>().write(item == yes);
+                    item == yes || item == no
+                }
+                Kind::Float => {
                     let fine = PyFloat_CheckExact(item) != 0;
                     if fine {
                         into.cast::<f64>().write((*item.cast::<PyFloatObject>()).ob_fval);
@@ -213,17 +245,17 @@ impl Unpacked {
     /// Makes the table of a list of lists, each of which is unpacked by the function if it is not.
     pub unsafe fn table(
         list: *mut PyObject,
-        ints: bool,
+        kind: Kind,
         mut unpack: impl FnMut(*mut PyObject) -> bool,
     ) -> Option<Unpacked> {
         // SAFETY: as for `new`.
         unsafe {
-            Self::filled(list, ints, true, false, None, |row, into| {
+            Self::filled(list, kind, true, false, None, |row, into| {
                 if PyList_CheckExact(row) == 0 {
                     return false;
                 }
-                let known = Self::copy_of(row, ints);
-                let copy = known.or_else(|| unpack(row).then(|| Self::copy_of(row, ints))?);
+                let known = Self::copy_of(row, kind);
+                let copy = known.or_else(|| unpack(row).then(|| Self::copy_of(row, kind))?);
                 copy.is_some_and(|copy| {
                     into.write(copy);
                     true
@@ -298,8 +330,17 @@ impl Unpacked {
                 let values = self.head.add(1);
                 for index in 0..self.length {
                     let item = items.add(index).read();
-                    let value = values.add(index);
-                    if self.ints {
+                    let value = values.wrapping_add(index);
+                    if self.kind == Kind::Bool {
+                        let written = self.head.add(1).cast::<bool>().add(index).read();
+                        let object = if written { Py_True() } else { Py_False() };
+                        // Both live for ever.
+                        if item != object {
+                            items.add(index).write(object);
+                        }
+                        continue;
+                    }
+                    if self.kind == Kind::Int {
                         let mut old = 0;
                         int_word(item, &raw mut old);
                         if old != value.read() {
@@ -316,7 +357,7 @@ impl Unpacked {
                     }
                 }
             }
-            Self::free(self.head, self.length, self.alone, self.moves);
+            Self::free(self.head, self.length, self.kind, self.alone, self.moves);
         }
     }
 }

@@ -14,14 +14,14 @@
 
 mod copies;
 
-pub use copies::{HEAD, INT_MARK, INT_ROWS_MARK, MARK, REACH, ROWS_MARK};
+pub use copies::{BOOL_MARK, HEAD, INT_MARK, INT_ROWS_MARK, MARK, REACH, ROWS_MARK};
 
 use crate::deopt::DeoptReason;
 use crate::hook::ensure_state;
 use crate::runtime_fns;
 use crate::tiering::{dropping::drop_version, request::Widened};
 use crate::version::Version;
-use copies::{Block, Unpacked};
+use copies::{Block, Kind, Unpacked};
 use pyo3_ffi::*;
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ const SHARE: f64 = 0.8;
 const TRIAL: u64 = 4096;
 const TRIALS: u32 = 3;
 
-/// Numbers that are copied at a time: 64 MiB.
+/// Words of copies at a time: 64 MiB.
 const LIMIT: usize = 1 << 23;
 
 /// Where a nest of loops begins that works on copies.
@@ -52,7 +52,7 @@ struct All {
     /// Objects that code may have at hand which count no reference for that, with one each: it has brought them along, and
     /// may put them into a list whose array counts no references, or they were in such a list until it was packed.
     kept: Vec<*mut PyObject>,
-    /// How many numbers these are.
+    /// How many words these are.
     numbers: usize,
     version: *mut Version,
     place: Place,
@@ -250,7 +250,7 @@ unsafe fn add_rows(list: *mut PyObject, form: Form) -> Option<Unpacked> {
         let packed = rows.filter(|&row| PyList_CheckExact(row) != 0 && Unpacked::field(row).read() >= 0);
         let mut block = Block::new(packed.map(|row| Py_SIZE(row) as usize))?;
         let of_row = Form { rows: false, ..form };
-        let table = Unpacked::table(list, form.ints, |row| add(row, of_row, Some(&mut block)));
+        let table = Unpacked::table(list, form.kind, |row| add(row, of_row, Some(&mut block)));
         // Rows may lie there even where there is no table.
         all().blocks.push(block);
         table
@@ -260,8 +260,7 @@ unsafe fn add_rows(list: *mut PyObject, form: Form) -> Option<Unpacked> {
 /// How a list is to be unpacked.
 #[derive(Clone, Copy)]
 struct Form {
-    /// Of ints, or of floats.
-    ints: bool,
+    kind: Kind,
     /// A list of lists of these.
     rows: bool,
     /// Objects are moved in it.
@@ -272,15 +271,15 @@ struct Form {
 unsafe fn add(list: *mut PyObject, form: Form, block: Option<&mut Block>) -> bool {
     // SAFETY: a live list; the GIL is held. `fill` below adds rows to the lists before the table is one of them.
     unsafe {
-        if all().numbers + Py_SIZE(list) as usize > LIMIT {
+        if all().numbers + form.kind.words(Py_SIZE(list) as usize) > LIMIT {
             return false;
         }
         let unpacked = match form.rows {
             true => add_rows(list, form),
-            false => Unpacked::new(list, form.ints, form.moves, block),
+            false => Unpacked::new(list, form.kind, form.moves, block),
         };
         let Some(unpacked) = unpacked else { return false };
-        all().numbers += unpacked.length;
+        all().numbers += form.kind.words(unpacked.length);
         all().lists.push(unpacked);
         true
     }
@@ -322,11 +321,18 @@ unsafe fn fail(version: *mut Version, place: Place) {
 }
 
 const FLOATS: Form = Form {
-    ints: false,
+    kind: Kind::Float,
     rows: false,
     moves: false,
 };
-const INTS: Form = Form { ints: true, ..FLOATS };
+const INTS: Form = Form {
+    kind: Kind::Int,
+    ..FLOATS
+};
+const BOOLS: Form = Form {
+    kind: Kind::Bool,
+    ..FLOATS
+};
 
 runtime_fns! {
     /// The mark of a list that is to have its floats unpacked, for the nest of loops that begins there; 0 if it has something
@@ -338,6 +344,11 @@ runtime_fns! {
     /// The same for ints, of which each fits 64 bits.
     UNPACK_INTS = fn unpack_ints(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
         unpack(list, INTS, version, Place { code, offset: offset as u32 })
+    }
+
+    /// The same for bools, of which each takes a byte.
+    UNPACK_BOOLS = fn unpack_bools(list: *mut PyObject, version: *mut Version, code: *mut PyObject, offset: i64) -> i64 {
+        unpack(list, BOOLS, version, Place { code, offset: offset as u32 })
     }
 
     /// The mark of a list that is to have a table of its rows, which are lists of floats.
