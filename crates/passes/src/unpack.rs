@@ -10,9 +10,10 @@
 //! something that such lists do not have: what is read is tested to be of another type, or the list is known to have
 //! something of another type.
 
-use crate::moves::{Brought, Move, Number};
-use crate::nests::{Access, Check, Kind, Nest, Point, find, kind_memory, tests_room};
-use crate::{edit, flags, licm, preheaders};
+use crate::nests::{
+    Access, Brought, Check, Kind, Move, Nest, Number, Point, find, kind_memory, test_number, tests_room,
+};
+use crate::{edit, licm, preheaders};
 use justjit_builder::{IntCond, Region, Type as Width};
 use justjit_ir::{
     Block, BlockCall, Dominators, Flow, Function, Imm, Inst, InstData, Loops, Op, Reason, State, Symbol, SymbolKind,
@@ -367,7 +368,7 @@ impl Access {
             block.insts.retain(|inst| !unboxed.contains(inst));
         }
         if kind == Kind::Bool {
-            flags::test_number(function, self.load, number);
+            test_number(function, self.load, number);
         }
         // All of a list that has a copy are of one type, and so are all rows of a table.
         for &(value, ty) in &self.known {

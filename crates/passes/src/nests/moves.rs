@@ -5,7 +5,7 @@
 //! has to live until the lists are packed: what was in one of these lists does, and what is brought along from outside the
 //! nest is kept (`justjit_keep`) on the ways in.
 
-use crate::nests::{Item, Kind, Look, NUMBERS, Nest};
+use super::{Item, Kind, Look, NUMBERS, Nest};
 use justjit_ir::{Block, Effect, Imm, Inst, Op, Value, ValueDef};
 
 /// A store of a number's object.

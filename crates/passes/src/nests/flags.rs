@@ -3,8 +3,8 @@
 //! A bool is one of two objects that live for ever. So a list's copy has a byte for each, of which a cache holds eight times as
 //! many, and no references are counted. What is read may be tested only; what is stored is `True`, `False` or a comparison.
 
+use super::{Item, Kind, Look, Nest, kind_memory};
 use crate::edit;
-use crate::nests::{Item, Kind, Look, Nest, kind_memory};
 use justjit_builder::IntCond;
 use justjit_ir::{Block, Function, Imm, Inst, InstData, Op, Value};
 
