@@ -250,7 +250,15 @@ class _Writer:
     def statement(self, depth: int) -> None:
         self.budget -= 1
         if depth > 0 and self.below(3) == 0:
-            compound = [self.range_loop, self.range_loop, self.while_loop, self.item_loop, self.branch, self.attempt]
+            compound = [
+                self.range_loop,
+                self.range_loop,
+                self.while_loop,
+                self.item_loop,
+                self.branch,
+                self.attempt,
+                self.quiet_nest,
+            ]
             compound[self.below(len(compound))](depth - 1)
             return
         match self.below(12):
@@ -281,6 +289,45 @@ class _Writer:
                 self.emit(f"{name} = {self.integer(3)}")
                 if self.below(2) == 0:
                     self.ints.append(name)
+
+    def quiet_nest(self, _depth: int) -> None:
+        """A nest of loops that calls nothing, and moves, compares and overwrites what is in lists of numbers and of bools."""
+        numbers, flags, before, x, r, i = (
+            self.fresh(prefix) for prefix in ("numbers", "flags", "before", "x", "r", "i")
+        )
+        first = self.one(["10**6 + k * 37 % 11", "k * 37 % 11 / 4", "2**62 + k * 5 % 7"])
+        self.emit(f"{numbers} = [{first} for k in range({self.one(['9', '14'])})]")
+        self.emit(f"{flags} = [k % {self.one(['2', '3'])} == 0 for k in range(len({numbers}))]")
+        if self.below(4) == 0:
+            odd = self.one(["2.5", "2**70", "True", "7", "None", "'s'"])
+            self.emit(f"if {self.condition()}: {self.one([numbers, flags])}[{self.one(['0', '4', '-1'])}] = {odd}")
+        self.emit(f"{before}, {x} = list({numbers}), {numbers}[3]")
+
+        def index() -> str:
+            shifted = f"({i} * {self.one(['1', '2', '5'])} + {self.one([r, '1', '3'])}) % len({numbers})"
+            return self.one([i, i, f"{i} - 1", shifted, "0", "-1"])
+
+        def statement() -> str:
+            a, b = index(), index()
+            moves = [f"{numbers}[{a}] = {numbers}[{b}]", f"{x} = {numbers}[{a}]", f"{numbers}[{a}] = {x}"]
+            swap = f"{numbers}[{a}], {numbers}[{b}] = {numbers}[{b}], {numbers}[{a}]"
+            writes = [f"{numbers}[{a}] = {numbers}[{b}] + {self.one(['1', '0.5', r])}", f"{numbers}[{a}] = {r}"]
+            marks = [f"{flags}[{a}] = not {flags}[{b}]", f"{flags}[{a}] = {numbers}[{b}] > {numbers}[{a}]"]
+            marks += [f"{flags}[{a}] = {self.one(['True', 'False'])}", f"{flags}[{a}] = {flags}[{b}]"]
+            return self.one([*moves, swap, swap, *marks, *(writes if self.below(3) == 0 else [])])
+
+        self.emit(f"for {r} in range({self.one(['3', '6'])}):")
+        self.emit(f"    for {i} in range(len({numbers})):")
+        for _ in range(1 + self.below(3)):
+            test = self.one(
+                [f"{numbers}[{index()}] > {numbers}[{index()}]", f"{flags}[{index()}]", f"not {flags}[{index()}]"]
+            )
+            guarded = f"if {test}: " if self.below(2) else ""
+            self.emit(f"        {guarded}{statement()}")
+        if self.below(4) == 0:
+            self.emit(f"        if {r} == 2 and {i} == 5: {self.one(['break', f'{numbers}[99]', 'continue'])}")
+        places = f"[next((k for k, one in enumerate({before}) if one is other), -1) for other in {numbers}]"
+        self.emit(f"seen.append(({places}, list({numbers}), {flags}, {x}))")
 
     def seldom(self) -> None:
         """Something that upsets what has been optimized."""

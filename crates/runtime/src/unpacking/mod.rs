@@ -26,8 +26,10 @@ use pyo3_ffi::*;
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
-/// Of the time that its loops take, a version may spend so much on copying: loops are several times as fast for it.
+/// Of the time that its loops take, a version may spend so much on copying: loops are several times as fast for it. And so much
+/// if all copying had been as quick as the quickest: the program may have had to wait in the middle.
 const SHARE: f64 = 0.8;
+const LEAST_SHARE: f64 = 0.5;
 /// Numbers that are copied, and times that copies are written back, before it is judged whether that pays: a nest may be left
 /// for once as soon as it is begun.
 const TRIAL: u64 = 4096;
@@ -91,7 +93,9 @@ pub struct Copied {
     numbers: u64,
     packed: u32,
     time: Duration,
-    /// What copying one of them has taken, in nanoseconds, when that was quickest: the program may have had to wait.
+    /// How much of that was copying.
+    copying: Duration,
+    /// What copying one of them has taken, in nanoseconds, when that was quickest.
     each: f64,
     /// Lists that had something else than floats.
     failures: u32,
@@ -111,6 +115,7 @@ unsafe fn copied<'a>(version: *mut Version, place: Place) -> &'a mut Copied {
             numbers: 0,
             packed: 0,
             time: Duration::ZERO,
+            copying: Duration::ZERO,
             each: f64::INFINITY,
             failures: 0,
         });
@@ -204,8 +209,11 @@ unsafe fn pack_now() {
         nest.packed += 1;
         nest.time += all.since.take().map_or(Duration::ZERO, |since| end - since);
         let copying = std::mem::take(&mut all.copying) + (end - begin);
+        nest.copying += copying;
         nest.each = nest.each.min(copying.as_nanos() as f64 / numbers.max(1) as f64);
-        let costly = nest.each * nest.numbers as f64 > nest.time.as_nanos() as f64 * SHARE;
+        let time = nest.time.as_nanos() as f64;
+        let costly =
+            nest.copying.as_nanos() as f64 > time * SHARE && nest.each * nest.numbers as f64 > time * LEAST_SHARE;
         let tried = nest.numbers > TRIAL && nest.packed >= TRIALS;
         if (*version).valid && tried && costly {
             refuse(version, place, "copying the lists of a loop costs more than it saves");
