@@ -302,6 +302,7 @@ class _Writer:
             odd = self.one(["2.5", "2**70", "True", "7", "None", "'s'"])
             self.emit(f"if {self.condition()}: {self.one([numbers, flags])}[{self.one(['0', '4', '-1'])}] = {odd}")
         self.emit(f"{before}, {x} = list({numbers}), {numbers}[3]")
+        overwrites = self.below(3) == 0
 
         def index() -> str:
             shifted = f"({i} * {self.one(['1', '2', '5'])} + {self.one([r, '1', '3'])}) % len({numbers})"
@@ -314,7 +315,7 @@ class _Writer:
             writes = [f"{numbers}[{a}] = {numbers}[{b}] + {self.one(['1', '0.5', r])}", f"{numbers}[{a}] = {r}"]
             marks = [f"{flags}[{a}] = not {flags}[{b}]", f"{flags}[{a}] = {numbers}[{b}] > {numbers}[{a}]"]
             marks += [f"{flags}[{a}] = {self.one(['True', 'False'])}", f"{flags}[{a}] = {flags}[{b}]"]
-            return self.one([*moves, swap, swap, *marks, *(writes if self.below(3) == 0 else [])])
+            return self.one([*moves, swap, swap, *marks, *(writes * 2 if overwrites else [])])
 
         self.emit(f"for {r} in range({self.one(['3', '6'])}):")
         self.emit(f"    for {i} in range(len({numbers})):")
@@ -326,8 +327,9 @@ class _Writer:
             self.emit(f"        {guarded}{statement()}")
         if self.below(4) == 0:
             self.emit(f"        if {r} == 2 and {i} == 5: {self.one(['break', f'{numbers}[99]', 'continue'])}")
+        # Where a number is overwritten by an equal one, its object may stay.
         places = f"[next((k for k, one in enumerate({before}) if one is other), -1) for other in {numbers}]"
-        self.emit(f"seen.append(({places}, list({numbers}), {flags}, {x}))")
+        self.emit(f"seen.append(({'None' if overwrites else places}, list({numbers}), {flags}, {x}))")
 
     def seldom(self) -> None:
         """Something that upsets what has been optimized."""
