@@ -281,6 +281,9 @@ impl Look<'_> {
             let calls = calls.filter(|&&inst| self.function.inst(inst).op == Op::Call);
             calls.count() == access.writes.len()
         });
+        if !nest.moves.is_empty() && !self.counts_behind_stores(&nest) {
+            return None;
+        }
         nest.place = self.place();
         (nested && whole).then_some(nest)
     }

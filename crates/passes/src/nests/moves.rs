@@ -101,6 +101,27 @@ impl Look<'_> {
         Some(())
     }
 
+    /// Whether all references that go to memory and come from there do so right behind a store, where [`Look::add_move`] finds them,
+    /// or are those of numbers that are written over.
+    pub fn counts_behind_stores(&self, nest: &Nest) -> bool {
+        let written = |value: Value| {
+            let mut accesses = nest.accesses.iter().filter(|access| !nest.points[access.point].moves);
+            accesses.any(|access| self.function.inst(access.load).result == Some(value))
+        };
+        self.blocks.iter().all(|block| {
+            let mut behind_store = false;
+            self.function.blocks[block.index()].insts.iter().all(|&inst| {
+                let data = self.function.inst(inst);
+                match data.op {
+                    Op::Store | Op::StoreIndexed => behind_store = true,
+                    Op::HandOver | Op::TakeOver => return behind_store || written(data.args[0]),
+                    _ => behind_store = false,
+                }
+                true
+            })
+        })
+    }
+
     /// What counts the references for a store.
     fn counting(&self, block: Block, store: Inst, value: Value) -> (Option<Inst>, Option<Inst>) {
         let insts = &self.function.blocks[block.index()].insts;
