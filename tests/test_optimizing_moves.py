@@ -57,7 +57,8 @@ def optimized(function: Callable, make: Callable[[], tuple], *, moves: bool = Tr
     for _ in range(60):
         copy(*make())
     assert _core.function_stats(copy)["tier"] == "optimizing", _core.function_stats(copy)
-    assert (MOVED in justjit.dump(copy, "ir")) == moves
+    # Where nothing needs to know an object's type, it depends on what has been seen whether there is a test of it.
+    assert not moves or MOVED in justjit.dump(copy, "ir")
     return copy
 
 

@@ -97,11 +97,11 @@ pub struct Copied {
     copying: Duration,
     /// What copying one of them has taken, in nanoseconds, when that was quickest.
     each: f64,
-    /// Lists that had something else than floats.
+    /// Lists that had something else in them.
     failures: u32,
 }
 
-/// Lists with something else than floats before no more are tried.
+/// Lists with something else in them before no more are tried.
 const FAILURES: u32 = 3;
 
 /// What is known of a nest of loops.
@@ -228,7 +228,13 @@ unsafe fn pack_now() {
 #[inline]
 pub unsafe fn release() {
     // SAFETY: see the contract.
-    unsafe { all().kept.drain(..).for_each(|object| Py_DECREF(object)) }
+    unsafe {
+        let kept = &mut all().kept;
+        if !kept.is_empty() {
+            // The memory, too, which may be that of a long list.
+            std::mem::take(kept).into_iter().for_each(|object| Py_DECREF(object));
+        }
+    }
 }
 
 /// The next version is to leave that nest of loops as it is.
