@@ -23,6 +23,15 @@ def optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=["cranelift", *(["llvm"] if has_llvm() else [])], autouse=True)
+def optimizing_soon(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As ``optimizing``, from the third call or the 200th round of a loop on."""
+    with justjit.config(
+        tier="optimizing", background=False, backend=request.param, optimize_calls=3, optimize_loops=200
+    ):
+        yield
+
+
 MODES: list[dict[str, Any]] = [{"backend": "cranelift"}, {"backend": "cranelift", "stress": "deopt"}]
 MODES += [{"backend": "llvm"}] if has_llvm() else []
 

@@ -14,19 +14,12 @@ import justjit
 import pytest
 from justjit import _core
 
+from tests.optimized_programs import optimizing_soon  # noqa: F401
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-NAMES = ("tier", "background", "backend", "optimize_calls", "optimize_loops")
 MOVED = "call @justjit_unpack_moved_"
-
-
-@pytest.fixture(autouse=True, params=["cranelift", "llvm"])
-def _optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = {name: value for name, value in _core.get_config().items() if name in NAMES}
-    _core.set_config(tier="optimizing", background=False, backend=request.param, optimize_calls=3, optimize_loops=200)
-    yield
-    _core.set_config(**before)
 
 
 def outcome(function: Callable, arguments: tuple) -> tuple:

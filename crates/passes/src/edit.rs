@@ -285,3 +285,13 @@ pub fn homes(function: &Function) -> Vec<Option<Block>> {
     }
     homes
 }
+
+/// The block that an instruction is in, and its place there.
+pub fn place_of(function: &Function, inst: Inst) -> (Block, usize) {
+    let blocks = function.blocks.iter().enumerate();
+    let mut found = blocks.filter_map(|(block, data)| {
+        let at = data.insts.iter().position(|&one| one == inst)?;
+        Some((Block(block as u32), at))
+    });
+    found.next().expect("the instruction is in a block")
+}

@@ -222,7 +222,7 @@ fn between(function: &mut Function, from: Block, to: Block, put: impl Fn(&mut Fu
 impl Check {
     /// Leaves the code before the load if the list's numbers are unpacked. One with a table has its items where they were.
     fn insert(&self, function: &mut Function) {
-        let (block, mut at) = place_of(function, self.load);
+        let (block, mut at) = edit::place_of(function, self.load);
         let field = memory(Type::Int, Width::I64, Region::Header, LIST_ALLOCATED);
         let mut put = |op, args, imm| {
             let inst = edit::insert(function, block, at, op, args, imm);
@@ -246,7 +246,7 @@ impl Check {
 
 /// Cuts a block in two before the place, where the list gets a copy unless it has one; where the copy is.
 fn ask(function: &mut Function, point: &Point, state: State, symbols: Symbols, (code, offset): (Symbol, u32)) -> Value {
-    let (block, at) = place_of(function, point.before);
+    let (block, at) = edit::place_of(function, point.before);
     let tail = function.add_block();
     let rest = function.blocks[block.index()].insts.split_off(at);
     let cold = function.blocks[block.index()].cold;
@@ -326,16 +326,6 @@ fn memory(ty: Type, width: Width, region: Region, offset: i32) -> Imm {
     }
 }
 
-/// The block that an instruction is in, and its place there.
-fn place_of(function: &Function, inst: Inst) -> (Block, usize) {
-    let blocks = function.blocks.iter().enumerate();
-    let mut found = blocks.filter_map(|(block, data)| {
-        let at = data.insts.iter().position(|&one| one == inst)?;
-        Some((Block(block as u32), at))
-    });
-    found.next().expect("the instruction is in a block")
-}
-
 impl Access {
     /// Reads and writes the copy; gives the number that is read.
     fn rewrite(
@@ -347,7 +337,7 @@ impl Access {
         let object = function.inst(self.load).result.expect("a load has a result");
         let unbox = kind.unbox().into_iter();
         let unboxed: Vec<Inst> = unbox.flat_map(|unbox| of_object(function, object, unbox)).collect();
-        let (block, mut at) = place_of(function, self.load);
+        let (block, mut at) = edit::place_of(function, self.load);
         let mut copy = copy;
         if let Some(row) = self.row {
             let data = function.inst(row).clone();
@@ -410,7 +400,7 @@ impl Move {
                 let state = function.inst(guard).state.expect("a guard has a state");
                 let mut state = function.states[state.index()].clone();
                 state.reason = Reason::Overflow;
-                let (block, at) = place_of(function, guard);
+                let (block, at) = edit::place_of(function, guard);
                 let unbox = kind.unbox().expect("numbers are moved");
                 let inst = edit::insert(function, block, at, unbox, vec![object], Imm::None);
                 if unbox.info().exits {
@@ -420,7 +410,7 @@ impl Move {
                 function.inst(inst).result.expect("a number is a result")
             }
         };
-        let (block, at) = place_of(function, self.store);
+        let (block, at) = edit::place_of(function, self.store);
         let mut args = data.args.clone();
         args[0] = copy;
         *args.last_mut().expect("a store stores a value") = number;

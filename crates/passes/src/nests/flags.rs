@@ -152,10 +152,7 @@ pub fn test_number(function: &mut Function, load: Inst, number: Value) {
     while let Some(inst) = either(function, &direct, value, |test| users(function, test)) {
         edit::become_constant(function, inst, edit::Constant::Bool(true));
     }
-    let home = function.blocks.iter().position(|block| block.insts.contains(&load));
-    let block = Block(home.expect("the instruction is in a block") as u32);
-    let place = |function: &Function| function.blocks[block.index()].insts.iter().position(|&one| one == load);
-    let at = place(function).expect("it is in the block");
+    let (block, at) = edit::place_of(function, load);
     let zero = edit::insert_value(function, block, at, Op::IntConst, Vec::new(), Imm::Int(0));
     for inst in direct {
         let data = function.inst(inst).clone();
@@ -171,13 +168,7 @@ pub fn test_number(function: &mut Function, load: Inst, number: Value) {
 impl Flag {
     /// Stores a byte instead.
     pub fn rewrite(&self, function: &mut Function, copy: Value) {
-        let home = function
-            .blocks
-            .iter()
-            .position(|block| block.insts.contains(&self.store));
-        let block = Block(home.expect("the instruction is in a block") as u32);
-        let insts = &function.blocks[block.index()].insts;
-        let at = insts.iter().position(|&one| one == self.store).expect("it is there");
+        let (block, at) = edit::place_of(function, self.store);
         let number = match self.value {
             Stored::Constant(value) => {
                 edit::insert_value(function, block, at, Op::IntConst, Vec::new(), Imm::Int(value.into()))

@@ -11,6 +11,9 @@
 //!
 //! A list of such lists may have a *table* of where its rows' copies are, with a mark of its own, while nothing but the numbers in
 //! them changes: [`UNPACK_FLOAT_ROWS`] and [`UNPACK_INT_ROWS`] unpack all of them at once.
+//!
+//! Where objects are moved in a list ([`UNPACK_MOVED_FLOATS`], [`UNPACK_MOVED_INTS`]), its array is kept up to date beside the
+//! copy, but counts no references until it is packed. A list of bools ([`UNPACK_BOOLS`]) has a copy of bytes.
 
 mod copies;
 
