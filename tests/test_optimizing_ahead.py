@@ -11,24 +11,15 @@ import justjit
 import pytest
 from justjit import _core
 
-from tests.optimized_programs import has_llvm
+from tests.optimized_programs import optimizing_soon  # noqa: F401
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 np = pytest.importorskip("numpy")
 
-NAMES = ("tier", "background", "backend", "optimize_calls", "optimize_loops")
 # 1024 iterations are a strip.
 LENGTHS = (0, 1, 2, 3, 9, 1023, 1024, 1025, 2050)
-
-
-@pytest.fixture(autouse=True, params=["cranelift", *(["llvm"] if has_llvm() else [])])
-def _optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = {name: value for name, value in _core.get_config().items() if name in NAMES}
-    _core.set_config(tier="optimizing", background=False, backend=request.param, optimize_calls=3, optimize_loops=200)
-    yield
-    _core.set_config(**before)
 
 
 def copy_of(function: Callable) -> types.FunctionType:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from justjit import _core
 
+from tests.optimized_programs import has_llvm
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -34,7 +36,7 @@ def _optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
     _core.set_config(**before)
 
 
-both = pytest.mark.parametrize("_optimizing", ["cranelift", "llvm"], indirect=True)
+both = pytest.mark.parametrize("_optimizing", ["cranelift", *(["llvm"] if has_llvm() else [])], indirect=True)
 
 
 def copy_of(function: Callable) -> types.FunctionType:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from justjit import _core
 
+from tests.optimized_programs import optimizing_soon  # noqa: F401
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 try:
     import numpy as np
@@ -20,15 +22,6 @@ except ImportError:
     np = None  # type: ignore[assignment]
 
 needs_numpy = pytest.mark.skipif(np is None, reason="NumPy is not installed")
-
-
-@pytest.fixture(autouse=True, params=["cranelift", "llvm"])
-def _optimizing(request: pytest.FixtureRequest) -> Iterator[None]:
-    names = ("tier", "background", "backend", "optimize_calls", "optimize_loops")
-    before = {name: value for name, value in _core.get_config().items() if name in names}
-    _core.set_config(tier="optimizing", background=False, backend=request.param, optimize_calls=3, optimize_loops=200)
-    yield
-    _core.set_config(**before)
 
 
 def copy_of(function: Callable) -> types.FunctionType:

@@ -13,15 +13,8 @@ import justjit
 import pytest
 from justjit import _core
 
-from tests.test_optimizing_unpacked import (
-    EDGES,
-    INTS,
-    _optimizing,  # noqa: F401
-    copy_of,
-    floats,
-    optimized,
-    outcome,
-)
+from tests.optimized_programs import optimizing_soon  # noqa: F401
+from tests.test_optimizing_unpacked import EDGES, INTS, copy_of, floats, optimized, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
