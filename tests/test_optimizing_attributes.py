@@ -408,3 +408,59 @@ def test_what_one_caller_loses_others_know() -> None:
     for _ in range(200):
         assert names["other"]("ab") == "abab"
     assert sum(_core.function_stats(names["other"])["deopts"].values()) == 0, justjit.explain(names["other"])
+
+
+LATER = """
+    class Shape:
+        def __init__(self, size):
+            self.size = size
+        def half(self):
+            return self.size // 2
+
+    class Flat(Shape):
+        pass
+
+    class Deep(Shape):
+        pass
+
+    class Odd(Shape):
+        def __init__(self, size):
+            self.name = "odd"
+            self.size = size
+
+    class Slow(Shape):
+        def __init__(self, size):
+            self.first = self.second = None
+            self.size = size
+
+    def total(shapes):
+        total = 0
+        for shape in shapes:
+            total += shape.half()
+        return total
+"""
+
+
+def test_a_callee_that_meets_other_classes_is_inlined_again() -> None:
+    """The bet on the classes that a callee has met is made anew with those that it meets later: it can be inlined still."""
+    names = namespace(LATER, True)
+    shapes: list[Any] = []
+    for kind in ("Flat", "Deep"):
+        shapes += [names[kind](number) for number in range(40)]
+        for _ in range(60):
+            assert names["total"](shapes) == sum(shape.size // 2 for shape in shapes)
+    assert dropped(names["total"]) > 0
+    assert is_optimized(names["total"]), justjit.explain(names["total"])
+    text = justjit.dump(names["total"], "ir")
+    inlined = [line for line in text.splitlines() if line.startswith("inlined ")]
+    assert inlined and "Shape.half" in inlined[0]
+    # Others come, one after the other: no more versions than a handful.
+    for kind in ("Odd", "Slow", "Flat"):
+        shapes += [names[kind](number) for number in range(40)]
+        for _ in range(60):
+            assert names["total"](shapes) == sum(shape.size // 2 for shape in shapes)
+    assert dropped(names["total"]) <= 5, justjit.explain(names["total"])
+    before = justjit.stats(names["total"]).deopts
+    for _ in range(30):
+        names["total"](shapes)
+    assert justjit.stats(names["total"]).deopts == before and is_optimized(names["total"])

@@ -173,7 +173,7 @@ impl Builder<'_> {
         self.function_symbol(&KEEP, &[Type::Object], None, behaviour);
         self.function_symbol(&PACK, &[], None, behaviour);
         for info in &self.codes {
-            let failed = info.knowledge.widened.iter();
+            let failed = info.knowledge.widened.keys();
             self.f.failed_ahead.extend(failed.map(|&(index, reason)| {
                 let offset = info.decoded.instructions[index as usize].offset;
                 (info.symbol, offset, reason)

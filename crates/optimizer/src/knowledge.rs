@@ -5,7 +5,7 @@ use justjit_bytecode::{Function, Opcode};
 use justjit_ir::Reason;
 use justjit_runtime::arrays::Layouts;
 use pyo3_ffi::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The exact types that a value had, in the order in which they were met; empty when nothing was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -77,8 +77,8 @@ impl Seen {
 pub struct Knowledge {
     /// By instruction index.
     pub seen: Vec<Seen>,
-    /// Bets that were lost too often: by instruction index.
-    pub widened: FxHashSet<(u32, Reason)>,
+    /// Bets that were lost too often, by instruction index; and whether code that was made after that has lost them as well.
+    pub widened: FxHashMap<(u32, Reason), bool>,
     /// Whether `seen` is there at all.
     pub sampled: bool,
     /// Blocks, by their first instruction, that nobody has been in only because no call had come to its end yet.
@@ -133,7 +133,7 @@ impl Knowledge {
             let handler = decoded.instructions[index].handler?;
             decoded.index_at(handler.target)
         };
-        let reached = self.widened.iter().filter_map(|&(index, reason)| match reason {
+        let reached = self.widened.keys().filter_map(|&(index, reason)| match reason {
             Reason::Unreached => Some(index as usize),
             Reason::Exception | Reason::Missing | Reason::Bounds | Reason::DivisionByZero => handler(index as usize),
             _ => None,
@@ -144,7 +144,7 @@ impl Knowledge {
             if self.count(index) > 0 || !known.insert(index) {
                 continue;
             }
-            self.widened.insert((index as u32, Reason::Unreached));
+            self.widened.entry((index as u32, Reason::Unreached)).or_default();
             let block = &decoded.blocks[decoded.instructions[index].block as usize];
             if index + 1 < block.end {
                 pending.push(index + 1);
@@ -157,11 +157,16 @@ impl Knowledge {
 
     /// Whether such a bet was lost too often at any instruction.
     pub fn is_widened_anywhere(&self, reason: Reason) -> bool {
-        self.widened.iter().any(|(_, other)| *other == reason)
+        self.widened.keys().any(|(_, other)| *other == reason)
     }
 
     pub fn is_widened(&self, index: usize, reason: Reason) -> bool {
-        self.widened.contains(&(index as u32, reason))
+        self.widened.contains_key(&(index as u32, reason))
+    }
+
+    /// Whether a bet was lost too often when it was made for the second time.
+    pub fn is_widened_again(&self, index: usize, reason: Reason) -> bool {
+        self.widened.get(&(index as u32, reason)).is_some_and(|&again| again)
     }
 }
 

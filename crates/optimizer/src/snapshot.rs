@@ -122,11 +122,12 @@ fn bound_method(record: &Record) -> Option<*mut PyObject> {
     }
 }
 
-/// The bets that are not to be made again in this code, wherever it is inlined: byte offsets and reasons.
+/// The bets that are not to be made again in this code, wherever it is inlined: byte offsets and reasons, and whether that was
+/// known when they failed the last time.
 ///
 /// # Safety
 /// The GIL is held; a live code object.
-unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
+unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason, bool)> {
     let reason = |reason| match reason {
         DeoptReason::Type | DeoptReason::Value => Some(Reason::Type),
         DeoptReason::Overflow => Some(Reason::Overflow),
@@ -149,7 +150,11 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason)> {
             return Vec::new();
         }
         let widened = (*state).widened.iter();
-        let widened = widened.filter_map(|one| Some((one.offset, reason(one.reason)?)));
+        let widened = widened.filter_map(|one| {
+            // One value there may be any other.
+            let again = one.again || one.reason == DeoptReason::Value;
+            Some((one.offset, reason(one.reason)?, again))
+        });
         widened.collect()
     }
 }
@@ -230,9 +235,13 @@ impl Snapshot {
         let widened = unsafe { lost(code) };
         let offsets = decoded.instructions.iter().enumerate();
         let widened = offsets.flat_map(|(index, one)| {
-            let here = widened.iter().filter(move |(offset, _)| *offset == one.offset);
-            here.map(move |&(_, reason)| (index as u32, reason))
+            let here = widened.iter().filter(move |(offset, ..)| *offset == one.offset);
+            here.map(move |&(_, reason, again)| ((index as u32, reason), again))
         });
+        let mut lost = rustc_hash::FxHashMap::default();
+        for (bet, again) in widened {
+            *lost.entry(bet).or_default() |= again;
+        }
         let mut all = vec![Seen::default(); decoded.instructions.len()];
         for &version in sampled {
             // SAFETY: versions live as long as their code.
@@ -243,7 +252,7 @@ impl Snapshot {
         // SAFETY: a live code object; the GIL is held.
         unsafe { add_unpacked(code, decoded, &mut all) };
         let mut knowledge = Knowledge {
-            widened: widened.collect(),
+            widened: lost,
             sampled: !sampled.is_empty(),
             seen: all,
             ..Knowledge::default()

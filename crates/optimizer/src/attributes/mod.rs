@@ -353,8 +353,6 @@ impl Builder<'_> {
         let shapes = self.known.shapes(code, self.index);
         let dictionary = self.place_in_dictionary(&shapes, name);
         let crate::Shapes { mut all, more, .. } = shapes;
-        let lost = [Reason::Type, Reason::Changed, Reason::Unbound];
-        let lost = lost.into_iter().any(|reason| self.is_widened(reason));
         let before = all.len();
         all.retain(|shape| match shape.finds {
             Finds::Own => is_value && dictionary.is_some(),
@@ -376,8 +374,16 @@ impl Builder<'_> {
             }
             None => matches!(shape.finds, Finds::Value { .. } | Finds::Own),
         });
-        // There is no frame for the runtime in an inlined callee: it is not inlined any more once that has been left.
-        let others = lost || ((more || all.len() < before) && !self.is_inlined());
+        // There is no frame for the runtime in an inlined callee: it is not inlined any more once that has been left, but where
+        // all types are known now, as far as anybody can tell.
+        let some = more || all.len() < before;
+        let lost = [Reason::Changed, Reason::Unbound];
+        let lost = lost.into_iter().any(|reason| self.is_widened(reason));
+        let others = match (self.is_inlined(), self.is_widened(Reason::Type)) {
+            (true, true) => some || lost || self.info().knowledge.is_widened_again(self.index, Reason::Type),
+            (true, false) => lost,
+            (false, widened) => some || lost || widened,
+        };
         Met {
             shapes: all,
             others,

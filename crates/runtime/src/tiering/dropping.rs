@@ -35,15 +35,23 @@ fn teaches_nothing(reason: DeoptReason) -> bool {
 }
 
 /// Whether a version that is made after this will not bet on the same again.
-unsafe fn is_lesson(point: &DeoptPoint) -> bool {
+unsafe fn is_lesson(owner: &Version, point: &DeoptPoint) -> bool {
     // SAFETY: a live point's code is kept by its version.
     unsafe {
         let Some(frame) = point.frames.last() else { return false };
         let state = state_of(frame.code.cast());
         let offset = frame.place.offset;
-        let known = |one: &Widened| one.offset == offset && one.reason == point.reason;
+        let same = |one: &Widened| one.offset == offset && one.reason == point.reason;
+        // Where other types were met, those were bet on the second time, but not the third.
+        let known =
+            |one: &Widened| same(one) && (one.reason != DeoptReason::Type || one.again || !was_made_after(owner, one));
         !teaches_nothing(point.reason) && (state.is_null() || !(*state).widened.iter().any(known))
     }
+}
+
+/// Whether a version could know that a bet had failed.
+fn was_made_after(version: &Version, bet: &Widened) -> bool {
+    version.since > bet.since
 }
 
 /// Whether keys were missing seldom enough.
@@ -93,8 +101,8 @@ pub(super) unsafe fn on_deopt(owner: *mut Version, point: *mut DeoptPoint) {
             .collect();
         let mut taught = false;
         for one in failing {
-            taught |= is_lesson(&*one);
-            widen(&*one);
+            taught |= is_lesson(&*owner, &*one);
+            widen(&*owner, &*one);
         }
         let text = format!(
             "left {} times, last because of {}",
@@ -139,7 +147,7 @@ pub unsafe fn is_for_loop(version: *const Version) -> bool {
 }
 
 /// Remembers that a bet fails, with the code that it was made in: whoever inlines that is told as well.
-unsafe fn widen(point: &DeoptPoint) {
+unsafe fn widen(owner: &Version, point: &DeoptPoint) {
     // SAFETY: a live point's code is kept by its version.
     unsafe {
         let Some(frame) = point.frames.last() else { return };
@@ -150,11 +158,13 @@ unsafe fn widen(point: &DeoptPoint) {
         }
         let mut widened = (*state).widened.iter_mut();
         match widened.find(|one| one.offset == offset && one.reason == point.reason) {
-            Some(known) => known.text = point.describe(),
+            Some(known) => {
+                known.text = point.describe();
+                known.again |= was_made_after(owner, known);
+            }
             None => {
-                let text = point.describe();
-                let reason = point.reason;
-                (*state).widened.push(Widened { offset, reason, text });
+                let widened = Widened::new(offset, point.reason, point.describe());
+                (*state).widened.push(widened);
             }
         }
     }

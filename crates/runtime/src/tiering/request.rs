@@ -6,7 +6,7 @@ use crate::layout::{Code, Frame};
 use crate::version::Version;
 use pyo3_ffi::PyObject;
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which code generator makes optimized code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -83,6 +83,22 @@ pub struct Widened {
     pub reason: DeoptReason,
     /// In words, with the types that were met.
     pub text: String,
+    /// When it had failed too often for the first time.
+    pub since: Instant,
+    /// Code that was made after that has failed here as well.
+    pub again: bool,
+}
+
+impl Widened {
+    pub fn new(offset: u32, reason: DeoptReason, text: String) -> Widened {
+        Widened {
+            offset,
+            reason,
+            text,
+            since: Instant::now(),
+            again: false,
+        }
+    }
 }
 
 /// A function that is to be optimized. All pointers are live for as long as the snapshot is taken, with the GIL held;

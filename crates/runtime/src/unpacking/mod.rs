@@ -251,8 +251,7 @@ unsafe fn refuse(version: *mut Version, place: Place, text: &str) {
         let (offset, reason) = (place.offset, DeoptReason::Loop);
         let mut known = (*state).widened.iter();
         if !known.any(|one| one.offset == offset && one.reason == reason) {
-            let text = text.to_owned();
-            (*state).widened.push(Widened { offset, reason, text });
+            (*state).widened.push(Widened::new(offset, reason, text.to_owned()));
         }
         drop_version(version, text);
     }
