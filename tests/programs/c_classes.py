@@ -389,6 +389,25 @@ def case_percent(rounds):
     return [repr(value) for value in seen[-700:]], len(seen)
 
 
+class Integer(int):
+    def __str__(self):
+        return "integer's own"
+
+
+@over((1,), (20,))
+def case_percent_of_ints(rounds):
+    formats = ["n%s", "%d%i", "n%d: %s", "%u-%s", "ä%d", "→%i%s", "%x.%d", "% d.", "%d%%", "%d"]
+    values = [0, -1, True, 1.5, 2**63 - 1, -(2**63), 2**63, -(2**63) - 1, 10**30, Integer(7), "a"]
+    values += [(1, 2), (-3, "a"), ("a", -3), (2**64, 1), (True, 1), (Integer(7), 1), (1.5, 2), (7, "→")]
+    seen = []
+    for _ in range(rounds):
+        for text in formats:
+            for value in values:
+                result = attempt(percent, text, value)
+                seen.append((result, isinstance(result, str) and (len(result.encode()), result.isascii())))
+    return [repr(value) for value in seen[-len(formats) * len(values) :]], len(seen)
+
+
 class Base:
     pass
 

@@ -1,6 +1,9 @@
 """Subclasses of `list` that do as lists do, and those that do not; `==` of objects that leave it to `object`; `super` called for
 instances of several classes: what changes meanwhile, exceptions in the middle."""
 
+import gc
+import sys
+
 from tests.cases import over
 
 N = 60
@@ -246,3 +249,64 @@ def case_supers(late):
         one = kind(round_)
         made.append((one.name(), getattr(one, "x", None)))
     return made
+
+
+class Counted(list):
+    made = 0
+
+    def __new__(cls, *items):
+        Counted.made += 1
+        return super().__new__(cls)
+
+
+class Slotted(list):
+    __slots__ = ("extra",)
+
+
+class Ended(list):
+    ended = 0
+
+    def __del__(self):
+        Ended.ended += 1
+
+
+class Called(type):
+    def __call__(cls, *items):
+        return [cls.__name__, *items]
+
+
+class Odder(list, metaclass=Called):
+    pass
+
+
+def make(kind):
+    return kind()
+
+
+@over((0,), (1,), (2,))
+def case_new_lists(late):
+    """Instances that nobody initializes, until somebody does."""
+
+    class Young(list):
+        pass
+
+    kinds = [Plain, Slotted, Ended, Counted, Odder, Named, Young, list]
+    Counted.made = Ended.ended = 0
+    seen = []
+    for round_ in range(N):
+        for kind in kinds:
+            one = make(kind)
+            one.append(round_)
+            two = Plain()
+            two.extend(one)
+            seen.append((type(one).__name__, one, two, len(two), one == two, sys.getrefcount(one)))
+        if late and round_ == N - 5:
+            if late == 1:
+                Young.__init__ = lambda self: list.__init__(self, "late")
+            else:
+                Young.__new__ = lambda cls: list.__new__(cls) + ["new"]
+        three = Young()
+        three.attribute = three
+        seen.append((three[:], type(three).__name__, vars(three) == {"attribute": three} if three else None))
+    gc.collect()
+    return [repr(one) for one in seen[-100:]], Counted.made, Ended.ended, sys.getrefcount(Plain) < 1000

@@ -133,6 +133,9 @@ impl Builder<'_> {
         if !keywords.is_null() {
             return Ok(false);
         }
+        if is_class && args.is_empty() && self.new_blank(callee.cast()) {
+            return Ok(true);
+        }
         if self.initialize_nothing(callee, args) || self.type_of(callee, args) {
             return Ok(true);
         }

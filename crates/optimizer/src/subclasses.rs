@@ -1,7 +1,9 @@
 //! Instances of subclasses of `list` that do as lists do.
 
 use crate::builder::Builder;
-use crate::item::Kind;
+use crate::item::{Item, Kind};
+use justjit_ir::{Effect, Reason, Type};
+use justjit_runtime::instances::{NEW_BLANK, is_made_blank};
 use justjit_runtime::special::is_subscripted_as_list;
 use pyo3_ffi::*;
 
@@ -36,6 +38,23 @@ impl Builder<'_> {
                 }
         };
         same && self.known.bet_on_class(class)
+    }
+
+    /// `class()` for a subclass of `list`; `false` if nothing has been done.
+    pub fn new_blank(&mut self, class: *mut PyTypeObject) -> bool {
+        // SAFETY: constants are alive; the GIL is held.
+        if self.is_widened(Reason::Changed) || !unsafe { is_made_blank(class) } || !self.known.bet_on_class(class) {
+            return false;
+        }
+        let kind = self.kind_of_type(class);
+        let class = self.object(class.cast());
+        // No Python code runs, and there is an exception only when memory ends.
+        let made = self.call(&NEW_BLANK, &[class], Some(Type::Object), (Effect::Any, true));
+        let made = made.expect("a result");
+        self.raise_if_null(made);
+        self.specialized += 1;
+        self.push(Item::owned(made, kind));
+        true
     }
 
     /// Whether it is a list, a tuple or a str that a loop can go over, or does as a list there.

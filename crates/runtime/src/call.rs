@@ -7,6 +7,7 @@ use crate::construct::construct;
 use crate::feedback::{self, seen};
 use crate::frame::{pop_chunk, push_chunk, room};
 use crate::hook;
+use crate::instances::{is_made_blank, new_blank};
 use crate::layout::{Code, FRAME_OWNED_BY_THREAD, Frame, Function};
 use crate::numbers::drop_reference;
 use crate::runtime_fns;
@@ -177,6 +178,8 @@ runtime_fns! {
                 return drop_items(items, nargs, result);
             } else if let Some(result) = construct(thread, site, callable.cast(), args, count, null_mut()) {
                 return drop_items(items, nargs, result);
+            } else if count == 0 && is_made_blank(callable.cast()) {
+                return drop_items(items, nargs, new_blank(callable.cast()));
             }
         } else {
             feedback::note((*site).feedback, seen::OTHER);

@@ -76,6 +76,23 @@ pub unsafe fn initializer(class: *mut PyTypeObject) -> Option<Initializer> {
     }
 }
 
+/// Whether `class()` is what [`NEW_BLANK`] makes: an instance of a subclass of `list` that has neither a `__new__` nor an
+/// `__init__` of its own.
+///
+/// # Safety
+/// The GIL is held; a live type.
+pub unsafe fn is_made_blank(class: *mut PyTypeObject) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        Py_TYPE(class.cast()) == &raw mut PyType_Type
+            && class != &raw mut PyList_Type
+            && same!((*class).tp_init, PyList_Type.tp_init)
+            && same!((*class).tp_new, PyList_Type.tp_new)
+            && same!((*class).tp_alloc, PyList_Type.tp_alloc)
+            && PyType_GetFlags(class) & Py_TPFLAGS_IS_ABSTRACT == 0
+    }
+}
+
 /// What a name finds at an instance of a class that [is plain](is_plain).
 ///
 /// # Safety
@@ -113,6 +130,14 @@ pub unsafe fn inline_value(instance: *mut PyObject, index: u8) -> *mut *mut PyOb
 }
 
 runtime_fns! {
+    /// A new instance of a class that [is made blank](is_made_blank); NULL with an exception where there is no memory.
+    NEW_BLANK = fn new_blank(class: *mut PyTypeObject) -> *mut PyObject {
+        match (*class).tp_alloc {
+            Some(allocate) => allocate(class, 0),
+            None => PyType_GenericAlloc(class, 0),
+        }
+    }
+
     /// A new instance of a class that is plain, whose attributes at these indices of its inline values are about to be set, in
     /// that order: the caller writes them before anything else happens.
     MAKE_INSTANCE = fn make_instance(class: *mut PyTypeObject, indices: *const u8, count: i64) -> *mut PyObject {
