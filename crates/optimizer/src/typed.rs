@@ -12,7 +12,8 @@ use crate::coroutines::{AwaitedAt, first_resume};
 use crate::generators::start_of;
 use crate::item::{Frame, Item, Kind, Local, Object, Owner, Returns};
 use justjit_bytecode::{Function as Decoded, Opcode};
-use justjit_ir::{self as ir, Call, Effect, Going, Imm, Op, Reason, SymbolData, SymbolKind, Type, Value};
+use justjit_ir::{self as ir, BlockCall, Call, Effect, Going, Imm, Op, Reason, SymbolData, SymbolKind, Type, Value};
+use justjit_runtime::ending::{ALL_END_QUIETLY, TOGETHER};
 use justjit_runtime::layout::{Code, ThreadState, offset};
 use justjit_runtime::thread::Thread;
 use pyo3_ffi::*;
@@ -573,19 +574,7 @@ impl<'a> Builder<'a> {
                 }
             });
         }
-        let most = self.int(loud.len() as i64);
-        for &(value, maybe) in &loud {
-            let stays = |this: &mut Self| {
-                let width = justjit_builder::Type::I32;
-                let count = this.load_width(Type::Int, width, false, value, offset::OB_REFCNT, ir_region::COUNT);
-                let fine = this.int_compare(justjit_builder::IntCond::SignedGt, count, most);
-                this.guard(fine, Reason::Unsupported);
-            };
-            match maybe {
-                true => self.if_there(value, stays),
-                false => stays(self),
-            }
-        }
+        self.expect_quiet_ends(&loud);
         self.forget_instances();
         let value = match gives {
             Gives::Int => self.as_int(&item),
@@ -612,6 +601,54 @@ impl<'a> Builder<'a> {
         self.f.end(self.block, Op::Give, vec![value], None, Vec::new());
         self.terminated = true;
         Ok(())
+    }
+}
+
+impl Builder<'_> {
+    /// Leaves if giving up a reference to each of these objects (NULL, where there may be none) might run code.
+    fn expect_quiet_ends(&mut self, loud: &[(Value, bool)]) {
+        if loud.is_empty() {
+            return;
+        }
+        let most = self.int(loud.len() as i64);
+        let (few, fine) = (self.f.add_block(), self.f.add_block());
+        self.f.blocks[few.index()].cold = true;
+        for &(value, maybe) in loud {
+            let stays = |this: &mut Self| {
+                let width = justjit_builder::Type::I32;
+                let count = this.load_width(Type::Int, width, false, value, offset::OB_REFCNT, ir_region::COUNT);
+                let more = this.int_compare(justjit_builder::IntCond::SignedGt, count, most);
+                let next = this.f.add_block();
+                this.branch(more, next, few);
+                this.block = next;
+                this.terminated = false;
+            };
+            match maybe {
+                true => self.if_there(value, stays),
+                false => stays(self),
+            }
+        }
+        let go_on = || BlockCall {
+            block: fine,
+            args: Vec::new(),
+        };
+        self.f.end(self.block, Op::Jump, Vec::new(), None, vec![go_on()]);
+        self.block = few;
+        self.terminated = false;
+        if loud.len() > TOGETHER {
+            self.deopt(Reason::Unsupported);
+        } else {
+            let mut args = vec![self.thread];
+            args.extend(loud.iter().map(|&(value, _)| value));
+            args.resize_with(TOGETHER + 1, || self.null());
+            let quiet = self.call(&ALL_END_QUIETLY, &args, Some(Type::Int), (Effect::Any, false));
+            let zero = self.int(0);
+            let quiet = self.int_compare(justjit_builder::IntCond::Ne, quiet.expect("a result"), zero);
+            self.guard(quiet, Reason::Unsupported);
+            self.f.end(self.block, Op::Jump, Vec::new(), None, vec![go_on()]);
+        }
+        self.block = fine;
+        self.terminated = false;
     }
 }
 

@@ -113,6 +113,36 @@ unsafe fn ends_with_leaves(object: *mut PyObject, ty: *mut PyTypeObject) -> bool
     }
 }
 
+impl Parts {
+    const NONE: Parts = Parts {
+        few: [const { MaybeUninit::uninit() }; LIMIT],
+        count: 0,
+        ending: [const { MaybeUninit::uninit() }; LIMIT + 1],
+        ending_count: 0,
+        full: false,
+    };
+
+    /// Whether no code but the interpreter's own runs when those end that are known to, and all that ends with them.
+    unsafe fn end_quietly(&mut self) -> bool {
+        // SAFETY: live objects; `tp_traverse` of these types calls back and does nothing else.
+        unsafe {
+            let mut done = 0;
+            while done < self.ending_count && !self.full {
+                let at = self.ending[done].assume_init();
+                done += 1;
+                let Some(traverse) = (*Py_TYPE(at)).tp_traverse else {
+                    return false;
+                };
+                if !is_quiet_container(at) {
+                    return false;
+                }
+                traverse(at, visit, (&raw mut *self).cast());
+            }
+            !self.full
+        }
+    }
+}
+
 extern "C" fn visit(object: *mut PyObject, parts: *mut c_void) -> c_int {
     // SAFETY: called by `tp_traverse` with a live object and what `is_quiet` passes; what is counted is filled in.
     unsafe {
@@ -161,17 +191,38 @@ unsafe fn unobserved(object: *mut PyObject, ty: *mut PyTypeObject) -> bool {
 /// Whether ending an object of the type does what it does for an instance of a class that is written in Python, derives from
 /// `object` only, and has no finalizer.
 pub(crate) unsafe fn is_plain_class(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: the caller's.
+    unsafe { base_of_plain(ty) == &raw mut PyBaseObject_Type }
+}
+
+/// Whether it is a class that is written in Python, derives from one of the interpreter's containers, and has no finalizer: what
+/// instances refer to is what `tp_traverse` visits.
+unsafe fn is_plain_container(ty: *mut PyTypeObject) -> bool {
+    // SAFETY: the caller's.
+    let base = unsafe { base_of_plain(ty) };
+    base == &raw mut PyList_Type
+        || base == &raw mut PyTuple_Type
+        || base == &raw mut PyDict_Type
+        || base == &raw mut PySet_Type
+        || base == &raw mut PyFrozenSet_Type
+}
+
+/// The first class that is not written in Python of those that instances of this one are laid out by, if the others end their
+/// instances as such classes do, and it has no finalizer; NULL if not.
+unsafe fn base_of_plain(ty: *mut PyTypeObject) -> *mut PyTypeObject {
     // SAFETY: a live type; so are its bases.
     unsafe {
+        if (*ty).tp_finalize.is_some() || (*ty).tp_del.is_some() {
+            return null_mut();
+        }
         let mut at = ty;
-        while at != &raw mut PyBaseObject_Type {
-            let heap = (*at).tp_flags & Py_TPFLAGS_HEAPTYPE != 0;
-            if !heap || deallocator(at) != CLASS_DEALLOCATOR {
-                return false;
+        while (*at).tp_flags & Py_TPFLAGS_HEAPTYPE != 0 {
+            if deallocator(at) != CLASS_DEALLOCATOR {
+                return null_mut();
             }
             at = (*at).tp_base;
         }
-        (*ty).tp_finalize.is_none() && (*ty).tp_del.is_none()
+        at
     }
 }
 
@@ -180,18 +231,11 @@ pub(crate) unsafe fn is_plain_class(ty: *mut PyTypeObject) -> bool {
 unsafe fn is_plain_exception(ty: *mut PyTypeObject) -> bool {
     // SAFETY: a live type; so are its bases.
     unsafe {
-        if (*ty).tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS == 0 || (*ty).tp_finalize.is_some() || (*ty).tp_del.is_some() {
-            return false;
-        }
-        let mut at = ty;
-        while (*at).tp_flags & Py_TPFLAGS_HEAPTYPE != 0 {
-            if deallocator(at) != CLASS_DEALLOCATOR {
-                return false;
-            }
-            at = (*at).tp_base;
-        }
+        let base = base_of_plain(ty);
         // Static classes of extension modules have the module's name before a dot.
-        (*at).tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 && !CStr::from_ptr((*at).tp_name).to_bytes().contains(&b'.')
+        !base.is_null()
+            && (*base).tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS != 0
+            && !CStr::from_ptr((*base).tp_name).to_bytes().contains(&b'.')
     }
 }
 
@@ -243,7 +287,7 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
             (ty == &raw mut PyGen_Type || ty == &raw mut PyCoro_Type)
                 && (*object.cast::<Generator>()).frame_state == frame_state::CLEARED
         };
-        let plain = || is_plain_class(ty) || is_library_type(ty) || is_plain_exception(ty);
+        let plain = || is_plain_class(ty) || is_plain_container(ty) || is_library_type(ty) || is_plain_exception(ty);
         (known.contains(&ty) || finished(ty) || plain()) && unobserved(object, ty)
     }
 }
@@ -283,30 +327,10 @@ unsafe fn is_quiet(object: *mut PyObject) -> bool {
         if has_lasting_items(object) {
             return true;
         }
-        let mut parts = Parts {
-            few: [const { MaybeUninit::uninit() }; LIMIT],
-            count: 0,
-            ending: [const { MaybeUninit::uninit() }; LIMIT + 1],
-            ending_count: 1,
-            full: false,
-        };
+        let mut parts = Parts::NONE;
         parts.ending[0].write(object);
-        let mut done = 0;
-        while done < parts.ending_count {
-            let at = parts.ending[done].assume_init();
-            done += 1;
-            let Some(traverse) = (*Py_TYPE(at)).tp_traverse else {
-                return false;
-            };
-            if !is_quiet_container(at) {
-                return false;
-            }
-            traverse(at, visit, (&raw mut parts).cast());
-            if parts.full {
-                return false;
-            }
-        }
-        true
+        parts.ending_count = 1;
+        parts.end_quietly()
     }
 }
 
@@ -449,7 +473,26 @@ pub unsafe fn initialize() -> crate::ops::reference::PyResult<()> {
     }
 }
 
+/// Objects that [`ALL_END_QUIETLY`] is asked about, at most.
+pub const TOGETHER: usize = 4;
+
 runtime_fns! {
+    /// Whether no code but the interpreter's own runs when a reference to each of these objects (NULL for none) is given up, as
+    /// far as that is certain.
+    ALL_END_QUIETLY = fn all_end_quietly(thread: *mut Thread, a: *mut PyObject, b: *mut PyObject, c: *mut PyObject, d: *mut PyObject) -> i32 {
+        let tstate: *mut ThreadState = (*thread).tstate;
+        if !(*tstate).delete_later.is_null() || crate::unpacking::is_any() {
+            return 0;
+        }
+        let mut parts = Parts::NONE;
+        for object in [a, b, c, d] {
+            if !object.is_null() {
+                visit(object, (&raw mut parts).cast());
+            }
+        }
+        parts.end_quietly().into()
+    }
+
     /// Ends an object whose reference count has become zero, if that certainly runs no code but the interpreter's own. Else
     /// 0: nothing was done but that the object has its last reference again.
     END_QUIETLY = fn end_quietly(thread: *mut Thread, object: *mut PyObject) -> i32 {
