@@ -148,6 +148,9 @@ fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> 
         built.kept.extend(builder.kept);
         built.specialized += builder.specialized;
         built.generic += builder.generic;
+        if builder.f.insts.len() > typed::ROOM {
+            return Err(Again::NotTyped(key));
+        }
         pool.all[number].ir = Some(builder.f);
         pool.all[number].codes = typed::codes(builder.codes);
         number += 1;

@@ -26,6 +26,9 @@ const BODIES: usize = 8;
 const BODIES_OF_FUNCTION: usize = 2;
 /// Instructions of a callee, at most.
 const SIZE: usize = 1500;
+/// Instructions of IR of a typed body, beyond which a call with a frame is as good: that is not much beside what the callee does,
+/// and its code is there once, not in each version that calls it.
+pub const ROOM: usize = 2_000;
 
 /// What a typed body is given for one parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

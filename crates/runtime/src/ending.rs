@@ -114,13 +114,17 @@ unsafe fn ends_with_leaves(object: *mut PyObject, ty: *mut PyTypeObject) -> bool
 }
 
 impl Parts {
-    const NONE: Parts = Parts {
-        few: [const { MaybeUninit::uninit() }; LIMIT],
-        count: 0,
-        ending: [const { MaybeUninit::uninit() }; LIMIT + 1],
-        ending_count: 0,
-        full: false,
-    };
+    /// None yet, in memory that is not filled in needlessly.
+    fn none(place: &mut MaybeUninit<Parts>) -> &mut Parts {
+        let parts = place.as_mut_ptr();
+        // SAFETY: all fields but those that need not have a value get one.
+        unsafe {
+            (&raw mut (*parts).count).write(0);
+            (&raw mut (*parts).ending_count).write(0);
+            (&raw mut (*parts).full).write(false);
+            &mut *parts
+        }
+    }
 
     /// Whether no code but the interpreter's own runs when those end that are known to, and all that ends with them.
     unsafe fn end_quietly(&mut self) -> bool {
@@ -292,6 +296,30 @@ unsafe fn is_quiet_container(object: *mut PyObject) -> bool {
     }
 }
 
+/// Whether it is an instance of a plain subclass of `list` that has neither attributes nor slots.
+unsafe fn is_bare_list(object: *mut PyObject, ty: *mut PyTypeObject) -> bool {
+    // SAFETY: a live object; the type says what lies before it.
+    unsafe {
+        let flags = (*ty).tp_flags;
+        let no_attributes = || match flags & Py_TPFLAGS_MANAGED_DICT != 0 {
+            true => object
+                .cast::<u8>()
+                .offset(MANAGED_DICT_OFFSET)
+                .cast::<*mut PyObject>()
+                .read()
+                .is_null(),
+            false => (*ty).tp_dictoffset == 0,
+        };
+        flags & Py_TPFLAGS_LIST_SUBCLASS != 0
+            && (*ty).tp_basicsize == PyList_Type.tp_basicsize
+            && is_plain_container(ty)
+            && Py_REFCNT(ty.cast()) > 1
+            && !crate::attributes::has_inline_values(ty)
+            && no_attributes()
+            && unobserved(object, ty)
+    }
+}
+
 /// Whether it is a tuple or list with few items, none of which is ended by its end but such as have no parts.
 unsafe fn has_lasting_items(object: *mut PyObject) -> bool {
     // SAFETY: a live object; the items of a tuple or list are live, or NULL while it is filled in.
@@ -302,7 +330,7 @@ unsafe fn has_lasting_items(object: *mut PyObject) -> bool {
                 (&raw mut (*object.cast::<PyTupleObject>()).ob_item).cast::<*mut PyObject>(),
                 Py_SIZE(object),
             )
-        } else if ty == &raw mut PyList_Type {
+        } else if ty == &raw mut PyList_Type || is_bare_list(object, ty) {
             ((*object.cast::<PyListObject>()).ob_item, Py_SIZE(object))
         } else {
             return false;
@@ -327,7 +355,8 @@ unsafe fn is_quiet(object: *mut PyObject) -> bool {
         if has_lasting_items(object) {
             return true;
         }
-        let mut parts = Parts::NONE;
+        let mut place = MaybeUninit::uninit();
+        let parts = Parts::none(&mut place);
         parts.ending[0].write(object);
         parts.ending_count = 1;
         parts.end_quietly()
@@ -484,10 +513,11 @@ runtime_fns! {
         if !(*tstate).delete_later.is_null() || crate::unpacking::is_any() {
             return 0;
         }
-        let mut parts = Parts::NONE;
+        let mut place = MaybeUninit::uninit();
+        let parts = Parts::none(&mut place);
         for object in [a, b, c, d] {
             if !object.is_null() {
-                visit(object, (&raw mut parts).cast());
+                visit(object, (&raw mut *parts).cast());
             }
         }
         parts.end_quietly().into()
