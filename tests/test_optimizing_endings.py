@@ -187,3 +187,32 @@ def test_references_of_slots_come_out_even() -> None:
         fast["derived"](5, value)
     gc.collect()
     assert sys.getrefcount(value) == before
+
+
+LISTS = """
+    class Items(list):
+        pass
+
+    def down(number, depth):
+        items = Items()
+        items.append(number)
+        other = Items()
+        other.append(items)
+        if depth:
+            return down(number, depth - 1) + len(other)
+        return len(items)
+"""
+
+
+def test_typed_bodies_give_up_what_ends_quietly() -> None:
+    """Lists of their own, of a subclass even, are no reason to leave them."""
+    names = namespace(LISTS, True)
+    for number in range(200):
+        assert names["down"](number, 5) == 6
+    before = justjit.stats(names["down"])
+    for number in range(200):
+        assert names["down"](number, 5) == 6
+    after = justjit.stats(names["down"])
+    assert after.tier == "optimizing" and after.deopts == before.deopts, justjit.explain(names["down"])
+    text = justjit.dump(names["down"], "ir")
+    assert 'call @"typed#0:down"' in text

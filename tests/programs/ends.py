@@ -144,6 +144,28 @@ def raising(number):
     return len(items)
 
 
+def down(number, depth):
+    """Calls itself, which no inlining does away with."""
+    items = Items()
+    items.append(number)
+    other = Items()
+    other.append(items)
+    if depth:
+        return down(number, depth - 1) + len(other)
+    return len(items)
+
+
+def loud_down(number, depth):
+    items = Items()
+    items.append(number if number % 7 else Loud(number))
+    other = Items()
+    other.append(items)
+    other.append(items[0])
+    if depth:
+        return loud_down(number, depth - 1) + len(other)
+    return len(items)
+
+
 watchers = []
 keepers = []
 FUNCTIONS = [attribute, slot, part, loud_part, loud_in_both, cycle, containers, loud_containers, loud_class]
@@ -184,6 +206,15 @@ def others(rounds):
     for number in range(rounds):
         total += many(number) + maybe(number) + watched(number) + kept(number) + cycle(number)
     return total
+
+
+@over((1,), (N,), (4 * N,))
+def case_recursion(rounds):
+    seen.clear()
+    total = 0
+    for number in range(rounds):
+        total += down(number, number % 5) + loud_down(number, number % 3)
+    return total, repr(seen[-100:]), len(seen)
 
 
 @over((1,), (4,))
