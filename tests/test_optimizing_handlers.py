@@ -519,6 +519,78 @@ def test_handlers_are_part_of_the_code(name: str) -> None:
     assert deopts() <= before + 2, justjit.explain(fast[name])
 
 
+LATE = """
+def fill(table, keys, rounds):
+    lost = 0
+    for key in keys:
+        for _ in range(rounds):
+            try:
+                table[key] = lost
+            except (IndexError, TypeError):
+                lost += 1
+    return lost
+
+def at(items, index):
+    return items[index]
+
+def put(items, index):
+    items[index] = index
+
+def caught_outside(items, n):
+    total = 0
+    for i in range(n):
+        try:
+            total += at(items, i % 7)
+            put(items, i % 6)
+        except IndexError:
+            total -= 1
+    return total
+"""
+
+
+class Odd(dict[int, int]):
+    def __setitem__(self, key: int, value: int) -> None:
+        raise TypeError(key)
+
+
+def test_exceptions_that_come_late() -> None:
+    """What nobody had seen raise raises from then on: it is part of the code soon, wherever that is."""
+    if justjit.config().stress == "deopt":
+        pytest.skip("the code is left on purpose")
+    plain, fast = namespace(LATE, jitted=False), namespace(LATE, jitted=True)
+    several: list[Any] = [[0] * 9, {}, bytearray(9)]
+    for _ in range(300):
+        for table in several:
+            assert fast["fill"](table, range(9), 3) == plain["fill"](table, range(9), 3) == 0
+    several += [Odd(), [0]]
+    for _ in range(1500):
+        for table in several:
+            assert fast["fill"](table, range(9), 3) == plain["fill"](table, range(9), 3)
+    for _ in range(1500):
+        mine, other = [1, 2, 3, 4], [1, 2, 3, 4]
+        assert fast["caught_outside"](mine, 4) == plain["caught_outside"](other, 4)
+        assert mine == other
+    for _ in range(1500):
+        mine, other = [1, 2, 3, 4], [1, 2, 3, 4]
+        assert fast["caught_outside"](mine, 40) == plain["caught_outside"](other, 40)
+        assert mine == other
+
+    def deopts() -> int:
+        return sum(form["deopts"] for name in LATE_NAMES for form in _core.function_stats(fast[name])["forms"])
+
+    before = deopts()
+    for _ in range(100):
+        for table in several:
+            fast["fill"](table, range(9), 3)
+        fast["caught_outside"]([1, 2, 3, 4], 40)
+    assert deopts() <= before + 2, "\n".join(justjit.explain(fast[name]) for name in LATE_NAMES)
+    assert _core.function_stats(fast["fill"])["tier"] == "optimizing", justjit.explain(fast["fill"])
+    assert _core.function_stats(fast["caught_outside"])["tier"] == "optimizing", justjit.explain(fast["caught_outside"])
+
+
+LATE_NAMES = ["fill", "at", "put", "caught_outside"]
+
+
 def test_exceptions_end_where_the_interpreter_ends_them() -> None:
     source = """
     import weakref

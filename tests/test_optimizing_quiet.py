@@ -140,10 +140,28 @@ def pops(n):
         except IndexError:
             total += 1
     return total
+
+def stores(n):
+    numbers, octets, text = [0] * 5, bytearray(5), bytes(range(5))
+    lost = 0
+    for i in range(n):
+        try:
+            numbers[i & 7] = i
+        except IndexError:
+            lost += 1
+        try:
+            octets[i % 9 - 7] = i & 255
+        except IndexError:
+            lost += 2
+        try:
+            lost += text[i & 7] + octets[i & 7]
+        except IndexError:
+            lost += 3
+    return lost, numbers, octets
 """
 
 NAMES = ["keys", "indices", "divisions", "raises", "callees", "handlers_of_callees", "finally_of_callees"]
-NAMES += ["ints", "nexts", "pops"]
+NAMES += ["ints", "nexts", "pops", "stores"]
 
 
 def _deopts(function: Any) -> int:

@@ -708,6 +708,65 @@ def case_pops():
     return out
 
 
+class Ends:
+    def __init__(self, log, name):
+        self.log = log
+        self.name = name
+
+    def __del__(self):
+        self.log.append((self.name, sys._getframe(1).f_code.co_name))
+
+
+def store(container, index, value):
+    container[index] = value
+
+
+@over((), ())
+def case_stores():
+    items, octets, text, out = [0] * 6, bytearray(6), b"abcdef", []
+    for i in range(80):
+        index = i % 17 - 9
+        for container, value in ((items, i), (octets, i), (octets, i * 5), (items, str(i))):
+            try:
+                container[index] = value
+            except IndexError as error:
+                out.append((i, str(error), entries(error)))
+            except ValueError as error:
+                out.append((i, str(error)))
+        try:
+            out.append(octets[index] + text[index])
+        except IndexError as error:
+            out.append((i, str(error)))
+        try:
+            out.append(text[index])
+        except IndexError as error:
+            out.append((i, str(error)))
+        try:
+            store(items, index, i)
+            store(octets, index, i % 256)
+        except IndexError as error:
+            out.append((i, str(error), entries(error)))
+    return out, items, octets
+
+
+@over((), ())
+def case_stores_of_what_ends():
+    items, log = [None] * 4, []
+    for i in range(60):
+        index = i % 7
+        try:
+            items[index] = Ends(log, i)
+        except IndexError:
+            log.append(("lost", i))
+        try:
+            [None][index] = i
+            [Ends(log, -i)][index - 1] = None
+        except IndexError as error:
+            log.append((str(error), i))
+    items.clear()
+    return log
+
+
 class Swallows:
     def __init__(self, seen):
         self.seen = seen

@@ -31,9 +31,14 @@ impl Builder<'_> {
         index
     }
 
-    /// The same for an element that is read: where an IndexError is caught in this code, it is raised.
-    fn caught_index(&mut self, index: Value, operands: [&Item; 2], size: Value) -> Done<Value> {
-        let [container, key] = operands;
+    /// The same, but where an IndexError is caught in this code, it is raised, once the instruction's operands have been given up.
+    fn caught_index(
+        &mut self,
+        (index, key): (Value, &Item),
+        size: Value,
+        message: Message,
+        operands: Vec<Item>,
+    ) -> Done<Value> {
         // SAFETY: a class of the interpreter's.
         let class = unsafe { PyExc_IndexError }.cast();
         let (Some(catcher), None) = (self.quiet_catcher(class), constant_int(key)) else {
@@ -44,17 +49,19 @@ impl Builder<'_> {
         let from_end = self.op(Op::IntAddWrapping, &[index, size]);
         let index = self.op(Op::Select, &[below, from_end, index]);
         let fine = self.int_compare(IntCond::UnsignedLt, index, size);
-        let dropped = vec![key.clone(), container.clone()];
-        let message = match container.kind() {
-            Kind::Tuple => Message::TupleIndex,
-            Kind::Str => Message::StringIndex,
-            _ => Message::ListIndex,
-        };
         self.else_raise(fine, |this| {
             let message = this.message(message);
-            this.raise_quietly(catcher, vec![message], dropped)
+            this.raise_quietly(catcher, vec![message], operands)
         })?;
         Ok(index)
+    }
+
+    /// Whether an index of the present instruction has turned out not to be in range again and again, negative ones apart, and
+    /// nobody in this code catches that.
+    fn is_often_out_of_range(&mut self) -> bool {
+        let again = self.info().knowledge.is_widened_again(self.index, Reason::Bounds);
+        // SAFETY: a class of the interpreter's.
+        again && self.quiet_catcher(unsafe { PyExc_IndexError }.cast()).is_none()
     }
 
     /// `BINARY_SUBSCR`.
@@ -79,6 +86,7 @@ impl Builder<'_> {
         if indexed
             && is_index(kinds.1)
             && !self.is_widened(Reason::Overflow)
+            && !self.is_often_out_of_range()
             && let Item::Object(_) | Item::Constant(_) | Item::Tuple(_) = container
             && !self.share_instances(&[&container, &key])
         {
@@ -95,7 +103,12 @@ impl Builder<'_> {
                     object.kind = kinds.0;
                     let index = self.as_int(&key);
                     let size = self.size_of(object.value);
-                    let index = self.caught_index(index, [&Item::Object(object), &key], size)?;
+                    let message = match kinds.0 {
+                        Kind::Tuple => Message::TupleIndex,
+                        _ => Message::ListIndex,
+                    };
+                    let operands = vec![key.clone(), Item::Object(object)];
+                    let index = self.caught_index((index, &key), size, message, operands)?;
                     let value = self.sequence_item(&object, index);
                     let kind = self.predicted_result();
                     let numeric = self.info().uses.is_numeric(self.index);
@@ -103,12 +116,18 @@ impl Builder<'_> {
                 }
                 Kind::Bytes | Kind::ByteArray => {
                     let sequence = self.as_sequence(container.clone(), kinds.0)?;
-                    let Item::Object(object) = sequence else {
+                    let Item::Object(mut object) = sequence else {
                         unreachable!("a sequence is an object")
                     };
+                    object.kind = kinds.0;
                     let index = self.as_int(&key);
                     let size = self.size_of(object.value);
-                    let index = self.checked_index(index, &key, size);
+                    let message = match kinds.0 {
+                        Kind::Bytes => Message::BytesIndex,
+                        _ => Message::ByteArrayIndex,
+                    };
+                    let operands = vec![key.clone(), Item::Object(object)];
+                    let index = self.caught_index((index, &key), size, message, operands)?;
                     let byte = (Width::I8, false);
                     let value = if kinds.0 == Kind::Bytes {
                         let place = (optimized::BYTES_ITEMS, 1);
@@ -133,7 +152,8 @@ impl Builder<'_> {
                     let size = self.size_of(object.value);
                     let mut string = object;
                     string.kind = Kind::Str;
-                    let index = self.caught_index(index, [&Item::Object(string), &key], size)?;
+                    let operands = vec![key.clone(), Item::Object(string)];
+                    let index = self.caught_index((index, &key), size, Message::StringIndex, operands)?;
                     Item::Character(self.code_point(object.value, index))
                 }
             };
@@ -171,6 +191,7 @@ impl Builder<'_> {
         let kinds = (self.likely_kind(&container, 1), self.likely_kind(&key, 2));
         if is_index(kinds.1)
             && !self.is_widened(Reason::Overflow)
+            && !self.is_often_out_of_range()
             && let Item::Object(object) = container
         {
             let key = self.known_as(&key, kinds.1);
@@ -208,9 +229,14 @@ impl Builder<'_> {
     /// Stores an item, which is given up, into a list. The references that are to be given up then.
     fn store_list_item(&mut self, list: Object, key: &Item, value: Item) -> Done<Vec<(Value, Kind)>> {
         self.expect(&list, Kind::List);
+        let known = Object {
+            kind: Kind::List,
+            ..list
+        };
         let index = self.as_int(key);
         let size = self.size_of(list.value);
-        let index = self.checked_index(index, key, size);
+        let operands = vec![value.clone(), Item::Object(known), key.clone()];
+        let index = self.caught_index((index, key), size, Message::ListAssignment, operands)?;
         let items = self.load(Type::Pointer, list.value, offset::LIST_ITEMS, ir_region::HEADER);
         let pointer = (Width::I64, true);
         let old = self.load_item(Type::Object, pointer, items, index, (0, 8), ir_region::ITEMS);
@@ -263,13 +289,19 @@ impl Builder<'_> {
             return Ok(false);
         }
         self.expect(&array, Kind::ByteArray);
+        let known = Object {
+            kind: Kind::ByteArray,
+            ..array
+        };
         let index = self.as_int(key);
-        let size = self.size_of(array.value);
-        let index = self.checked_index(index, key, size);
+        // The value is looked at first.
         let byte = self.as_int(value);
         let limit = self.int(256);
         let fine = self.int_compare(IntCond::UnsignedLt, byte, limit);
         self.guard(fine, Reason::Domain);
+        let size = self.size_of(array.value);
+        let operands = vec![value.clone(), Item::Object(known), key.clone()];
+        let index = self.caught_index((index, key), size, Message::ByteArrayIndex, operands)?;
         let start = self.load(
             Type::Pointer,
             array.value,

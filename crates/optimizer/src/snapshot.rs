@@ -141,7 +141,10 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason, bool)> {
         DeoptReason::Unsupported => Some(Reason::Unsupported),
         DeoptReason::Ending => Some(Reason::Ending),
         DeoptReason::Loop => Some(Reason::Loop),
-        _ => None,
+        DeoptReason::Exception => Some(Reason::Exception),
+        // What no other code could do without.
+        DeoptReason::Callee | DeoptReason::FrameSeen | DeoptReason::Safepoint => None,
+        DeoptReason::NoRoom | DeoptReason::Requested => None,
     };
     // SAFETY: see the contract.
     unsafe {

@@ -106,6 +106,9 @@ pub enum Message {
     ListIndex,
     TupleIndex,
     StringIndex,
+    BytesIndex,
+    ByteArrayIndex,
+    ListAssignment,
     EmptyList,
     FloorDivision,
     Remainder,
@@ -115,7 +118,7 @@ pub enum Message {
     FloatDivision,
 }
 
-const MESSAGES: usize = 10;
+const MESSAGES: usize = 13;
 
 static MESSAGES_MET: [AtomicPtr<PyObject>; MESSAGES] = [const { AtomicPtr::new(null_mut()) }; MESSAGES];
 
@@ -140,10 +143,21 @@ impl Message {
                 PyTuple_New(0),
                 PyUnicode_FromStringAndSize(null_mut(), 0),
             );
+            let (bytes, array) = (
+                PyBytes_FromStringAndSize(null_mut(), 0),
+                PyByteArray_FromStringAndSize(null_mut(), 0),
+            );
+            let assigned = |list| match PyObject_SetItem(list, no_int, no_int) {
+                0 => list,
+                _ => null_mut(),
+            };
             let result = match self {
                 Message::ListIndex => PyObject_GetItem(list, no_int),
                 Message::TupleIndex => PyObject_GetItem(tuple, no_int),
                 Message::StringIndex => PyObject_GetItem(string, no_int),
+                Message::BytesIndex => PyObject_GetItem(bytes, no_int),
+                Message::ByteArrayIndex => PyObject_GetItem(array, no_int),
+                Message::ListAssignment => assigned(list),
                 Message::EmptyList => PyObject_CallMethodNoArgs(list, interned!(c"pop")),
                 Message::FloorDivision => PyNumber_FloorDivide(int, no_int),
                 Message::Remainder => PyNumber_Remainder(int, no_int),
@@ -156,7 +170,8 @@ impl Message {
             let raised = api::PyErr_GetRaisedException();
             let args = certain(PyObject_GetAttrString(raised, c"args".as_ptr()));
             let text = Py_NewRef(PyTuple_GetItem(args, 0));
-            for object in [int, no_int, float, no_float, list, tuple, string, raised, args] {
+            let made = [int, no_int, float, no_float, list, tuple, string, bytes, array];
+            for object in made.into_iter().chain([raised, args]) {
                 Py_XDECREF(object);
             }
             api::PyErr_SetRaisedException(pending);

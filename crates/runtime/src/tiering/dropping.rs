@@ -42,9 +42,9 @@ unsafe fn is_lesson(owner: &Version, point: &DeoptPoint) -> bool {
         let state = state_of(frame.code.cast());
         let offset = frame.place.offset;
         let same = |one: &Widened| one.offset == offset && one.reason == point.reason;
-        // Where other types were met, those were bet on the second time, but not the third.
-        let known =
-            |one: &Widened| same(one) && (one.reason != DeoptReason::Type || one.again || !was_made_after(owner, one));
+        // Where other types were met, those were bet on the second time, but not the third. An index may be from the end first.
+        let twice = matches!(point.reason, DeoptReason::Type | DeoptReason::Bounds);
+        let known = |one: &Widened| same(one) && (!twice || one.again || !was_made_after(owner, one));
         !teaches_nothing(point.reason) && (state.is_null() || !(*state).widened.iter().any(known))
     }
 }
