@@ -345,6 +345,9 @@ def trace():
         if len(LOG) > end:
             sys.settrace(None)
             return None
+        # What hooks functions is not part of the program.
+        if frame.f_code.co_filename != local.__code__.co_filename:
+            return None
         log((event, frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
         return local if len(LOG) % 7 else None
 
