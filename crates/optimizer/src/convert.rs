@@ -281,6 +281,10 @@ impl Builder<'_> {
                 object.value
             }
             Item::Numpy(scalar, value) => self.boxed_scalar(scalar, value)?,
+            Item::NumpyComplex(scalar, real, imaginary) => {
+                let which = self.int(scalar as i64);
+                self.make(&arrays::MAKE_NUMPY_COMPLEX, &[which, real, imaginary])?
+            }
             Item::Row { array, index, .. } => {
                 let array = self.owned_object(*array)?;
                 // It refers to the array, but changes nothing about it.

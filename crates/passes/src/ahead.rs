@@ -376,6 +376,9 @@ fn is_safe(op: Op) -> bool {
             | Op::FloatCeil
             | Op::FloatTrunc
             | Op::FloatNearest
+            | Op::FloatSingle
+            | Op::FloatHalf
+            | Op::HalfFloat
             | Op::FloatCompare
             | Op::BoolNot
             | Op::BoolAnd
