@@ -5,6 +5,7 @@
 
 use super::is_wide;
 use super::precision::limits;
+use super::scalars::{FLOAT_CONDITIONS, is_by_arrays};
 use crate::builder::Builder;
 use crate::item::{Item, Kind};
 use justjit_builder::FloatCond;
@@ -17,11 +18,6 @@ type Parts = [Value; 2];
 /// The complex type's own part.
 fn part_of(scalar: Scalar) -> Scalar {
     scalar.part().expect("a complex type has parts")
-}
-
-/// Whether NumPy makes arrays of these operands first, since neither is of the type that it works in.
-fn is_by_arrays(kinds: (Kind, Kind), scalar: Scalar) -> bool {
-    kinds.0 != Kind::Numpy(scalar) && kinds.1 != Kind::Numpy(scalar)
 }
 
 impl Builder<'_> {
@@ -115,7 +111,7 @@ impl Builder<'_> {
         kinds: (Kind, Kind),
         scalar: Scalar,
     ) -> Option<Value> {
-        // Arrays have an order in which NaNs are elsewhere.
+        // Arrays have another order of NaNs, and warn of them.
         let is_order = !matches!(op, 2 | 3);
         if is_wide(left) || is_wide(right) || (is_order && is_by_arrays(kinds, scalar)) {
             return None;
@@ -124,7 +120,7 @@ impl Builder<'_> {
         let [c, d] = self.complex_operand(right, kinds.1, scalar);
         // The imaginary parts count where the real ones are equal.
         let same = self.float_compare(FloatCond::Eq, a, c);
-        let cond = super::scalars::FLOAT_CONDITIONS[op];
+        let cond = FLOAT_CONDITIONS[op];
         let real = self.float_compare(cond, a, c);
         let imaginary = self.float_compare(cond, b, d);
         Some(self.op(Op::Select, &[same, imaginary, real]))

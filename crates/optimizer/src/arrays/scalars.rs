@@ -93,6 +93,13 @@ fn both(a: Scalar, b: Scalar) -> Option<Scalar> {
     }
 }
 
+/// Whether NumPy makes arrays of these operands first: neither is of the type that it works in, or a bool comes first, which
+/// has no arithmetic of its own.
+pub fn is_by_arrays(kinds: (Kind, Kind), scalar: Scalar) -> bool {
+    let own = Kind::Numpy(scalar);
+    kinds.0 == Kind::Numpy(Scalar::Bool) || (kinds.0 != own && kinds.1 != own)
+}
+
 fn is_numpy(kind: Kind) -> bool {
     matches!(kind, Kind::Numpy(_))
 }
@@ -162,7 +169,9 @@ impl Builder<'_> {
             nb::SUBTRACT => Some(Op::FloatSub),
             nb::MULTIPLY => Some(Op::FloatMul),
             nb::TRUE_DIVIDE => Some(Op::FloatDiv),
-            nb::FLOOR_DIVIDE | nb::REMAINDER | nb::POWER if scalar == Scalar::Float64 => None,
+            nb::FLOOR_DIVIDE | nb::REMAINDER if scalar == Scalar::Float64 => None,
+            // That of arrays is not the C library's.
+            nb::POWER if scalar == Scalar::Float64 && !is_by_arrays(kinds, scalar) => None,
             _ => return None,
         };
         let left = self.known_as(left, kinds.0);
