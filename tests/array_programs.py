@@ -36,7 +36,12 @@ def bits(value: object) -> object:
     if isinstance(value, tuple | list):
         return type(value), [bits(item) for item in value]
     if np is not None and isinstance(value, np.ndarray):
-        return type(value), value.dtype.str, value.shape, value.tobytes()
+        return (
+            type(value),
+            value.dtype.str,
+            value.shape,
+            bits(value.tolist()) if value.dtype.hasobject else value.tobytes(),
+        )
     if np is not None and isinstance(value, np.generic):
         # What a NaN's sign and payload are is nobody's promise.
         return type(value), "nan" if value != value else value.tobytes()

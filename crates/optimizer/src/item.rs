@@ -350,6 +350,15 @@ impl Item {
         )
     }
 
+    /// Whether it is a number that is no object (yet), and could be more than one.
+    pub fn is_counted(&self) -> bool {
+        match self {
+            Item::Int(_) | Item::Float(_) | Item::Complex(..) | Item::NumpyComplex(..) => true,
+            Item::Numpy(scalar, _) => *scalar != Scalar::Bool,
+            _ => false,
+        }
+    }
+
     /// Whether it is something other than an object that has not been made, or a number.
     pub fn is_plain(&self) -> bool {
         self.is_unboxed() || matches!(self, Item::Null | Item::Constant(_) | Item::Object(_))

@@ -439,7 +439,7 @@ impl Builder<'_> {
         let (real, imaginary) = self.as_complex(&item, 0);
         let value = if name == "real" { real } else { imaginary };
         let found = part.map_or(Item::Float(value), |part| Item::Numpy(part, value));
-        Some((found, kind))
+        Some((self.in_another_object(found), kind))
     }
 
     /// A call of a function of `cmath` (`Modules/cmathmodule.c`). `None` if it is not done here.

@@ -136,8 +136,8 @@ impl Builder<'_> {
         if let (unary::UNARY_POSITIVE, Kind::Numpy(scalar)) = (which, item.kind())
             && scalar != Scalar::Bool
         {
-            // Another object with the same value.
             let number = self.unboxed_scalar(&item);
+            let number = self.in_another_object(number);
             self.specialized += 1;
             self.push(number);
             self.release(item);

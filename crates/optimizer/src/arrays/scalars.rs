@@ -6,9 +6,9 @@
 use super::is_wide;
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Kind, Object, Owner};
+use crate::item::{Constant, Item, Kind, Object, Owner};
 use justjit_builder::{FloatCond, IntCond};
-use justjit_ir::{Op, Reason, Type, Value};
+use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::{self, SCALAR_VALUE, Scalar};
 use justjit_runtime::math;
 use justjit_runtime::ops::numbers::nb;
@@ -107,22 +107,45 @@ fn is_numpy(kind: Kind) -> bool {
 impl Builder<'_> {
     /// A scalar object's value.
     pub fn unboxed_scalar(&mut self, item: &Item) -> Item {
-        let Item::Object(
-            object @ Object {
+        let (value, scalar) = match *item {
+            Item::Object(Object {
                 value,
                 kind: Kind::Numpy(scalar),
                 ..
-            },
-        ) = *item
-        else {
-            return item.clone();
+            }) => (value, scalar),
+            Item::Constant(Constant {
+                symbol,
+                kind: Kind::Numpy(scalar),
+                ..
+            }) => (self.op_imm(Op::ObjectConst, &[], Imm::Symbol(symbol)), scalar),
+            _ => return item.clone(),
         };
         let number = self.load_number(scalar, |this, (ty, width, signed), offset| {
             this.load_width(ty, width, signed, value, SCALAR_VALUE + offset, ir_region::HEADER)
         });
-        if let Owner::Slot(_) = object.owner {
-            self.remember_number(&object, number.clone());
+        if let Item::Object(object) = item
+            && let Owner::Slot(_) = object.owner
+        {
+            self.remember_number(object, number.clone());
         }
+        number
+    }
+
+    /// The number as an object of its own, which is not the operand.
+    pub fn in_another_object(&mut self, number: Item) -> Item {
+        let mut again = |value| match self.f.type_of(value) {
+            Type::Float => {
+                let negated = self.op(Op::FloatNeg, &[value]);
+                self.op(Op::FloatNeg, &[negated])
+            }
+            Type::Int => {
+                let zero = self.int(0);
+                self.op(Op::IntOr, &[value, zero])
+            }
+            _ => value,
+        };
+        let mut number = number;
+        number.map(&mut again);
         number
     }
 

@@ -224,7 +224,9 @@ pub unsafe fn layout_of(object: *mut PyObject) -> Option<Layout> {
                 let at = scalars.iter().position(|&(_, known)| known == description)?;
                 let element = Scalar::ALL[at];
                 let dimensions: c_int = field(object, ndarray::DIMENSIONS);
-                if !(1..=c_int::from(MOST_DIMENSIONS)).contains(&dimensions) {
+                let flags = i64::from(field::<c_int>(object, ndarray::FLAGS));
+                let is_aligned = flags & ndarray::ALIGNED != 0;
+                if !(1..=c_int::from(MOST_DIMENSIONS)).contains(&dimensions) || !is_aligned {
                     return None;
                 }
                 let strides: *const i64 = field(object, ndarray::STRIDES);
