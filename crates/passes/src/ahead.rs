@@ -1,9 +1,9 @@
 //! Tests of floats, made ahead for a whole strip.
 //!
-//! *Does*: an innermost loop that computes floats from arrays (of floats or of complex numbers), tests them (that no warning is due, that no divisor is 0), and
-//! writes them to arrays, gets two more loops before it: one that computes and tests all the same and writes nothing, and, for
-//! when all tests held, one that does everything but the tests. The back end makes vector code of both. Where a test
-//! fails, the loop itself runs, and leaves in the iteration in which it would have.
+//! *Does*: an innermost loop that computes floats from arrays (of floats or of complex numbers), tests them (that no warning
+//! is due, that no divisor is 0), and writes them to arrays, gets two more loops before it: one that computes and tests all
+//! the same and writes nothing, and, for when all tests held, one that does everything but the tests. The back end makes
+//! vector code of both. Where a test fails, the loop itself runs, and leaves in the iteration in which it would have.
 //! *Assumes*: strip mining has given the loop a preheader; loops count by one up to a bound that is near (see [`crate::safepoints`]), since the first loop's work is lost
 //! where a test fails.
 //! *Guarantees*: what is read was not written in the same strip, which is tested before, unless it is read and written in one
