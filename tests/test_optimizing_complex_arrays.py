@@ -768,6 +768,126 @@ def test_carried_from_a_python_number() -> None:
             )
 
 
+def step(z: Any, c: Any) -> Any:
+    return z * z * 0.25 + c
+
+
+def recursive(z: Any, depth: int) -> Any:
+    return z if depth == 0 else recursive(z * z * 0.25, depth - 1) + z
+
+
+def products(data: Any, factor: Any) -> Iterator[Any]:
+    for item in data:
+        yield item * factor
+
+
+class Point:
+    def __init__(self, at: Any) -> None:
+        self.at = at
+
+    def moved(self, by: Any) -> Point:
+        return Point(self.at * 0.5 + by)
+
+
+def by_calls(data: Any) -> Any:
+    z = data[0]
+    for i in range(len(data)):
+        z = step(z, data[i])
+    return z
+
+
+def by_recursion(data: Any) -> Any:
+    result = 0
+    for i in range(len(data)):
+        result = result + recursive(data[i], 4)
+    return result
+
+
+def by_generators(data: Any) -> Any:
+    result = 0
+    for item in products(data, 2):
+        result = result + item
+    return result, sum(x * x for x in data), sum(abs(x) for x in products(data, data[0])), [x + 1 for x in data]
+
+
+def by_instances(data: Any) -> Any:
+    point = Point(data[0])
+    for i in range(len(data)):
+        point = point.moved(data[i])
+    return point.at, vars(point)
+
+
+def by_cells(data: Any) -> Any:
+    total = data[0]
+
+    def add(item: Any) -> None:
+        nonlocal total
+        total = total + item
+
+    for item in data:
+        add(item)
+    return total
+
+
+def by_exceptions(data: Any) -> Any:
+    result, count = data[0], 0
+    for i in range(len(data) + 3):
+        try:
+            result = result * 0.5 + data[i]
+        except IndexError:
+            count += 1
+            result = result + 1
+    return result, count
+
+
+def by_swapping(data: Any) -> Any:
+    a, b = data[0], data[1]
+    pair = (a, b)
+    for i in range(len(data)):
+        a, b = b, a * 0.5 + data[i]
+        pair = (b, pair[0])
+    return a, b, pair, max(abs(a), abs(b)), (a, b) == pair, str(pair)
+
+
+def by_dictionaries(data: Any) -> Any:
+    found: dict = {}
+    for i in range(len(data)):
+        key = data[i]
+        found[key] = found.get(key, 0) + 1
+        found[i] = key + 1
+    return list(found.items())
+
+
+SURROUNDINGS = [
+    by_calls,
+    by_recursion,
+    by_generators,
+    by_instances,
+    by_cells,
+    by_exceptions,
+    by_swapping,
+    by_dictionaries,
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "float64"])
+@pytest.mark.parametrize("function", SURROUNDINGS)
+def test_surroundings(function: Callable, name: str) -> None:
+    """In functions that are inlined or called, in generators, instances and cells that are not made, where nothing is left."""
+    functions = (step, recursive, products, Point.__init__, Point.moved)
+    odd = numbers(name, 30)
+    odd[20:23] = [math.inf, math.nan, 0]
+    for stress in ("off", "deopt"):
+        with justjit.config(stress=stress):
+            for one in functions:
+                justjit.jit(one)
+            compiled = copy_of(function)
+            justjit.jit(compiled)
+            for data in [numbers(name, 40)] * 8 + [odd, numbers("float32", 30), numbers(name, 40)]:
+                assert outcome(compiled, (data,)) == outcome(copy_of(function), (data,))
+            assert stress != "off" or justjit.stats(compiled).tier == "optimizing", justjit.explain(compiled)
+
+
 def test_references() -> None:
     def work(a: Any, b: Any, out: list) -> Any:
         x = a[0]
