@@ -15,7 +15,9 @@ const EXAMPLES: usize = 64;
 mod c {
     use std::ffi::{c_double, c_float};
     unsafe extern "C" {
+        #[cfg_attr(all(windows, target_env = "msvc"), link_name = "_hypot")]
         pub fn hypot(a: c_double, b: c_double) -> c_double;
+        #[cfg_attr(all(windows, target_env = "msvc"), link_name = "_hypotf")]
         pub fn hypotf(a: c_float, b: c_float) -> c_float;
     }
 }
