@@ -13,6 +13,13 @@ HEADER = """\
 import math
 import sys
 
+try:
+    import numpy as np
+
+    np.seterr(all="ignore")
+except ImportError:
+    np = None
+
 G = 3
 H = 0.5
 
@@ -109,6 +116,7 @@ INTS = [
 ]
 FLOATS = ["0.0", "-0.0", "1.5", "-2.25", "1e308", "5e-324", "0.1", "float('inf')", "float('nan')", "2.0**53"]
 MODULI = ["1000003", "2**61 - 1", "(2**64)", "7", "-13"]
+DTYPES = ["float16", "float32", "float64", "complex64", "complex128", "int16", "int64", "bool"]
 COMPARISONS = ["<", "<=", "==", "!=", ">", ">="]
 
 
@@ -258,6 +266,7 @@ class _Writer:
                 self.branch,
                 self.attempt,
                 self.quiet_nest,
+                self.array_loops,
             ]
             compound[self.below(len(compound))](depth - 1)
             return
@@ -330,6 +339,53 @@ class _Writer:
         # Where a number is overwritten by an equal one, its object may stay.
         places = f"[next((k for k, one in enumerate({before}) if one is other), -1) for other in {numbers}]"
         self.emit(f"seen.append(({'None' if overwrites else places}, list({numbers}), {flags}, {x}))")
+
+    def array_loops(self, _depth: int) -> None:
+        """A loop over arrays of NumPy's, of any types; they may share their memory, and one may be replaced by one of another type."""
+        a, b, out, x, i = (self.fresh(prefix) for prefix in ("a", "b", "out", "x", "i"))
+        count = self.one(["9", "14"])
+
+        def array() -> str:
+            made = (
+                f"(np.arange({count}) * {self.one(['0.5', '1', '-0.25', '1e5', '1e-6'])}).astype({self.one(DTYPES)!r})"
+            )
+            return made + self.one(["", "", "[::-1]", f"[:{count} - 1]"])
+
+        def atom() -> str:
+            place = self.one([i, i, f"{i} - 1", "0", self.int_atom()])
+            return self.one([f"{a}[{place}]", f"{b}[{i}]", x, x, f"{out}[{i}]", "2", "0.5", "1.5j", self.float_atom()])
+
+        def expression(depth: int) -> str:
+            if depth == 0:
+                return atom()
+            one, other = expression(depth - 1), expression(self.below(depth))
+            match self.below(8):
+                case 0:
+                    return f"abs({one})"
+                case 1:
+                    return f"({one}).{self.one(['real', 'imag', 'conjugate()'])}"
+                case 2:
+                    return f"({one} if {other} {self.one(['==', '!='])} {atom()} else {other})"
+                case 3:
+                    return f"({self.one(['-', '+'])}{one})"
+                case _:
+                    return f"({one} {self.one(['+', '-', '*', '/'])} {other})"
+
+        self.emit("if np is not None:")
+        self.emit(f"    {a} = {array()}")
+        self.emit(f"    {b} = {self.one([array(), f'{a}[::-1]', a])}")
+        self.emit(f"    {out}, {x} = np.zeros({count}, {self.one(['complex64', 'complex128'])!r}), {a}[0]")
+        self.emit(f"    for {i} in range({count}):")
+        self.emit("        try:")
+        self.emit(f"            {x} = {expression(2)}")
+        self.emit(f"            {out}[{i}] = {self.one([x, expression(1)])}")
+        if self.below(3) == 0:
+            self.emit(f"            if {i} == 5: {self.one([a, b])} = {array()}")
+        if self.below(3) == 0:
+            self.emit(f"            {b}[{i}] = {self.one([f'{b}[0]', f'{b}[{i} - 1]', '1'])}")
+        self.emit("        except (ArithmeticError, LookupError, TypeError, AttributeError) as error:")
+        self.emit(f"            seen.append(str(error)); {x} = {b}[0]")
+        self.emit(f"    seen.append((repr({x}), [str(one.tolist()) for one in ({a}, {b}, {out})]))")
 
     def seldom(self) -> None:
         """Something that upsets what has been optimized."""

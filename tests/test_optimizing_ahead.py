@@ -160,6 +160,43 @@ def test_one_dimension(function: Callable) -> None:
     same(function, fast, lambda: (list(floats(40)), floats(40), 0.5))
 
 
+@pytest.mark.parametrize("name", ["complex64", "complex128", "float32"])
+@pytest.mark.parametrize("function", [scale, shift, both, divide])
+def test_other_numbers(function: Callable, name: str) -> None:
+    """Complex numbers count as one item each, whose parts are written one after the other."""
+
+    def numbers(length: int, seed: int = 0) -> Any:
+        parts = floats(length, seed) + 1j * floats(length, seed + 100) if "complex" in name else floats(length, seed)
+        return parts.astype(name)
+
+    fast = optimized(function, lambda: (numbers(200), numbers(200, 1), 0.5))
+    for length in LENGTHS:
+        same(function, fast, lambda: (numbers(length), numbers(length, 1), 0.5))  # noqa: B023
+    largest, least = float(np.finfo(name).max), float(np.finfo(name).smallest_subnormal)
+    for part in (largest, least, float("inf"), float("nan"), -0.0, 0.0, 2.0):
+        for at in (0, 1, 700, 1023, 1024, 1299):
+            for value in (part, complex(1, part)) if "complex" in name else (part,):
+
+                def make(where: int, value: complex = value, at: int = at) -> tuple:
+                    arrays = numbers(1300), numbers(1300, 1)
+                    arrays[where][at] = value
+                    return (*arrays, 2.0)
+
+                same(function, fast, lambda: make(0))  # noqa: B023
+                same(function, fast, lambda: make(1))  # noqa: B023
+    # They may overlap by any number of parts.
+    size = 2 if "complex" in name else 1
+    for length in (5, 300, 1300):
+        for distance in (0, 1, 2, 3, 4, 8, 299):
+
+            def overlapping(length: int = length, distance: int = distance) -> list:
+                whole = numbers(length + distance).view(np.finfo(name).dtype)
+                return [whole[start : start + length * size].view(name) for start in (0, distance)]
+
+            same(function, fast, lambda: (*overlapping(), 0.5))  # noqa: B023
+            same(function, fast, lambda: (*overlapping()[::-1], 0.5))  # noqa: B023
+
+
 def share(rows, by, rounds):
     """Lists of floats, which lie unpacked; the divisor must not be 0."""
     for _ in range(rounds):

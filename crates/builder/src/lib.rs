@@ -20,6 +20,8 @@
 //! * An [`Type::F32`] is only loaded, stored, promoted and demoted; there is no arithmetic on it, and it is neither a
 //!   parameter nor a result.
 
+pub mod half;
+
 use std::fmt::Debug;
 
 /// The type of a value in machine code.
@@ -329,6 +331,16 @@ pub trait Builder {
         let next = self.create_block();
         self.branch(condition, (next, &[]), (target, args));
         self.switch_to(next);
+    }
+
+    /// The float whose bits of half precision these are (an `I64`, 0 to 0xffff).
+    fn float_from_half(&mut self, a: Self::Value) -> Self::Value {
+        half::emit_from_half(self, a)
+    }
+
+    /// The bits of the float's nearest neighbour of half precision, as an `I64`.
+    fn float_to_half(&mut self, a: Self::Value) -> Self::Value {
+        half::emit_to_half(self, a)
     }
 
     /// A call of a function that has a result.

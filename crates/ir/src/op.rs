@@ -204,6 +204,9 @@ ops! {
     FloatCeil "float_ceil" These(&[Float]) => This(Float), None, Pure: "Rounded towards plus infinity.";
     FloatTrunc "float_trunc" These(&[Float]) => This(Float), None, Pure: "Rounded towards zero.";
     FloatNearest "float_nearest" These(&[Float]) => This(Float), None, Pure: "Rounded to the nearest, ties to even.";
+    FloatSingle "float_single" These(&[Float]) => This(Float), None, Pure: "Rounded to the nearest of single precision, ties to even.";
+    FloatHalf "float_half" These(&[Float]) => This(Int), None, Pure: "The bits of the nearest of half precision, ties to even.";
+    HalfFloat "half_float" These(&[Int]) => This(Float), None, Pure: "The float that has these bits (0 to 0xffff) in half precision.";
     FloatCompare "float_compare" These(&[Float, Float]) => This(Bool), FloatCond, Pure: "Comparison; all but `ne` are false for NaN.";
     FloatToInt "float_to_int" These(&[Float]) => This(Int), None, Pure: "Truncated; it is known to fit.";
 

@@ -560,6 +560,11 @@ impl Parser {
                 ty: ty.clone(),
                 value: value.clone(),
             },
+            ("numpy_complex", [ty, real, imaginary]) => VirtualObject::NumpyComplex {
+                ty: ty.clone(),
+                real: real.clone(),
+                imaginary: imaginary.clone(),
+            },
             ("row", [array, index]) => VirtualObject::Row {
                 array: array.clone(),
                 index: index.clone(),

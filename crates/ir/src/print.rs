@@ -430,6 +430,7 @@ pub(crate) fn virtual_name(object: &VirtualObject) -> &'static str {
         VirtualObject::TupleIterator { .. } => "tuple_iterator",
         VirtualObject::ArrayIterator { .. } => "array_iterator",
         VirtualObject::NumpyScalar { .. } => "numpy_scalar",
+        VirtualObject::NumpyComplex { .. } => "numpy_complex",
         VirtualObject::Row { .. } => "row",
         VirtualObject::BoundMethod { .. } => "bound_method",
         VirtualObject::Range { .. } => "range",

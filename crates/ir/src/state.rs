@@ -67,6 +67,12 @@ pub enum VirtualObject {
         ty: Recovery,
         value: Recovery,
     },
+    /// A complex NumPy scalar of a type (a constant) and two floats.
+    NumpyComplex {
+        ty: Recovery,
+        real: Recovery,
+        imaginary: Recovery,
+    },
     /// Part of a NumPy array at an index that is in range.
     Row {
         array: Recovery,
@@ -193,6 +199,7 @@ impl VirtualObject {
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
             VirtualObject::ArrayIterator { array, index } | VirtualObject::Row { array, index } => vec![array, index],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
+            VirtualObject::NumpyComplex { ty, real, imaginary } => vec![ty, real, imaginary],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],
@@ -221,6 +228,7 @@ impl VirtualObject {
             VirtualObject::TupleIterator { tuple, index } => vec![tuple, index],
             VirtualObject::ArrayIterator { array, index } | VirtualObject::Row { array, index } => vec![array, index],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
+            VirtualObject::NumpyComplex { ty, real, imaginary } => vec![ty, real, imaginary],
             VirtualObject::BoundMethod { function, receiver } => vec![function, receiver],
             VirtualObject::Slice(parts) => parts.iter_mut().collect(),
             VirtualObject::Complex { real, imaginary } => vec![real, imaginary],

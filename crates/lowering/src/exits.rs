@@ -351,6 +351,11 @@ impl<'a> Translation<'a> {
                 ty: self.recovery(ty)?,
                 value: self.recovery(value)?,
             },
+            ir::VirtualObject::NumpyComplex { ty, real, imaginary } => VirtualObject::NumpyComplex {
+                ty: self.recovery(ty)?,
+                real: self.recovery(real)?,
+                imaginary: self.recovery(imaginary)?,
+            },
             ir::VirtualObject::Row { array, index } => VirtualObject::Row {
                 array: self.recovery(array)?,
                 index: self.recovery(index)?,

@@ -268,6 +268,9 @@ impl<B: Builder> Lowering<'_, B> {
             | Op::FloatCeil
             | Op::FloatTrunc
             | Op::FloatNearest
+            | Op::FloatSingle
+            | Op::FloatHalf
+            | Op::HalfFloat
             | Op::FloatCompare
             | Op::FloatToInt => Some(self.float_inst(inst)),
 

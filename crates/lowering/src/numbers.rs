@@ -155,8 +155,15 @@ impl<B: Builder> Lowering<'_, B> {
         if let Some(op) = unary {
             return self.b.float_unary(op, a);
         }
-        if inst.op == Op::FloatToInt {
-            return self.b.float_to_int(a);
+        match inst.op {
+            Op::FloatToInt => return self.b.float_to_int(a),
+            Op::FloatHalf => return self.b.float_to_half(a),
+            Op::HalfFloat => return self.b.float_from_half(a),
+            Op::FloatSingle => {
+                let single = self.b.float_demote(a);
+                return self.b.float_promote(single);
+            }
+            _ => {}
         }
         let b = self.value(inst.args[1]);
         match inst.op {

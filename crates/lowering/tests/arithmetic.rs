@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use justjit_builder::half;
 use justjit_ir::State;
 
 /// What is expected: a word, or that the code is left.
@@ -228,6 +229,44 @@ fn int_conversions() {
 }
 
 #[test]
+fn half_precision() {
+    let mut engines = engines();
+    for program in programs(
+        &mut engines,
+        &program_of("int", 1, "half_float", "float"),
+        &Symbols::default(),
+    ) {
+        for bits in 0..=u16::MAX {
+            let got = program.run(&[bits.into()]).unwrap();
+            let wanted = half::from_half(bits);
+            assert_eq!(got, wanted.to_bits(), "{bits}: {}", program.engine);
+        }
+    }
+    for program in programs(
+        &mut engines,
+        &program_of("float", 1, "float_half", "int"),
+        &Symbols::default(),
+    ) {
+        let check = |value: f64| {
+            let got = program.run(&[value.to_bits()]).unwrap();
+            assert_eq!(got, half::to_half(value).into(), "{value}: {}", program.engine);
+        };
+        for bits in 0..0x7c00_u16 {
+            let (low, high) = (half::from_half(bits), half::from_half(bits + 1));
+            let middle = low + (high - low) / 2.0;
+            for value in [low, middle, middle.next_down(), middle.next_up(), low.next_up()] {
+                check(value);
+                check(-value);
+            }
+        }
+        let payloads = [0x7ff0_0000_0000_0001, 0xfff8_0000_dead_beef, 0x7ff1_2340_0000_0000].map(f64::from_bits);
+        for value in FLOATS.into_iter().chain(payloads).chain([65519.99, 65520.0, 1e-9]) {
+            check(value);
+        }
+    }
+}
+
+#[test]
 fn float_operations() {
     type Two = fn(f64, f64) -> f64;
     let operations: [(&str, Two); 4] = [
@@ -254,7 +293,7 @@ fn float_operations() {
         }
     }
     type One = fn(f64) -> f64;
-    let operations: [(&str, One); 7] = [
+    let operations: [(&str, One); 8] = [
         ("float_neg", |a| -a),
         ("float_abs", f64::abs),
         ("float_sqrt", f64::sqrt),
@@ -262,6 +301,7 @@ fn float_operations() {
         ("float_ceil", f64::ceil),
         ("float_trunc", f64::trunc),
         ("float_nearest", f64::round_ties_even),
+        ("float_single", |a| f64::from(a as f32)),
     ];
     for (operation, exact) in operations {
         for program in programs(

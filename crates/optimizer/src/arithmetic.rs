@@ -46,6 +46,11 @@ impl Builder<'_> {
         let left = self.pop();
         let kinds = (self.likely_kind(&left, 0), self.likely_kind(&right, 1));
         let result = match kinds {
+            // To the interpreter it is a float like any other.
+            (Kind::Complex, Kind::Numpy(Scalar::Float64)) => {
+                let right = self.known_as(&right, kinds.1);
+                self.complex_operator(op, &left, &right)
+            }
             (Kind::Numpy(_), _) | (_, Kind::Numpy(_)) => self.numpy_operator(op, &left, &right, kinds),
             (a, b) if is_int(a) && is_int(b) => self.int_operator(op, &left, &right, kinds),
             (a, b) if is_real(a) && is_real(b) => self.float_operator_that(op, &left, &right, true),
@@ -312,7 +317,10 @@ impl Builder<'_> {
 
     /// A complex number's parts; a real number's imaginary part is 0.
     pub fn as_complex(&mut self, item: &Item, operand: usize) -> (Value, Value) {
-        if let Item::Complex(real, imaginary) = *item {
+        if let Item::Complex(real, imaginary) | Item::NumpyComplex(_, real, imaginary) = *item {
+            return (real, imaginary);
+        }
+        if let Item::NumpyComplex(_, real, imaginary) = self.unboxed_scalar(item) {
             return (real, imaginary);
         }
         match (item, self.likely_kind(item, operand)) {

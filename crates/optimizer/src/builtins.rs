@@ -479,6 +479,7 @@ impl Builder<'_> {
         }
         let kind = match self.likely_kind(receiver, 0) {
             kind @ (Kind::List | Kind::Int | Kind::Bool | Kind::Float | Kind::Complex) => kind,
+            kind @ Kind::Numpy(scalar) if scalar.is_complex() => kind,
             _ => return None,
         };
         let ty = self.type_of_kind(kind)?;

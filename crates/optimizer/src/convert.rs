@@ -154,7 +154,9 @@ impl Builder<'_> {
             }) => self.int(value.into()),
             Item::Numpy(Scalar::Bool, value) => self.op(Op::BoolToInt, &[value]),
             Item::Numpy(_, value) => value,
-            Item::Object(object) if matches!(object.kind, Kind::Numpy(_)) => {
+            Item::Object(Object { kind, .. }) | Item::Constant(Constant { kind, .. })
+                if matches!(kind, Kind::Numpy(_)) =>
+            {
                 let item = self.unboxed_scalar(item);
                 self.as_int(&item)
             }
@@ -184,7 +186,9 @@ impl Builder<'_> {
                 ..
             }) => self.float(f64::from_bits(bits)),
             Item::Numpy(scalar, value) if scalar.is_float() => value,
-            Item::Object(object) if matches!(object.kind, Kind::Numpy(_)) => {
+            Item::Object(Object { kind, .. }) | Item::Constant(Constant { kind, .. })
+                if matches!(kind, Kind::Numpy(_)) =>
+            {
                 let item = self.unboxed_scalar(item);
                 self.as_float(&item)
             }
@@ -281,6 +285,10 @@ impl Builder<'_> {
                 object.value
             }
             Item::Numpy(scalar, value) => self.boxed_scalar(scalar, value)?,
+            Item::NumpyComplex(scalar, real, imaginary) => {
+                let which = self.int(scalar as i64);
+                self.make(&arrays::MAKE_NUMPY_COMPLEX, &[which, real, imaginary])?
+            }
             Item::Row { array, index, .. } => {
                 let array = self.owned_object(*array)?;
                 // It refers to the array, but changes nothing about it.
@@ -354,7 +362,7 @@ impl Builder<'_> {
 
     /// A local variable whose number this is.
     pub fn local_with(&self, item: &Item) -> Option<usize> {
-        let is_number = matches!(item, Item::Int(_) | Item::Float(_) | Item::Complex(..));
+        let is_number = item.is_counted();
         let locals = self.frames[0].locals.iter();
         // One that is at home already comes before the others.
         let same = locals.enumerate().filter(|(_, local)| is_number && local.item == *item);

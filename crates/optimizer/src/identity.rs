@@ -8,11 +8,17 @@ use crate::builder::{Builder, Done, Stop, decline};
 use crate::item::{Constant, Item, Kind, Object, Owner};
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op};
+use justjit_runtime::arrays::Scalar;
 use pyo3_ffi::*;
 
 /// Numbers of these kinds are more than one object each.
 fn is_number(kind: Kind) -> bool {
-    matches!(kind, Kind::Int | Kind::Float | Kind::Number | Kind::Complex)
+    match kind {
+        Kind::Int | Kind::Float | Kind::Number | Kind::Complex => true,
+        // Of NumPy's bools there are two.
+        Kind::Numpy(scalar) => scalar != Scalar::Bool,
+        _ => false,
+    }
 }
 
 impl Builder<'_> {
@@ -93,7 +99,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let frame = self.frames.last().expect("there is a frame");
-        let Some(item @ (Item::Int(_) | Item::Float(_) | Item::Complex(..))) = frame.stack.last() else {
+        let Some(item) = frame.stack.last().filter(|item| item.is_counted()) else {
             return Ok(());
         };
         let info = &self.codes[frame.code];

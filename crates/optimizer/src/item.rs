@@ -143,6 +143,8 @@ pub enum Item {
     Character(Value),
     /// A NumPy scalar: an int, a float or a bool, as its type is.
     Numpy(Scalar, Value),
+    /// A complex NumPy scalar.
+    NumpyComplex(Scalar, Value, Value),
     /// Part of a NumPy array, which has not been made: the array, and an index that is in range. It is on the operand
     /// stack only, until it is indexed.
     Row {
@@ -322,7 +324,7 @@ impl Item {
             Item::Bool(_) => Kind::Bool,
             Item::Complex(..) => Kind::Complex,
             Item::Character(_) => Kind::Str,
-            Item::Numpy(scalar, _) => Kind::Numpy(*scalar),
+            Item::Numpy(scalar, _) | Item::NumpyComplex(scalar, ..) => Kind::Numpy(*scalar),
             Item::Row { .. } => Kind::Array(Holder::Ndarray),
             Item::Object(object) => object.kind,
             Item::Tuple(_) => Kind::Tuple,
@@ -338,8 +340,23 @@ impl Item {
     pub fn is_unboxed(&self) -> bool {
         matches!(
             self,
-            Item::Int(_) | Item::Float(_) | Item::Bool(_) | Item::Complex(..) | Item::Character(_) | Item::Numpy(..)
+            Item::Int(_)
+                | Item::Float(_)
+                | Item::Bool(_)
+                | Item::Complex(..)
+                | Item::Character(_)
+                | Item::Numpy(..)
+                | Item::NumpyComplex(..)
         )
+    }
+
+    /// Whether it is a number that is no object (yet), and could be more than one.
+    pub fn is_counted(&self) -> bool {
+        match self {
+            Item::Int(_) | Item::Float(_) | Item::Complex(..) | Item::NumpyComplex(..) => true,
+            Item::Numpy(scalar, _) => *scalar != Scalar::Bool,
+            _ => false,
+        }
     }
 
     /// Whether it is something other than an object that has not been made, or a number.
@@ -368,7 +385,7 @@ impl Item {
             | Item::Bool(value)
             | Item::Character(value)
             | Item::Numpy(_, value) => all(&mut [value]),
-            Item::Complex(real, imaginary) => all(&mut [real, imaginary]),
+            Item::Complex(real, imaginary) | Item::NumpyComplex(_, real, imaginary) => all(&mut [real, imaginary]),
             Item::Object(object) => all(&mut [&mut object.value]),
             Item::Tuple(items) | Item::List(items) => items.iter_mut().for_each(|item| item.map(map)),
             Item::Range { start, stop, step } => match step {

@@ -6,8 +6,8 @@ use crate::builtins::{is_int, is_real};
 use crate::item::{Item, Iterator, Kind, Step};
 use justjit_builder::{FloatCond, IntCond, RuntimeFn};
 use justjit_ir::{Op, Reason, Type, Value};
-use justjit_runtime::math;
 use justjit_runtime::ops::numbers::nb;
+use justjit_runtime::{arrays, math};
 use pyo3_ffi::*;
 
 /// Above this, `cmath` takes ways of its own with exponentials; it does not below about 708.
@@ -104,7 +104,7 @@ impl MathFn {
             b"bit_length" if is(&raw mut PyLong_Type) => MathFn::OfInt(&math::BIT_LENGTH),
             b"bit_count" if is(&raw mut PyLong_Type) => MathFn::OfInt(&math::BIT_COUNT),
             b"is_integer" if is(&raw mut PyFloat_Type) => MathFn::IsInteger,
-            b"conjugate" if is(&raw mut PyComplex_Type) => MathFn::Conjugate,
+            b"conjugate" if is(&raw mut PyComplex_Type) || arrays::is_generic(ty) => MathFn::Conjugate,
             _ => return None,
         })
     }
@@ -211,6 +211,12 @@ impl Builder<'_> {
             (Conjugate, [item]) if kinds[0] == Kind::Complex => {
                 let (real, imaginary) = self.as_complex(item, 0);
                 Item::Complex(real, self.op(Op::FloatNeg, &[imaginary]))
+            }
+            (Conjugate, [item])
+                if let Kind::Numpy(scalar) = kinds[0]
+                    && scalar.is_complex() =>
+            {
+                self.numpy_conjugate(item, scalar)
             }
             (IsInteger, [item]) if kinds[0] == Kind::Float => {
                 let value = self.as_float(item);
@@ -416,18 +422,24 @@ impl Builder<'_> {
         }))
     }
 
-    /// `z.real` and `z.imag`.
-    pub fn complex_attribute(&mut self, item: &Item, name: *mut PyObject) -> Option<Item> {
-        if self.likely_kind(item, 0) != Kind::Complex {
-            return None;
-        }
+    /// `z.real` and `z.imag`, and the kind of `z`.
+    pub fn complex_attribute(&mut self, item: &Item, name: *mut PyObject) -> Option<(Item, Kind)> {
+        let kind = self.likely_kind(item, 0);
+        let part = match kind {
+            Kind::Complex => None,
+            Kind::Numpy(scalar) => Some(scalar.part()?),
+            _ => return None,
+        };
         // SAFETY: a live name.
         let name = unsafe { crate::text::name_of(name) };
         if !matches!(&name[..], "real" | "imag") {
             return None;
         }
-        let (real, imaginary) = self.as_complex(item, 0);
-        Some(Item::Float(if name == "real" { real } else { imaginary }))
+        let item = self.known_as(item, kind);
+        let (real, imaginary) = self.as_complex(&item, 0);
+        let value = if name == "real" { real } else { imaginary };
+        let found = part.map_or(Item::Float(value), |part| Item::Numpy(part, value));
+        Some((self.in_another_object(found), kind))
     }
 
     /// A call of a function of `cmath` (`Modules/cmathmodule.c`). `None` if it is not done here.

@@ -4,6 +4,7 @@ use crate::builder::{Builder, Done, ir_region};
 use crate::convert::slot_offset;
 use crate::item::{Item, Kind};
 use justjit_ir::{Op, Type, Value};
+use justjit_runtime::arrays::Scalar;
 use justjit_runtime::call::CALL_EX;
 use justjit_runtime::ops::containers as ops;
 use justjit_runtime::ops::exceptions::BEFORE_WITH;
@@ -132,6 +133,16 @@ impl Builder<'_> {
             _ => return Ok(false),
         };
         let item = self.pop();
+        if let (unary::UNARY_POSITIVE, Kind::Numpy(scalar)) = (which, item.kind())
+            && scalar != Scalar::Bool
+        {
+            let number = self.unboxed_scalar(&item);
+            let number = self.in_another_object(number);
+            self.specialized += 1;
+            self.push(number);
+            self.release(item);
+            return Ok(true);
+        }
         self.generic_with(&CALL_INTRINSIC_1, &[which.into()], vec![item], kind)?;
         Ok(true)
     }

@@ -1,9 +1,9 @@
 //! Tests of floats, made ahead for a whole strip.
 //!
-//! *Does*: an innermost loop that computes floats from arrays, tests them (that no warning is due, that no divisor is 0), and
-//! writes them to arrays, gets two more loops before it: one that computes and tests all the same and writes nothing, and, for
-//! when all tests held, one that does everything but the tests. The back end makes vector code of both. Where a test
-//! fails, the loop itself runs, and leaves in the iteration in which it would have.
+//! *Does*: an innermost loop that computes floats from arrays (of floats or of complex numbers), tests them (that no warning
+//! is due, that no divisor is 0), and writes them to arrays, gets two more loops before it: one that computes and tests all
+//! the same and writes nothing, and, for when all tests held, one that does everything but the tests. The back end makes
+//! vector code of both. Where a test fails, the loop itself runs, and leaves in the iteration in which it would have.
 //! *Assumes*: strip mining has given the loop a preheader; loops count by one up to a bound that is near (see [`crate::safepoints`]), since the first loop's work is lost
 //! where a test fails.
 //! *Guarantees*: what is read was not written in the same strip, which is tested before, unless it is read and written in one
@@ -44,6 +44,7 @@ struct Place {
     /// The index is the variable and this.
     plus: i64,
     offset: i64,
+    /// Of an item.
     width: i64,
 }
 
@@ -340,11 +341,18 @@ fn place(function: &Function, data: &InstData, counted: &Counted) -> Option<Plac
         _ => return None,
     };
     let plus = i64::try_from(plus).ok().filter(|plus| plus.unsigned_abs() < 1 << 32)?;
-    (variable == counted.variable && i64::from(scale) == width).then_some(Place {
+    let (scale, offset) = (i64::from(scale), i64::from(offset));
+    // Either part of a complex number counts as all of it.
+    let part = match scale / width {
+        2 => offset.rem_euclid(scale),
+        _ => 0,
+    };
+    let is_item = scale == width || (scale == 2 * width && part % width == 0);
+    (variable == counted.variable && is_item).then_some(Place {
         base: data.args[0],
         plus,
-        offset: offset.into(),
-        width,
+        offset: offset - part,
+        width: scale,
     })
 }
 
@@ -376,6 +384,9 @@ fn is_safe(op: Op) -> bool {
             | Op::FloatCeil
             | Op::FloatTrunc
             | Op::FloatNearest
+            | Op::FloatSingle
+            | Op::FloatHalf
+            | Op::HalfFloat
             | Op::FloatCompare
             | Op::BoolNot
             | Op::BoolAnd

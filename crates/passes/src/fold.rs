@@ -11,7 +11,7 @@
 
 use crate::arithmetic::{compare, floor_div, floor_mod, negated, shift_left, swapped, wrap};
 use crate::edit::{self, Constant, Replacements, become_constant, become_op};
-use justjit_builder::FloatCond;
+use justjit_builder::{FloatCond, Type as Width, half};
 use justjit_ir::{Block, Flow, Function, Imm, Inst, Op, Type, Value};
 
 /// What becomes of an instruction.
@@ -82,6 +82,8 @@ fn fold(function: &mut Function, block: Block, index: usize, inst: Inst) -> Beco
         (Op::Guard, _) => guard(function, block, index, inst, args[0]),
         (Op::Branch, [None]) => branch(function, inst, args[0]),
         (Op::IntToFloat, [Some(Constant::Int(a))]) => Becomes::Constant(Constant::Float(*a as f64)),
+        (Op::HalfFloat, [Some(Constant::Int(a))]) => not_nan(half::from_half(*a as u16)),
+        (Op::FloatSingle | Op::FloatHalf, _) => rounded_before(function, op, args[0]),
         (Op::Select, _) => select(function, inst, &args, &constants),
         (Op::IntAnd | Op::IntOr | Op::IntXor | Op::IntSub | Op::IntSubChecked | Op::IntCompare | Op::Same, [..])
             if args[0] == args[1] =>
@@ -265,9 +267,24 @@ fn float_constant(op: Op, a: f64) -> Becomes {
         Op::FloatCeil => not_nan(a.ceil()),
         Op::FloatTrunc => not_nan(a.trunc()),
         Op::FloatNearest => not_nan(a.round_ties_even()),
+        Op::FloatSingle => not_nan(f64::from(a as f32)),
+        Op::FloatHalf => Becomes::Constant(Constant::Int(half::to_half(a).into())),
         Op::FloatToInt if a > -9.3e18 && a < 9.2e18 && (a as i64) as f64 == a.trunc() => {
             Becomes::Constant(Constant::Int(a as i64))
         }
+        _ => Becomes::Itself,
+    }
+}
+
+/// What has been rounded once is not rounded again.
+fn rounded_before(function: &Function, op: Op, a: Value) -> Becomes {
+    let Some(data) = function.def(a) else {
+        return Becomes::Itself;
+    };
+    match (op, data.op, data.imm) {
+        (Op::FloatSingle, Op::FloatSingle, _) => Becomes::Value(a),
+        (Op::FloatSingle, Op::Load | Op::LoadIndexed, Imm::Memory { width: Width::F32, .. }) => Becomes::Value(a),
+        (Op::FloatHalf, Op::HalfFloat, _) => Becomes::Value(data.args[0]),
         _ => Becomes::Itself,
     }
 }

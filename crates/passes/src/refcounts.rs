@@ -70,6 +70,8 @@ impl Region {
             lent: Vec::new(),
         };
         let mut seen = vec![block];
+        // Those at whose end the reference is still there.
+        let mut passed = Vec::new();
         let mut pending = vec![(block, index + 1)];
         while let Some((at, start)) = pending.pop() {
             // A place that is come to on another way too.
@@ -86,6 +88,7 @@ impl Region {
             if region.through(function, flow, at, &insts[start..])? {
                 continue;
             }
+            passed.push(at);
             for call in function.successors(at) {
                 // The reference may go along with the argument.
                 if call.args.contains(&value) || call.block == block {
@@ -100,7 +103,9 @@ impl Region {
                 return None;
             }
         }
-        Some(region)
+        // Nor may a loop bring another reference round to where this one is.
+        let alone = |at: &Block| flow.predecessors(*at).iter().all(|from| passed.contains(from));
+        seen[1..].iter().all(alone).then_some(region)
     }
 
     /// Goes through instructions of a block; whether the region ends there. `None` if something is in the way.

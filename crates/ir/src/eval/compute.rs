@@ -3,7 +3,7 @@
 use super::{Datum, Machine, Result_, SPACING, hash};
 use crate::op::Op;
 use crate::{Imm, InstData, Symbol};
-use justjit_builder::{FloatCond, IntCond};
+use justjit_builder::{FloatCond, IntCond, half};
 
 impl Machine<'_> {
     pub(super) fn compute(&mut self, data: &InstData) -> Result_<Datum> {
@@ -71,6 +71,9 @@ impl Machine<'_> {
             (Op::FloatCeil, _) => Datum::Float(self.float(arg(0))?.ceil()),
             (Op::FloatTrunc, _) => Datum::Float(self.float(arg(0))?.trunc()),
             (Op::FloatNearest, _) => Datum::Float(self.float(arg(0))?.round_ties_even()),
+            (Op::FloatSingle, _) => Datum::Float(f64::from(self.float(arg(0))? as f32)),
+            (Op::FloatHalf, _) => Datum::Int(half::to_half(self.float(arg(0))?).into()),
+            (Op::HalfFloat, _) => Datum::Float(half::from_half(self.int(arg(0))? as u16)),
             (Op::FloatCompare, Imm::FloatCond(cond)) => {
                 let (a, b) = (self.float(arg(0))?, self.float(arg(1))?);
                 Datum::Bool(match cond {

@@ -303,6 +303,7 @@ impl Generator {
             Op::FloatCeil,
             Op::FloatTrunc,
             Op::FloatNearest,
+            Op::FloatSingle,
         ];
         match self.random.below(5) {
             0 => {
@@ -321,10 +322,16 @@ impl Generator {
     }
 
     fn conversions(&mut self) {
-        match self.random.below(4) {
+        match self.random.below(5) {
             0 => {
                 let value = self.of(Type::Int);
                 self.op(Op::IntToFloat, &[value], Imm::None);
+            }
+            3 => {
+                let value = self.of(Type::Int);
+                let mask = self.op(Op::IntConst, &[], Imm::Int(0xffff));
+                let bits = self.op(Op::IntAnd, &[value, mask], Imm::None);
+                self.op(Op::HalfFloat, &[bits], Imm::None);
             }
             1 => {
                 let value = self.of(Type::Bool);

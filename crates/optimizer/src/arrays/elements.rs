@@ -3,11 +3,11 @@
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, ir_region};
 use crate::item::{Item, Kind};
-use justjit_builder::{FloatCond, IntCond, Type as Width};
+use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Op, Reason, Type, Value};
 use justjit_runtime::arrays::{Holder, Layout, Scalar};
 
-/// An element's type in the IR, its width in memory, and whether that is sign-extended.
+/// How an element that is one number lies in memory: its type in the IR, its width, and whether that is sign-extended.
 pub fn form(element: Scalar) -> (Type, Width, bool) {
     let width = match element.size() {
         1 => Width::I8,
@@ -17,6 +17,8 @@ pub fn form(element: Scalar) -> (Type, Width, bool) {
     };
     match element {
         Scalar::Bool => (Type::Bool, Width::I8, false),
+        // Bits: no machine that we know has such a register.
+        Scalar::Float16 => (Type::Int, width, false),
         Scalar::Float32 => (Type::Float, Width::F32, false),
         Scalar::Float64 => (Type::Float, Width::F64, false),
         // A word that is not signed is known not to be negative (see `ir::Imm::Memory`): what these have is looked at.
@@ -32,10 +34,16 @@ pub fn can_store(layout: &Layout, kind: Kind) -> bool {
         (Scalar::Bool, Kind::Bool) => true,
         (Scalar::Bool, Kind::Numpy(Scalar::Bool)) => is_numpy,
         (Scalar::Bool, _) => false,
-        (Scalar::Float32 | Scalar::Float64, Kind::Float | Kind::Int | Kind::Bool) => true,
-        // A float of single precision is rounded only once.
+        (element, Kind::Complex) => element.is_complex(),
+        (element, Kind::Numpy(scalar)) if scalar.is_complex() => element.is_complex(),
+        // What is rounded is rounded only once: ints go by way of single precision into halves, and not at all by way of a
+        // double into others.
+        (Scalar::Float16, Kind::Numpy(scalar)) => scalar.is_float() || (is_numpy && scalar.size() <= 2),
         (Scalar::Float32, Kind::Numpy(scalar)) => scalar.is_float(),
+        (Scalar::Complex64, Kind::Numpy(scalar)) => scalar.is_float() || scalar.size() <= 4,
         (Scalar::Float64, Kind::Numpy(scalar)) => is_numpy || scalar != Scalar::Bool,
+        (Scalar::Complex128, Kind::Numpy(_)) => true,
+        (element, Kind::Float) => element.is_float() || element.is_complex(),
         (_, Kind::Int | Kind::Bool) => true,
         (_, Kind::Numpy(scalar)) => scalar.is_int() || (is_numpy && scalar == Scalar::Bool),
         _ => false,
@@ -45,24 +53,46 @@ pub fn can_store(layout: &Layout, kind: Kind) -> bool {
 impl Builder<'_> {
     /// Reads an element.
     pub fn load_element(&mut self, layout: &Layout, (base, index, scale): (Value, Value, i32)) -> Item {
-        let (ty, width, signed) = form(layout.element);
-        let value = self.load_item(ty, (width, signed), base, index, (0, scale), ir_region::DATA);
-        if layout.element == Scalar::UInt64 {
-            let zero = self.int(0);
-            let fits = self.int_compare(IntCond::SignedGe, value, zero);
-            self.guard(fits, Reason::Overflow);
-        }
-        match (layout.holder, ty) {
-            (Holder::Ndarray, _) => Item::Numpy(layout.element, value),
-            (_, Type::Float) => Item::Float(value),
-            (_, Type::Bool) => Item::Bool(value),
-            _ => Item::Int(value),
+        let number = self.load_number(layout.element, |this, (ty, width, signed), offset| {
+            this.load_item(ty, (width, signed), base, index, (offset, scale), ir_region::DATA)
+        });
+        match number {
+            _ if layout.holder == Holder::Ndarray => number,
+            Item::Numpy(scalar, value) if scalar.is_float() => Item::Float(value),
+            Item::Numpy(Scalar::Bool, value) => Item::Bool(value),
+            Item::Numpy(_, value) => Item::Int(value),
+            number => number,
         }
     }
 
-    /// A value as an element (see [`can_store`]); leaves where that is an error or wants a warning.
-    pub fn element_of(&mut self, layout: &Layout, value: &Item, kind: Kind) -> Value {
-        match layout.element {
+    /// A number that lies in memory: `load` reads what has such a form at an offset.
+    pub fn load_number(
+        &mut self,
+        scalar: Scalar,
+        mut load: impl FnMut(&mut Self, (Type, Width, bool), i32) -> Value,
+    ) -> Item {
+        if let Some(part) = scalar.part() {
+            let [real, imaginary] = [0, part.size() as i32].map(|offset| load(self, form(part), offset));
+            return Item::NumpyComplex(scalar, real, imaginary);
+        }
+        let mut value = load(self, form(scalar), 0);
+        match scalar {
+            Scalar::UInt64 => {
+                let zero = self.int(0);
+                let fits = self.int_compare(IntCond::SignedGe, value, zero);
+                self.guard(fits, Reason::Overflow);
+            }
+            Scalar::Float16 => value = self.op(Op::HalfFloat, &[value]),
+            _ => {}
+        }
+        Item::Numpy(scalar, value)
+    }
+
+    /// A value as an element (see [`can_store`]), the numbers of which it consists; leaves where that is an error or wants a
+    /// warning.
+    pub fn element_of(&mut self, layout: &Layout, value: &Item, kind: Kind) -> Vec<Value> {
+        let number = match layout.element {
+            element if element.is_complex() => return self.complex_element(value, kind, element).to_vec(),
             Scalar::Bool => match self.known_as(value, kind) {
                 Item::Numpy(_, flag) => flag,
                 item => self.as_bool(&item),
@@ -71,13 +101,26 @@ impl Builder<'_> {
                 let item = self.known_as(value, kind);
                 self.as_float(&item)
             }
-            Scalar::Float32 => {
+            element @ (Scalar::Float32 | Scalar::Float16) => {
                 let item = self.known_as(value, kind);
                 let number = self.as_float(&item);
-                if layout.holder == Holder::Ndarray && kind != Kind::Numpy(Scalar::Float32) {
-                    self.expect_single(number);
+                let own = kind == Kind::Numpy(element);
+                if layout.holder == Holder::Ndarray && !own {
+                    self.expect_exact_enough(element, number);
                 }
-                number
+                if element == Scalar::Float32 {
+                    return vec![number];
+                }
+                let bits = self.op(Op::FloatHalf, &[number]);
+                if layout.holder != Holder::Ndarray {
+                    // What is too large for `struct` is an error.
+                    let infinity = self.int(0x7c00);
+                    let size = self.int(0x7fff);
+                    let size = self.op(Op::IntAnd, &[bits, size]);
+                    let finite = self.int_compare(IntCond::SignedLt, size, infinity);
+                    self.guard(finite, Reason::Domain);
+                }
+                bits
             }
             element => {
                 let item = self.known_as(value, kind);
@@ -88,7 +131,8 @@ impl Builder<'_> {
                 }
                 number
             }
-        }
+        };
+        vec![number]
     }
 
     /// The item, made sure that it is of the kind.
@@ -132,23 +176,13 @@ impl Builder<'_> {
         self.int_compare(IntCond::UnsignedLe, shifted, width)
     }
 
-    /// Leaves unless rounding a float to single precision sets no flag that NumPy looks at.
-    fn expect_single(&mut self, value: Value) {
-        let size = self.op(Op::FloatAbs, &[value]);
-        let most = self.float(f32::MAX.into());
-        let least = self.float(f32::MIN_POSITIVE.into());
-        let zero = self.float(0.0);
-        let below = self.float_compare(FloatCond::Le, size, most);
-        let above = self.float_compare(FloatCond::Gt, size, least);
-        let none = self.float_compare(FloatCond::Eq, size, zero);
-        let above = self.op(Op::BoolOr, &[above, none]);
-        let fine = self.op(Op::BoolAnd, &[below, above]);
-        self.guard(fine, Reason::Domain);
-    }
-
-    /// Writes an element.
-    pub fn store_element(&mut self, layout: &Layout, value: Value, (base, index, scale): (Value, Value, i32)) {
-        let (_, width, _) = form(layout.element);
-        self.store_item(value, width, base, index, (0, scale), ir_region::DATA);
+    /// Writes an element's numbers.
+    pub fn store_element(&mut self, layout: &Layout, numbers: &[Value], (base, index, scale): (Value, Value, i32)) {
+        let part = layout.element.part().unwrap_or(layout.element);
+        let (_, width, _) = form(part);
+        for (at, &number) in numbers.iter().enumerate() {
+            let place = (at as i32 * part.size() as i32, scale);
+            self.store_item(number, width, base, index, place, ir_region::DATA);
+        }
     }
 }

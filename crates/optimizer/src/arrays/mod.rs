@@ -5,7 +5,9 @@
 //! what is read of an array's fields is of [`Region::Header`](justjit_builder::Region), which no store of ours touches, so
 //! that the passes take it, and the guards of it, out of loops.
 
+mod complex;
 mod elements;
+mod precision;
 mod scalars;
 
 use crate::builder::{Builder, Done, ir_region};
@@ -425,7 +427,7 @@ impl Builder<'_> {
         };
         let place = self.element_at(&opened, &indices, layout.element.size());
         let element = self.element_of(&layout, value, kind);
-        self.store_element(&layout, element, place);
+        self.store_element(&layout, &element, place);
         self.specialized += 1;
         self.release_known(value.clone(), kind);
         self.release_indices(indices);

@@ -3,31 +3,50 @@
 //! Where NumPy would set a floating point flag (overflow, invalid, a division by zero, underflow) or wrap an int around, it
 //! warns or raises as `numpy.errstate` says: such cases leave the code before anything has happened.
 
-use super::elements::form;
 use super::is_wide;
 use crate::arithmetic::constant_int;
 use crate::builder::{Builder, Done, ir_region};
-use crate::item::{Item, Kind, Object, Owner};
+use crate::item::{Constant, Item, Kind, Object, Owner};
 use justjit_builder::{FloatCond, IntCond};
-use justjit_ir::{Op, Reason, Type, Value};
+use justjit_ir::{Imm, Op, Reason, Type, Value};
 use justjit_runtime::arrays::{self, SCALAR_VALUE, Scalar};
 use justjit_runtime::math;
 use justjit_runtime::ops::numbers::nb;
 
-/// The largest float of single precision that is rounded to a finite one is a little more than this.
-const SINGLE_MAX: f64 = f32::MAX as f64;
+/// By the number of a comparison.
+const INT_CONDITIONS: [IntCond; 6] = [
+    IntCond::SignedLt,
+    IntCond::SignedLe,
+    IntCond::Eq,
+    IntCond::Ne,
+    IntCond::SignedGt,
+    IntCond::SignedGe,
+];
+pub const FLOAT_CONDITIONS: [FloatCond; 6] = [
+    FloatCond::Lt,
+    FloatCond::Le,
+    FloatCond::Eq,
+    FloatCond::Ne,
+    FloatCond::Gt,
+    FloatCond::Ge,
+];
 
 /// The type in which NumPy works on two operands, if it is one that is known; at least one is NumPy's.
 fn promoted(left: Kind, right: Kind) -> Option<Scalar> {
     use Scalar::*;
     match (left, right) {
         (Kind::Numpy(a), Kind::Numpy(b)) => both(a, b),
+        // A float64 is a float to Python's complex numbers, which are asked first.
+        (Kind::Complex, Kind::Numpy(Float64)) => None,
         (Kind::Numpy(scalar), other) | (other, Kind::Numpy(scalar)) => match other {
             Kind::Bool => Some(scalar),
             Kind::Int if scalar == Bool => Some(Int64),
             Kind::Int => Some(scalar),
-            Kind::Float if scalar.is_float() => Some(scalar),
+            Kind::Float if scalar.is_float() || scalar.is_complex() => Some(scalar),
             Kind::Float => Some(Float64),
+            Kind::Complex if scalar.is_complex() => Some(scalar),
+            Kind::Complex if matches!(scalar, Float16 | Float32) => Some(Complex64),
+            Kind::Complex => Some(Complex128),
             _ => None,
         },
         _ => None,
@@ -44,8 +63,19 @@ fn both(a: Scalar, b: Scalar) -> Option<Scalar> {
     let (a, b) = if a <= b { (a, b) } else { (b, a) };
     match (a, b) {
         (Bool, other) => Some(other),
+        (_, Complex128) => Some(Complex128),
+        (one, Complex64) => Some(if one.size() <= 2 || one == Float32 {
+            Complex64
+        } else {
+            Complex128
+        }),
         (_, Float64) => Some(Float64),
         (one, Float32) => Some(if one.size() <= 2 { Float32 } else { Float64 }),
+        (one, Float16) => Some(match one.size() {
+            1 => Float16,
+            2 => Float32,
+            _ => Float64,
+        }),
         _ if a.is_signed() == b.is_signed() => Some(if a.size() > b.size() { a } else { b }),
         _ => {
             let (signed, unsigned) = if a.is_signed() { (a, b) } else { (b, a) };
@@ -63,6 +93,13 @@ fn both(a: Scalar, b: Scalar) -> Option<Scalar> {
     }
 }
 
+/// Whether NumPy makes arrays of these operands first: neither is of the type that it works in, or a bool comes first, which
+/// has no arithmetic of its own.
+pub fn is_by_arrays(kinds: (Kind, Kind), scalar: Scalar) -> bool {
+    let own = Kind::Numpy(scalar);
+    kinds.0 == Kind::Numpy(Scalar::Bool) || (kinds.0 != own && kinds.1 != own)
+}
+
 fn is_numpy(kind: Kind) -> bool {
     matches!(kind, Kind::Numpy(_))
 }
@@ -70,27 +107,45 @@ fn is_numpy(kind: Kind) -> bool {
 impl Builder<'_> {
     /// A scalar object's value.
     pub fn unboxed_scalar(&mut self, item: &Item) -> Item {
-        let Item::Object(
-            object @ Object {
+        let (value, scalar) = match *item {
+            Item::Object(Object {
                 value,
                 kind: Kind::Numpy(scalar),
                 ..
-            },
-        ) = *item
-        else {
-            return item.clone();
+            }) => (value, scalar),
+            Item::Constant(Constant {
+                symbol,
+                kind: Kind::Numpy(scalar),
+                ..
+            }) => (self.op_imm(Op::ObjectConst, &[], Imm::Symbol(symbol)), scalar),
+            _ => return item.clone(),
         };
-        let (ty, width, signed) = form(scalar);
-        let number = self.load_width(ty, width, signed, value, SCALAR_VALUE, ir_region::HEADER);
-        if scalar == Scalar::UInt64 {
-            let zero = self.int(0);
-            let fits = self.int_compare(IntCond::SignedGe, number, zero);
-            self.guard(fits, Reason::Overflow);
+        let number = self.load_number(scalar, |this, (ty, width, signed), offset| {
+            this.load_width(ty, width, signed, value, SCALAR_VALUE + offset, ir_region::HEADER)
+        });
+        if let Item::Object(object) = item
+            && let Owner::Slot(_) = object.owner
+        {
+            self.remember_number(object, number.clone());
         }
-        let number = Item::Numpy(scalar, number);
-        if let Owner::Slot(_) = object.owner {
-            self.remember_number(&object, number.clone());
-        }
+        number
+    }
+
+    /// The number as an object of its own, which is not the operand.
+    pub fn in_another_object(&mut self, number: Item) -> Item {
+        let mut again = |value| match self.f.type_of(value) {
+            Type::Float => {
+                let negated = self.op(Op::FloatNeg, &[value]);
+                self.op(Op::FloatNeg, &[negated])
+            }
+            Type::Int => {
+                let zero = self.int(0);
+                self.op(Op::IntOr, &[value, zero])
+            }
+            _ => value,
+        };
+        let mut number = number;
+        number.map(&mut again);
         number
     }
 
@@ -116,6 +171,9 @@ impl Builder<'_> {
         if self.is_widened(Reason::Domain) || self.is_widened(Reason::Overflow) || scalar == Scalar::Bool || wide {
             return None;
         }
+        if scalar.is_complex() {
+            return self.numpy_complex_operator(op, (left, right), kinds, scalar);
+        }
         if scalar.is_int() {
             return self.numpy_int_operator(op, (left, right), kinds, scalar);
         }
@@ -134,14 +192,16 @@ impl Builder<'_> {
             nb::SUBTRACT => Some(Op::FloatSub),
             nb::MULTIPLY => Some(Op::FloatMul),
             nb::TRUE_DIVIDE => Some(Op::FloatDiv),
-            nb::FLOOR_DIVIDE | nb::REMAINDER | nb::POWER if scalar == Scalar::Float64 => None,
+            nb::FLOOR_DIVIDE | nb::REMAINDER if scalar == Scalar::Float64 => None,
+            // That of arrays is not the C library's.
+            nb::POWER if scalar == Scalar::Float64 && !is_by_arrays(kinds, scalar) => None,
             _ => return None,
         };
         let left = self.known_as(left, kinds.0);
         let right = self.known_as(right, kinds.1);
         let (a, b) = (self.as_float(&left), self.as_float(&right));
-        if scalar == Scalar::Float32 {
-            return self.numpy_single_operator(simple?, (a, b), kinds);
+        if scalar != Scalar::Float64 {
+            return Some(self.numpy_rounded_operator(simple?, (a, b), kinds, scalar));
         }
         let value = match simple {
             Some(op) => self.op(op, &[a, b]),
@@ -169,35 +229,23 @@ impl Builder<'_> {
         Some(Item::Numpy(scalar, value))
     }
 
-    /// Arithmetic in single precision: rounding the double result once more gives the same, for these four.
-    fn numpy_single_operator(&mut self, op: Op, (a, b): (Value, Value), kinds: (Kind, Kind)) -> Option<Item> {
+    /// Arithmetic in single or half precision.
+    fn numpy_rounded_operator(&mut self, op: Op, (a, b): (Value, Value), kinds: (Kind, Kind), scalar: Scalar) -> Item {
         let mut operands = [a, b];
         for (value, kind) in operands.iter_mut().zip([kinds.0, kinds.1]) {
             if !is_numpy(kind) {
-                // A Python number counts as one of single precision.
-                let rounded = self.compute(&arrays::ROUND_SINGLE, &[*value], Type::Float);
-                self.expect_single_result(rounded, *value);
-                *value = rounded;
+                *value = self.weak_operand(scalar, *value);
             }
         }
         let exact = self.op(op, &operands);
-        let value = self.compute(&arrays::ROUND_SINGLE, &[exact], Type::Float);
-        self.expect_single_result(value, exact);
-        Some(Item::Numpy(Scalar::Float32, value))
-    }
-
-    /// Leaves unless a result of single precision is finite and was not rounded towards zero's neighbourhood.
-    fn expect_single_result(&mut self, value: Value, exact: Value) {
-        let size = self.op(Op::FloatAbs, &[value]);
-        let most = self.float(SINGLE_MAX);
-        let least = self.float(f32::MIN_POSITIVE.into());
-        let zero = self.float(0.0);
-        let below = self.float_compare(FloatCond::Le, size, most);
-        let above = self.float_compare(FloatCond::Gt, size, least);
-        let none = self.float_compare(FloatCond::Eq, exact, zero);
-        let above = self.op(Op::BoolOr, &[above, none]);
-        let fine = self.op(Op::BoolAnd, &[below, above]);
-        self.guard(fine, Reason::Domain);
+        let single = self.rounded_to(Scalar::Float32, exact);
+        let (value, exact) = match scalar {
+            Scalar::Float32 => (single, exact),
+            // NumPy has a single of it first.
+            _ => (self.rounded_to(scalar, single), single),
+        };
+        self.expect_rounded(scalar, value, exact);
+        Item::Numpy(scalar, value)
     }
 
     /// Leaves unless a result is finite, and too large for underflow or exactly 0.
@@ -314,36 +362,26 @@ impl Builder<'_> {
             return None;
         }
         let scalar = promoted(kinds.0, kinds.1)?;
-        // A Python float is rounded to single precision first.
-        let weak = scalar == Scalar::Float32 && !(is_numpy(kinds.0) && is_numpy(kinds.1));
-        if scalar == Scalar::Bool || weak || is_wide(left) || is_wide(right) {
+        if scalar.is_complex() {
+            return self.numpy_complex_compare(op, (left, right), kinds, scalar);
+        }
+        if scalar == Scalar::Bool || is_wide(left) || is_wide(right) {
             return None;
         }
         let left = self.known_as(left, kinds.0);
         let right = self.known_as(right, kinds.1);
         if scalar.is_int() {
             let (a, b) = (self.as_int(&left), self.as_int(&right));
-            let cond = [
-                IntCond::SignedLt,
-                IntCond::SignedLe,
-                IntCond::Eq,
-                IntCond::Ne,
-                IntCond::SignedGt,
-                IntCond::SignedGe,
-            ];
-            return Some(self.int_compare(cond[op], a, b));
+            return Some(self.int_compare(INT_CONDITIONS[op], a, b));
         }
-        let mut operands = [left, right].map(|item| (self.as_comparand_of_numpy(&item), item));
-        let [(a, _), (b, _)] = &mut operands;
-        let cond = [
-            FloatCond::Lt,
-            FloatCond::Le,
-            FloatCond::Eq,
-            FloatCond::Ne,
-            FloatCond::Gt,
-            FloatCond::Ge,
-        ];
-        Some(self.float_compare(cond[op], *a, *b))
+        let [a, b] = [(left, kinds.0), (right, kinds.1)].map(|(item, kind)| {
+            let value = self.as_comparand_of_numpy(&item);
+            match kind {
+                Kind::Numpy(_) => value,
+                _ => self.weak_operand(scalar, value),
+            }
+        });
+        Some(self.float_compare(FLOAT_CONDITIONS[op], a, b))
     }
 
     /// An int is compared with a float only where it is a float exactly.
@@ -360,6 +398,9 @@ impl Builder<'_> {
 
     /// `-x` of a scalar; `None` if it is not known, and nothing has been done.
     pub fn numpy_negative(&mut self, item: &Item, scalar: Scalar) -> Option<Item> {
+        if scalar.is_complex() {
+            return Some(self.numpy_complex_negative(item, scalar));
+        }
         if scalar.is_float() {
             let item = self.known_as(item, Kind::Numpy(scalar));
             let value = self.as_float(&item);
@@ -395,6 +436,9 @@ impl Builder<'_> {
 
     /// `abs(x)` of a scalar; `None` if it is not known, and nothing has been done.
     pub fn numpy_abs(&mut self, item: &Item, scalar: Scalar) -> Option<Item> {
+        if scalar.is_complex() {
+            return self.numpy_complex_abs(item, scalar);
+        }
         if scalar.is_float() {
             let value = self.as_float(item);
             return Some(Item::Numpy(scalar, self.op(Op::FloatAbs, &[value])));
@@ -414,6 +458,7 @@ impl Builder<'_> {
         let item = self.known_as(item, Kind::Numpy(scalar));
         match self.unboxed_scalar(&item) {
             Item::Numpy(Scalar::Bool, flag) => flag,
+            item @ Item::NumpyComplex(..) => self.numpy_complex_truth(&item),
             item if scalar.is_float() => {
                 let value = self.as_float(&item);
                 let zero = self.float(0.0);

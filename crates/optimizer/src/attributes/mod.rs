@@ -175,11 +175,11 @@ impl Builder<'_> {
             return Ok(());
         }
         if arg & 1 == 0
-            && let Some(value) = self.complex_attribute(&receiver, self.name(arg >> 1))
+            && let Some((value, kind)) = self.complex_attribute(&receiver, self.name(arg >> 1))
         {
             self.specialized += 1;
             self.push(value);
-            self.release_known(receiver, Kind::Complex);
+            self.release_known(receiver, kind);
             return Ok(());
         }
         if arg & 1 == 0

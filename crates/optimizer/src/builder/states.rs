@@ -15,7 +15,22 @@ pub fn owned_values(items: &[Item]) -> Vec<Value> {
     owned
 }
 
+/// An object that is one, wherever it occurs.
+fn same_wherever(object: VirtualObject, virtuals: &mut Vec<VirtualObject>) -> Recovery {
+    let known = virtuals.iter().position(|one| *one == object);
+    let at = known.unwrap_or_else(|| {
+        virtuals.push(object);
+        virtuals.len() - 1
+    });
+    Recovery::Virtual(at as u32)
+}
+
 impl Builder<'_> {
+    fn scalar_type_recovery(&mut self, scalar: justjit_runtime::arrays::Scalar) -> Recovery {
+        let ty = justjit_runtime::arrays::scalar_type(scalar).expect("a type that was met");
+        Recovery::Constant(self.object_symbol(ty.cast()))
+    }
+
     /// Does what may raise while these items are still to be given up.
     pub fn owing<T>(&mut self, items: impl IntoIterator<Item = Item>, act: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.owed.len();
@@ -32,18 +47,19 @@ impl Builder<'_> {
             Item::Constant(constant) => Recovery::Constant(constant.symbol),
             Item::Int(value) | Item::Float(value) | Item::Bool(value) => Recovery::Number(*value),
             Item::Numpy(scalar, value) => {
-                let ty = justjit_runtime::arrays::scalar_type(*scalar).expect("a type that was met");
                 let object = VirtualObject::NumpyScalar {
-                    ty: Recovery::Constant(self.object_symbol(ty.cast())),
+                    ty: self.scalar_type_recovery(*scalar),
                     value: Recovery::Number(*value),
                 };
-                // The same object wherever it occurs.
-                let known = virtuals.iter().position(|one| *one == object);
-                let at = known.unwrap_or_else(|| {
-                    virtuals.push(object);
-                    virtuals.len() - 1
-                });
-                Recovery::Virtual(at as u32)
+                same_wherever(object, virtuals)
+            }
+            Item::NumpyComplex(scalar, real, imaginary) => {
+                let object = VirtualObject::NumpyComplex {
+                    ty: self.scalar_type_recovery(*scalar),
+                    real: Recovery::Number(*real),
+                    imaginary: Recovery::Number(*imaginary),
+                };
+                same_wherever(object, virtuals)
             }
             Item::Row { array, index, .. } => {
                 let array = self.recovery(array, virtuals);
@@ -58,14 +74,7 @@ impl Builder<'_> {
                 Recovery::Virtual(virtuals.len() as u32 - 1)
             }
             Item::Character(code_point) => {
-                let object = VirtualObject::Character(Recovery::Number(*code_point));
-                // The same object wherever it occurs.
-                let known = virtuals.iter().position(|one| *one == object);
-                let at = known.unwrap_or_else(|| {
-                    virtuals.push(object);
-                    virtuals.len() - 1
-                });
-                Recovery::Virtual(at as u32)
+                same_wherever(VirtualObject::Character(Recovery::Number(*code_point)), virtuals)
             }
             Item::Complex(real, imaginary) => {
                 virtuals.push(VirtualObject::Complex {

@@ -293,7 +293,13 @@ impl Generator {
             _ => self.of(Type::Float),
         };
         let two = [Op::FloatAdd, Op::FloatSub, Op::FloatMul, Op::FloatDiv];
-        let one = [Op::FloatNeg, Op::FloatAbs, Op::FloatFloor, Op::FloatSqrt];
+        let one = [
+            Op::FloatNeg,
+            Op::FloatAbs,
+            Op::FloatFloor,
+            Op::FloatSqrt,
+            Op::FloatSingle,
+        ];
         match self.random.chance(60) {
             true => {
                 let op = self.random.pick(&two);

@@ -84,6 +84,12 @@ pub enum VirtualObject {
         ty: Recovery,
         value: Recovery,
     },
+    /// A complex NumPy scalar: its type (a `Constant`), and two `Float`s.
+    NumpyComplex {
+        ty: Recovery,
+        real: Recovery,
+        imaginary: Recovery,
+    },
     /// Part of a NumPy array at an index that is in range.
     Row {
         array: Recovery,
@@ -176,6 +182,7 @@ impl VirtualObject {
             }
             VirtualObject::Character(part) | VirtualObject::Cell(part) => vec![part],
             VirtualObject::NumpyScalar { ty, value } => vec![ty, value],
+            VirtualObject::NumpyComplex { ty, real, imaginary } => vec![ty, real, imaginary],
             VirtualObject::Row { array, index } => vec![array, index],
             VirtualObject::Generator {
                 function, ref values, ..

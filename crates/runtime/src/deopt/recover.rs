@@ -2,6 +2,7 @@
 
 use super::point::{DeoptPoint, FrameRecovery, IteratorOf, Recovery, VirtualObject};
 use super::raised::{Raised, exception_of};
+use crate::arrays::{Number, make_scalar_of};
 use crate::generator::make_as;
 use crate::instances::{inline_value, make_instance};
 use crate::layout::{Frame, offset};
@@ -92,9 +93,10 @@ impl<'a> Recovering<'a> {
         unsafe {
             for virtual_object in &self.point.virtuals {
                 let parts: Vec<_> = match virtual_object {
-                    VirtualObject::Complex { .. } | VirtualObject::NumpyScalar { .. } | VirtualObject::Character(_) => {
-                        Vec::new()
-                    }
+                    VirtualObject::Complex { .. }
+                    | VirtualObject::NumpyScalar { .. }
+                    | VirtualObject::NumpyComplex { .. }
+                    | VirtualObject::Character(_) => Vec::new(),
                     other => other.parts().into_iter().map(|part| self.get(part)).collect(),
                 };
                 let object = self.make(virtual_object, &parts);
@@ -188,13 +190,19 @@ impl<'a> Recovering<'a> {
                     let Recovery::Constant(ty) = ty else {
                         unreachable!("a scalar's type is a constant")
                     };
-                    let (int, float) = match value {
-                        Recovery::Int(index) => (self.word(index) as i64, 0.0),
-                        Recovery::Bool(index) => (i64::from(self.word(index) as u8 != 0), 0.0),
-                        Recovery::Float(index) => (0, f64::from_bits(self.word(index))),
+                    let number = match value {
+                        Recovery::Int(index) => Number::Int(self.word(index) as i64),
+                        Recovery::Bool(index) => Number::Int(i64::from(self.word(index) as u8 != 0)),
+                        Recovery::Float(index) => Number::Float(f64::from_bits(self.word(index))),
                         _ => unreachable!("a scalar is made of a number"),
                     };
-                    crate::arrays::make_scalar_of(ty, int, float)
+                    make_scalar_of(ty, number)
+                }
+                VirtualObject::NumpyComplex { ty, real, imaginary } => {
+                    let Recovery::Constant(ty) = ty else {
+                        unreachable!("a scalar's type is a constant")
+                    };
+                    make_scalar_of(ty, Number::Complex(self.float(real), self.float(imaginary)))
                 }
                 VirtualObject::Row { .. } => PyObject_GetItem(parts[0], parts[1]),
                 VirtualObject::Complex { real, imaginary } => {
