@@ -238,6 +238,16 @@ class Below(Plain):
     pass
 class OfList(list):
     pass
+class OfSlottedList(list):
+    __slots__ = ('value',)
+class OfFinalizedList(list):
+    def __del__(self): pass
+class OfDict(dict): pass
+class OfTuple(tuple): pass
+class OfSet(set): pass
+def having(x, value):
+    x.value = value
+    return x
 def pair(x): return [x, x]
 def generate(): yield Finalized()
 def finished():
@@ -297,6 +307,11 @@ def deep(count):
         "reversed([2**70])",
         "reversed((2**70,))",
         "iter('\\u3b1b')",
+        "OfList()",
+        "OfList([2**70, OfList([[]]), OfTuple((OfDict(a=[]), OfSet([2**70])))])",
+        "having(OfList([1]), [OfList([2**70])])",
+        "having(OfSlottedList([1]), [2**70])",
+        "type('New', (list,), {})([2**70])",
     ];
     let noticed = [
         "Finalized()",
@@ -313,7 +328,16 @@ def deep(count):
         "closure(Finalized())",
         "observed(Plain())",
         "[observed(Plain())]",
-        "OfList()",
+        "OfList([Finalized()])",
+        "OfList([OfList([Finalized()])])",
+        "having(OfList(), Finalized())",
+        "having(OfSlottedList(), Finalized())",
+        "having(OfList(), observed(OfList()))",
+        "observed(OfList())",
+        "OfFinalizedList()",
+        "OfDict(a=Finalized())",
+        "OfTuple([Finalized()])",
+        "OfSet([Finalized()])",
         "suspended()",
         "generate()",
         "object()",
