@@ -1,6 +1,9 @@
 """Loops in optimized code: what their rounds do not need to do."""
 
+from typing import Any
+
 import justjit
+import pytest
 
 from tests.optimized_programs import namespace
 from tests.optimized_programs import optimizing as optimizing
@@ -237,3 +240,107 @@ def test_code_for_a_loop_is_not_made_for_each_place_where_its_numbers_may_be() -
         assert entered
         # With a loop for each it was 5,720 bytes; now 2,552.
         assert entered[0].code_bytes < 4_000, entered
+
+
+ZIPS = """
+    def pairs(left, right):
+        found = []
+        for a, b in zip(left, right):
+            found.append((a, b))
+        return found
+
+    def products(left, right):
+        return sum(a * b for a, b in zip(left, right))
+
+    def grow(left, right):
+        rounds = 0
+        for a, b in zip(left, right):
+            rounds += 1
+            if rounds < 50:
+                left.append(a)
+                right.append(b)
+        return rounds
+"""
+
+
+def test_zip_of_parameters_is_not_made() -> None:
+    """What was given to `zip` is known from samples, of the second argument as well."""
+    plain, fast = namespace(ZIPS, False), namespace(ZIPS, True)
+    for _ in range(60):
+        for name in ("pairs", "products", "grow"):
+            assert fast[name]([1, 2, 3], [4, 5, 6]) == plain[name]([1, 2, 3], [4, 5, 6])
+    for name in ("pairs", "products", "grow"):
+        assert justjit.stats(fast[name]).tier == "optimizing"
+        text = justjit.dump(fast[name], "ir")
+        assert "call @justjit_call " not in text and "call @justjit_for_iter " not in text, text
+
+
+def test_zip_of_what_else_there_is() -> None:
+    class Nine(list[int]):
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            return iter([9, 9])
+
+    def outcome(function, left, right):  # type: ignore[no-untyped-def]
+        try:
+            result: object = function(left, right)
+        except TypeError as error:
+            result = str(error)
+        rest = [list(one) if hasattr(one, "__next__") else one for one in (left, right)]
+        return repr(result), rest
+
+    plain, fast = namespace(ZIPS, False), namespace(ZIPS, True)
+    makers = [
+        lambda: ([1, 2], [3, 4]),
+        lambda: ([1, 2, 3], (4, 5)),
+        lambda: ("ab", [1, 2]),
+        lambda: ([], [1]),
+        lambda: ({1: 2}, [3]),
+        lambda: (Nine([1, 2, 3]), [1, 2, 3]),
+        lambda: (range(3), [4, 5, 6]),
+        lambda: ([1.5], [2]),
+        lambda: (iter([1, 2, 3]), iter([1])),
+        lambda: (5, [1]),
+        lambda: ([1], 5),
+    ]
+    for round_ in range(80):
+        for make in makers[:1] * 5 + makers[: 1 + round_ // 6]:
+            for name in ("pairs", "products"):
+                assert outcome(fast[name], *make()) == outcome(plain[name], *make()), (round_, name)
+
+
+STARTS = ["enumerate(items, 1)", "enumerate(items, start=1)", "enumerate(items, at)", "enumerate(items, start=at)"]
+STARTS += ["enumerate(items, True)", "enumerate(items, -5)"]
+FAR_STARTS = ["enumerate(items, 2**62)", "enumerate(items, start=2**63 - 2)", "enumerate(iterable=items)"]
+
+
+def numbered(call: str) -> str:
+    return f"""
+    def numbered(items, at):
+        at += 1
+        found = []
+        for number, item in {call}:
+            found.append((number, item))
+        return found
+"""
+
+
+@pytest.mark.parametrize("call", STARTS + FAR_STARTS)
+def test_enumerate_from_a_start_on(call: str) -> None:
+    plain, fast = namespace(numbered(call), False)["numbered"], namespace(numbered(call), True)["numbered"]
+    for _ in range(60):
+        assert repr(fast([1, 2, 3], 4)) == repr(plain([1, 2, 3], 4))
+    if call in STARTS:
+        text = justjit.dump(fast, "ir")
+        assert "call @justjit_call " not in text and "call @justjit_for_iter " not in text, text
+
+    def outcome(function: Any, items: Any, at: Any) -> str:
+        try:
+            return repr(function(items, at))
+        except TypeError as error:
+            return str(error)
+
+    for _ in range(20):
+        for at in (4, 2**62, 2**63 - 3, 2**63 - 2, 2**70, -(2**62) - 2, True, 1.5, "x", None):
+            for items in ([1, 2, 3], (4, 5), "ab", {1: 2}, range(3), [], 7):
+                assert outcome(fast, items, at) == outcome(plain, items, at), (items, at)
+            assert outcome(fast, iter([1, 2]), at) == outcome(plain, iter([1, 2]), at)

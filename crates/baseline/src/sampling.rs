@@ -89,8 +89,22 @@ impl<B: Builder> Emitter<'_, B> {
             let function = self.peek(from_top);
             let receiver = self.peek(from_top - 1);
             self.b.call(&NOTE_CALL, &[record, function, receiver]);
-            if self.at.opcode == Opcode::Call && arg > 0 {
-                let first = self.peek(arg);
+            // A tuple of arguments says nothing of them.
+            let arguments = match self.at.opcode {
+                Opcode::CallFunctionEx => 0,
+                _ => arg,
+            };
+            let second = match arguments > 1 {
+                true => {
+                    let second = self.peek(from_top - 3);
+                    self.b.select(receiver, receiver, second)
+                }
+                false => receiver,
+            };
+            let which = self.int(1);
+            self.b.call(&NOTE_OPERAND, &[record, which, second]);
+            if arguments > 0 {
+                let first = self.peek(from_top - 2);
                 let which = self.int(2);
                 self.b.call(&NOTE_OPERAND, &[record, which, first]);
             }

@@ -23,6 +23,9 @@ pub fn is_int(kind: Kind) -> bool {
     matches!(kind, Kind::Int | Kind::Bool)
 }
 
+/// Where `enumerate` may start: no loop runs to the end of 64 bits from there.
+const FAR: (i64, i64) = (-(1 << 62), (1 << 62) - 1);
+
 impl Builder<'_> {
     /// What is likely of an argument: what is known, else int or float by what the call's sample says.
     fn argument_kind(&mut self, item: &Item) -> Kind {
@@ -75,29 +78,23 @@ impl Builder<'_> {
         let result = match (builtin, args) {
             (Builtin::Len, [item]) => self.len_of(item),
             (Builtin::Range, _) => self.range_of(args, &kinds),
-            (Builtin::Enumerate, [item]) => {
-                let count = self.int(0);
-                let inner = match self.array_iterator(item, 2) {
-                    None => self.iterator_over(item)?,
-                    inner => inner,
-                };
-                inner.map(|inner| {
-                    Item::Iterator(Iterator::Enumerate {
-                        inner: Box::new(inner),
-                        count,
-                    })
-                })
-            }
+            (Builtin::Enumerate, [item]) => self.enumerate(item, None)?,
+            (Builtin::Enumerate, [item, start]) => self.enumerate(item, Some(start))?,
             (Builtin::Zip, [_, ..]) => {
-                let possible = args.iter().all(|item| self.can_iterate(item));
-                if possible {
-                    let mut inner = Vec::with_capacity(args.len());
-                    for item in args {
-                        inner.extend(self.iterator_over(item)?);
+                let kinds: Option<Vec<Kind>> = (0..args.len()).map(|at| self.zipped_kind(&args[at], at)).collect();
+                match kinds {
+                    Some(kinds) => {
+                        let mut inner = Vec::with_capacity(args.len());
+                        for (item, kind) in args.iter().zip(kinds) {
+                            let item = match item.kind() {
+                                Kind::Unknown => self.known_as(item, kind),
+                                _ => item.clone(),
+                            };
+                            inner.extend(self.iterator_over(&item)?);
+                        }
+                        Some(Item::Iterator(Iterator::Zip { inner }))
                     }
-                    Some(Item::Iterator(Iterator::Zip { inner }))
-                } else {
-                    None
+                    None => None,
                 }
             }
             (Builtin::Abs, [item]) => self.abs_of(item, kinds[0])?,
@@ -290,6 +287,63 @@ impl Builder<'_> {
             Item::Object(object) => self.is_sequence(object.kind),
             _ => false,
         }
+    }
+
+    /// `enumerate`, from a start on that is far from where ints of 64 bits end.
+    fn enumerate(&mut self, item: &Item, start: Option<&Item>) -> Done<Option<Item>> {
+        let constant = match start {
+            None => Some(0),
+            Some(start) => constant_int(start),
+        };
+        let fits = match (constant, start) {
+            (Some(constant), _) => FAR.0 <= constant && constant <= FAR.1,
+            (None, start) => matches!(start, Some(Item::Int(_))),
+        };
+        if !fits {
+            return Ok(None);
+        }
+        let inner = match self.array_iterator(item, 2) {
+            None => match (item.kind(), self.zipped_kind(item, 0)) {
+                (_, None) => None,
+                (Kind::Unknown, Some(kind)) => {
+                    let item = self.known_as(item, kind);
+                    self.iterator_over(&item)?
+                }
+                _ => self.iterator_over(item)?,
+            },
+            inner => inner,
+        };
+        let Some(inner) = inner else {
+            return Ok(None);
+        };
+        let count = match (constant, start) {
+            (Some(constant), _) => self.int(constant),
+            (None, Some(&Item::Int(start))) => {
+                let near = self.is_in_range(start, FAR);
+                self.guard(near, Reason::Domain);
+                start
+            }
+            _ => unreachable!("an int"),
+        };
+        Ok(Some(Item::Iterator(Iterator::Enumerate {
+            inner: Box::new(inner),
+            count,
+        })))
+    }
+
+    /// The kind of an argument of `zip`, known or by what the call was seen with, if a loop can go over that.
+    fn zipped_kind(&mut self, item: &Item, at: usize) -> Option<Kind> {
+        if self.can_iterate(item) {
+            return Some(item.kind());
+        }
+        let operand = match at {
+            0 => 2,
+            1 => 1,
+            _ => return None,
+        };
+        let unknown = matches!(item, Item::Object(object) if object.kind == Kind::Unknown);
+        let kind = self.predicted(operand);
+        (unknown && self.is_sequence(kind)).then_some(kind)
     }
 
     /// An iterator over the item, which it takes over.

@@ -26,6 +26,20 @@ const INLINE_ROOM: usize = 2_000;
 /// Instructions of callees that are inlined all the same.
 const INLINE_SMALL: usize = 16;
 
+/// Whether a call is `enumerate(…, start=…)`.
+///
+/// # Safety
+/// A live object; the names are a tuple, or NULL.
+unsafe fn is_start_of_enumerate(callee: *mut PyObject, keywords: *mut PyObject, count: usize) -> bool {
+    // SAFETY: see the contract.
+    unsafe {
+        callee == (&raw mut PyEnum_Type).cast()
+            && !keywords.is_null()
+            && (PyTuple_GET_SIZE(keywords), count) == (1, 2)
+            && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), c"start".as_ptr()) == 0
+    }
+}
+
 impl Builder<'_> {
     /// `CALL`.
     pub fn call_op(&mut self, count: usize) -> Done {
@@ -130,7 +144,9 @@ impl Builder<'_> {
         if is_class && keywords.is_null() && self.new_exception(callee.cast(), args) {
             return Ok(true);
         }
-        if !keywords.is_null() {
+        // SAFETY: a live class, and the names of a call that is looked at.
+        let starts = is_class && unsafe { is_start_of_enumerate(callee, keywords, args.len()) };
+        if !keywords.is_null() && !starts {
             return Ok(false);
         }
         if is_class && args.is_empty() && self.new_blank(callee.cast()) {

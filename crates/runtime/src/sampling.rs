@@ -29,7 +29,8 @@ pub struct Record {
     /// What it pushed. `UNPACK_SEQUENCE`: all items. `FOR_ITER`: the items. `YIELD_VALUE`: what was sent. Where a method
     /// or a callable is pushed along with self or NULL: the callable.
     pub result: Option<Box<Sample>>,
-    /// What it worked on, the lowest on the operand stack first. Calls: the callable, self or NULL, the first argument.
+    /// What it worked on, the lowest on the operand stack first. Calls: the callable, self (or the
+    /// second argument, where there is no self), the first argument.
     pub operands: [Option<Box<Sample>>; 3],
     pub callees: Option<Box<Callees>>,
 }
@@ -533,9 +534,7 @@ runtime_fns! {
         if callable.is_null() {
             return;
         }
-        let operands = &mut (*record).operands;
-        operands[0].get_or_insert_default().note(callable);
-        operands[1].get_or_insert_default().note(receiver);
+        (*record).operands[0].get_or_insert_default().note(callable);
         (*record).callees.get_or_insert_default().note(callable, receiver);
     }
 }
