@@ -33,6 +33,9 @@ SHARES = {
     "test_comparisons": 4,
     "test_one_operand": 6,
     "test_builtins_of_two": 4,
+    "test_python_numbers": 4,
+    "test_many_numbers": 3,
+    "test_extremes": 3,
 }
 """Of tests that run every case in yet another way, one case in so many is run: other cases in each. --thorough runs all, and
 so does naming tests or giving -k."""

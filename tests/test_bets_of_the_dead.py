@@ -71,12 +71,12 @@ with justjit.config(tier="optimizing", background=False):
         reused += id(names["Point"]) in seen
         seen.add(id(names["Point"]))
         # Each of the classes loses bets, until none is made on it any more.
-        for loss in range(4):
+        for loss in range(5):
             for _ in range(12):
                 assert names["f"](20) == 380
             text = justjit.dump(names["f"], "ir:build")
             inlined = next((line for line in text.splitlines() if line.startswith("inlined ")), "")
-            assert ("Point.double" in inlined) == (loss < 3), text
+            assert ("Point.double" in inlined) == (loss < 4), text
             names["Point"].triple = lambda self: self.x * 3
         del names
         gc.collect()
