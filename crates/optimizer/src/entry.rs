@@ -148,7 +148,9 @@ fn build_once(input: &Input<'_>, known: &mut dyn Known, refusals: &Refusals) -> 
         built.kept.extend(builder.kept);
         built.specialized += builder.specialized;
         built.generic += builder.generic;
-        if builder.f.insts.len() > typed::ROOM {
+        let insts = &builder.f.insts;
+        let is_float = |op| matches!(op, Op::FloatAdd | Op::FloatSub | Op::FloatMul | Op::FloatDiv);
+        if insts.len() > typed::ROOM && !insts.iter().any(|inst| is_float(inst.op)) {
             return Err(Again::NotTyped(key));
         }
         pool.all[number].ir = Some(builder.f);

@@ -26,8 +26,9 @@ const BODIES: usize = 8;
 const BODIES_OF_FUNCTION: usize = 2;
 /// Instructions of a callee, at most.
 const SIZE: usize = 1500;
-/// Instructions of IR of a typed body, beyond which a call with a frame is as good: that is not much beside what the callee does,
-/// and its code is there once, not in each version that calls it.
+/// Instructions of IR of a typed body that computes no floats, beyond which a call with a frame is as good: that is not much beside
+/// what the callee does, and its code is there once, not in each version that calls it. (One that computes floats has loops
+/// over lists of them, mostly: those may lie unpacked all the while.)
 pub const ROOM: usize = 2_000;
 
 /// What a typed body is given for one parameter.
