@@ -81,16 +81,12 @@ impl Builder<'_> {
             (Builtin::Enumerate, [item]) => self.enumerate(item, None)?,
             (Builtin::Enumerate, [item, start]) => self.enumerate(item, Some(start))?,
             (Builtin::Zip, [_, ..]) => {
-                let kinds: Option<Vec<Kind>> = (0..args.len()).map(|at| self.zipped_kind(&args[at], at)).collect();
+                let kinds: Option<Vec<Kind>> = (0..args.len()).map(|at| self.iterated_kind(&args[at], at)).collect();
                 match kinds {
                     Some(kinds) => {
                         let mut inner = Vec::with_capacity(args.len());
                         for (item, kind) in args.iter().zip(kinds) {
-                            let item = match item.kind() {
-                                Kind::Unknown => self.known_as(item, kind),
-                                _ => item.clone(),
-                            };
-                            inner.extend(self.iterator_over(&item)?);
+                            inner.extend(self.iterator_of_kind(item, kind)?);
                         }
                         Some(Item::Iterator(Iterator::Zip { inner }))
                     }
@@ -303,13 +299,9 @@ impl Builder<'_> {
             return Ok(None);
         }
         let inner = match self.array_iterator(item, 2) {
-            None => match (item.kind(), self.zipped_kind(item, 0)) {
-                (_, None) => None,
-                (Kind::Unknown, Some(kind)) => {
-                    let item = self.known_as(item, kind);
-                    self.iterator_over(&item)?
-                }
-                _ => self.iterator_over(item)?,
+            None => match self.iterated_kind(item, 0) {
+                None => None,
+                Some(kind) => self.iterator_of_kind(item, kind)?,
             },
             inner => inner,
         };
@@ -331,8 +323,20 @@ impl Builder<'_> {
         })))
     }
 
-    /// The kind of an argument of `zip`, known or by what the call was seen with, if a loop can go over that.
-    fn zipped_kind(&mut self, item: &Item, at: usize) -> Option<Kind> {
+    /// An iterator over the item, which it takes over; leaves unless that is of the [kind](Self::iterated_kind).
+    fn iterator_of_kind(&mut self, item: &Item, kind: Kind) -> Done<Option<Item>> {
+        match item.kind() {
+            Kind::Unknown => {
+                let item = self.known_as(item, kind);
+                self.iterator_over(&item)
+            }
+            _ => self.iterator_over(item),
+        }
+    }
+
+    /// The kind of an argument of a call (the first or second one), known or by what the call was seen with, if a loop can go over
+    /// that.
+    fn iterated_kind(&mut self, item: &Item, at: usize) -> Option<Kind> {
         if self.can_iterate(item) {
             return Some(item.kind());
         }

@@ -76,7 +76,8 @@ pub struct Settings {
     pub stress: Stress,
 }
 
-/// A bet that has failed too often at one place of a code object, and is not to be made there again.
+/// A bet that has failed too often at one place of a code object, and is not to be made there again (some, with what has been
+/// learned, once more).
 pub struct Widened {
     /// The instruction, by the byte offset of its opcode.
     pub offset: u32,
