@@ -2,7 +2,9 @@
 
 use justjit_bytecode::{Function, Instruction, Opcode, specialized_name};
 use justjit_runtime::attributes::{AttributeSite, Shape};
-use justjit_runtime::deopt::{DeoptPoint, DeoptReason, FrameRecovery, Going, Recovery, Returns};
+use justjit_runtime::deopt::{
+    DeoptPoint, DeoptPoints, DeoptReason, FrameRecovery, Going, Reconstruction, Recovery, Returns,
+};
 use justjit_runtime::feedback::seen;
 use justjit_runtime::globals::{self, GlobalCell};
 use justjit_runtime::layout::Code;
@@ -109,7 +111,7 @@ pub struct Sites {
     pub cells: Vec<*mut GlobalCell>,
     /// Tables that the code reads.
     pub tables: Vec<Box<[u8]>>,
-    pub deopt_points: Vec<Box<DeoptPoint>>,
+    pub deopt_points: DeoptPoints,
 }
 
 impl Input<'_> {
@@ -242,11 +244,11 @@ impl Input<'_> {
         }
         let points = frames
             .into_iter()
-            .map(|frame| Box::new(DeoptPoint::new(self.version, vec![frame], DeoptReason::Requested)));
+            .map(|frame| Reconstruction::of_frames(vec![frame]))
+            .map(|made| Box::new(DeoptPoint::new(self.version, made, DeoptReason::Requested)));
         let mut sites = self.sites.borrow_mut();
-        let at = sites.deopt_points.len();
-        sites.deopt_points.extend(points);
-        &raw const *sites.deopt_points[at]
+        let addresses: Vec<_> = points.map(|point| sites.deopt_points.add(point)).collect();
+        addresses[0]
     }
 
     /// Keeps a table as long as the code.

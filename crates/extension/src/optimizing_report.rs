@@ -98,15 +98,17 @@ fn site_dict<'py>(py: Python<'py>, point: &DeoptPoint, own: *mut Code) -> PyResu
     dict.set_item("count", point.count)?;
     dict.set_item("expected", point.expected.as_deref())?;
     let met = PyDict::new(py);
-    for one in &point.met {
-        met.set_item(&*one.name, one.count)?;
-    }
-    if point.met_others > 0 {
-        met.set_item("others", point.met_others)?;
+    if let Some(types) = &point.met {
+        for one in &types.types {
+            met.set_item(&*one.name, one.count)?;
+        }
+        if types.others > 0 {
+            met.set_item("others", types.others)?;
+        }
     }
     dict.set_item("met", met)?;
     let (mut line, mut opname, mut inlined) = (None, "", None);
-    if let Some(frame) = point.frames.last() {
+    if let Some(frame) = point.made().frames.last() {
         // SAFETY: the version keeps the code of its points' frames; the GIL is held.
         unsafe {
             if frame.code != own {

@@ -2,8 +2,8 @@
 
 use crate::compiler::Purpose;
 use justjit_runtime::deopt::{
-    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject, deoptimize,
-    invalidate,
+    DeoptPoint, DeoptPoints, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Reconstruction, Recovery, Returns,
+    VirtualObject, deoptimize, invalidate,
 };
 use justjit_runtime::frame::{link_function_frame, room};
 use justjit_runtime::hook;
@@ -196,10 +196,13 @@ pub fn run_recovered<'py>(
             .chain(release.iter().copied())
             .collect();
         let words = values.iter().map(word).collect::<PyResult<Vec<_>>>()?;
-        let mut point = DeoptPoint::new(version, frames, DeoptReason::Requested);
         let virtuals = virtuals.iter().map(virtual_object).collect::<PyResult<Vec<_>>>()?;
-        point.virtuals = virtuals.into();
-        point.release = release.into();
+        let made = Reconstruction {
+            frames: frames.into(),
+            virtuals: virtuals.into(),
+            release: release.into(),
+        };
+        let point = Box::new(DeoptPoint::new(version, made, DeoptReason::Requested));
         let thread = thread::current();
         let frame = room(thread, (*version).frame_bytes);
         if frame.is_null() {
@@ -211,9 +214,11 @@ pub fn run_recovered<'py>(
         {
             Py_INCREF(words[usize::from(index)] as *mut PyObject);
         }
-        let mut points = vec![Box::new(point)];
-        let point: *mut DeoptPoint = &raw mut *points[0];
-        (*version).add_deopt_points(points);
+        (*version).add_deopt_points(DeoptPoints::from_iter([point]));
+        let point: *mut DeoptPoint = match (*version).deopt_points.last_mut() {
+            Some(point) => &raw mut **point,
+            None => unreachable!("it has just been added"),
+        };
         let code = (*version).code;
         link_function_frame(thread, frame, function, code, Code::instructions(code));
         if let Some(raised) = raised {

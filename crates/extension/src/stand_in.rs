@@ -4,7 +4,7 @@
 use crate::compiler::{self, Purpose};
 use crate::tiering::{baseline, finish, refine};
 use justjit_cranelift::Code;
-use justjit_runtime::deopt::DeoptReason;
+use justjit_runtime::deopt::{DeoptPoints, DeoptReason};
 use justjit_runtime::hook;
 use justjit_runtime::tiering::request::{Compiled, Decline, Request, Unit};
 use justjit_runtime::tiering::{Makers, background, set_makers};
@@ -59,7 +59,7 @@ impl Unit for Made {
             body: self.code.address().cast(),
             code_bytes: self.code.size(),
             code: Box::new(OfAnyThread(self.code)),
-            exits: Vec::new(),
+            exits: DeoptPoints::default(),
             keep: Vec::new(),
             cells: Vec::new(),
             timings: vec![("waiting", started.elapsed()), ("nothing", Duration::ZERO)],

@@ -1,7 +1,7 @@
 //! The extension's part in tiering up: making code for `justjit_runtime::tiering`.
 
 use crate::compiler::{self, MachineParts};
-use justjit_runtime::deopt::DeoptPoint;
+use justjit_runtime::deopt::DeoptPoints;
 use justjit_runtime::hook::CodeState;
 use justjit_runtime::tiering::request::Compiled;
 use justjit_runtime::tiering::{Purpose, background};
@@ -85,11 +85,8 @@ pub unsafe fn refine(version: &mut Version, compiled: Compiled) -> Result<(), St
     Ok(())
 }
 
-#[allow(clippy::vec_box, reason = "code has their addresses")]
-unsafe fn add_exits(version: &mut Version, mut exits: Vec<Box<DeoptPoint>>) {
-    for exit in &mut exits {
-        exit.owner = &raw mut *version;
-    }
+unsafe fn add_exits(version: &mut Version, mut exits: DeoptPoints) {
+    exits.set_owner(&raw mut *version);
     // SAFETY: see `finish`.
     unsafe { version.add_deopt_points(exits) };
 }

@@ -3,14 +3,15 @@
 use justjit_builder::RuntimeFn;
 use justjit_ir::{self as ir, Flow, Function, Imm, Op, Reason, State, SymbolData, SymbolKind, Type, Value};
 use justjit_runtime::deopt::{
-    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, LeftFrame, Place, RaisedAt, Recovery, Returns,
-    VirtualObject,
+    DeoptPoint, DeoptPoints, DeoptReason, FrameRecovery, Going, IteratorOf, LeftFrame, Place, RaisedAt, Reconstruction,
+    Recovery, Returns, VirtualObject,
 };
 use justjit_runtime::generator::Progress;
 use justjit_runtime::layout::Code;
 use justjit_runtime::thread::DEOPT_WORDS;
 use justjit_runtime::version::Version;
 use pyo3_ffi::PyObject;
+use rustc_hash::FxHashSet;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -79,6 +80,8 @@ pub struct Exit {
 /// All places where a function's code can be left, and what its symbols are.
 pub struct Exits {
     all: Vec<Exit>,
+    /// The objects that their points name.
+    named: FxHashSet<*mut PyObject>,
     indices: HashMap<Which, usize>,
     /// By symbol; NULL for functions.
     addresses: Vec<*const ()>,
@@ -98,6 +101,7 @@ impl Exits {
     ) -> Result<Exits, Error> {
         let mut exits = Exits {
             all: Vec::new(),
+            named: FxHashSet::default(),
             indices: HashMap::new(),
             addresses: Vec::new(),
             functions: Vec::new(),
@@ -129,11 +133,17 @@ impl Exits {
                     if !exits.indices.contains_key(&which) {
                         let translation = Translation::new(function, which, resolver, &exits.addresses);
                         exits.indices.insert(which, exits.all.len());
-                        let mut exit = translation.exit(owner)?;
-                        if !exit.point.release.is_empty() {
-                            exit.point.finishing = finishing(function, inst, resolver);
+                        let (made, words) = translation.reconstruction()?;
+                        let reason = reason(function.states[which.0.0 as usize].reason);
+                        exits.named.extend(made.named());
+                        let mut point = DeoptPoint::new(owner, made, reason);
+                        point.words = words.len() as u16;
+                        if !point.made().release.is_empty() {
+                            point.finishing = finishing(function, inst, resolver);
                         }
-                        exits.all.push(exit);
+                        point.pack();
+                        let point = Box::new(point);
+                        exits.all.push(Exit { which, point, words });
                     }
                     exits.note_subject(function, which, inst);
                 }
@@ -165,8 +175,9 @@ impl Exits {
     }
 
     /// The points, which must live as long as the code.
-    pub fn into_points(self) -> Vec<Box<DeoptPoint>> {
-        self.all.into_iter().map(|exit| exit.point).collect()
+    pub fn into_points(self) -> DeoptPoints {
+        let points = self.all.into_iter().map(|exit| exit.point).collect();
+        DeoptPoints::of_packed(points, self.named)
     }
 
     pub(crate) fn get(&self, which: Which) -> &Exit {
@@ -217,7 +228,7 @@ pub(crate) fn which(inst: &ir::InstData) -> Option<Which> {
     Some((inst.state?, given_up))
 }
 
-/// A frame state on its way to being a [`DeoptPoint`].
+/// A frame state on its way to being a [`Reconstruction`].
 struct Translation<'a> {
     function: &'a Function,
     which: Which,
@@ -250,7 +261,8 @@ impl<'a> Translation<'a> {
         }
     }
 
-    fn exit(mut self, owner: *mut Version) -> Result<Exit, Error> {
+    /// What is to be made, and the words that are passed for it.
+    fn reconstruction(mut self) -> Result<(Reconstruction, Vec<Value>), Error> {
         let mut virtuals = Vec::new();
         for index in self.virtual_order()? {
             let made = self.virtual_object(&self.state.virtuals[index])?;
@@ -278,15 +290,12 @@ impl<'a> Translation<'a> {
         let release = given_up.into_iter().chain(self.state.release.iter().copied());
         let release = release.map(|value| self.word(value));
         let release = release.collect::<Result<Box<[u16]>, Error>>()?;
-        let mut point = DeoptPoint::new(owner, frames, reason(self.state.reason));
-        point.virtuals = virtuals.into();
-        point.release = release;
-        point.words = self.words.len();
-        Ok(Exit {
-            which: self.which,
-            point: Box::new(point),
-            words: self.words,
-        })
+        let made = Reconstruction {
+            frames: frames.into(),
+            virtuals: virtuals.into(),
+            release,
+        };
+        Ok((made, self.words))
     }
 
     /// The virtual objects, parts before what they are parts of.

@@ -63,8 +63,9 @@ fn points_say_what_the_states_say() {
     let (int, object_at) = (0, 1);
     let constant = Recovery::Constant((&raw mut object).cast());
     let point = &exit.point;
+    let made = point.made();
     assert_eq!(
-        *point.virtuals,
+        *made.virtuals,
         [
             VirtualObject::List([Recovery::Int(int)].into()),
             VirtualObject::RangeIterator {
@@ -90,7 +91,7 @@ fn points_say_what_the_states_say() {
         ]
     );
     assert_eq!(
-        *point.frames,
+        *made.frames,
         [
             FrameRecovery {
                 code: (&raw mut code[0]).cast(),
@@ -116,13 +117,17 @@ fn points_say_what_the_states_say() {
             },
         ]
     );
-    assert_eq!(*point.release, [4]);
+    assert_eq!(*made.release, [4]);
     assert_eq!((point.owner, point.reason), (owner, DeoptReason::Type));
     // The guard's test says what was expected; the object is passed, so it can be looked at.
     assert_eq!((point.expected.as_deref(), point.subject), (Some("class"), Some(4)));
     let address = &raw const **point;
     let points = exits.into_points();
-    assert_eq!(&raw const *points[0], address, "code has the point's address");
+    assert_eq!(
+        &raw const *points.iter().next().unwrap(),
+        address,
+        "code has the point's address"
+    );
 }
 
 #[test]
@@ -140,7 +145,7 @@ fn each_reason_is_told_apart() {
         let function = parsed(&guarded(&format!("raise {} [@f 2 locals() stack()]", reason.name())));
         let all = exits(&function, &Symbols::default());
         let point = &all.iter().next().unwrap().point;
-        assert_eq!(point.frames[0].going, Going::Raise);
+        assert_eq!(point.made().frames[0].going, Going::Raise);
         assert!(!met.contains(&point.reason), "{reason:?}");
         met.push(point.reason);
     }

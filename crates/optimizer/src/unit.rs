@@ -7,7 +7,7 @@ use justjit_cranelift as cranelift;
 use justjit_ir::{self as ir, Function, SymbolData};
 use justjit_lowering::{Exits, Resolver, SIGNATURE, lower, lower_typed, signature_of};
 use justjit_passes::{Pipeline, When};
-use justjit_runtime::deopt::{DEOPTIMIZE, DeoptPoint, LEAVE_TYPED, Place};
+use justjit_runtime::deopt::{DEOPTIMIZE, DeoptPoints, LEAVE_TYPED, Place};
 use justjit_runtime::layout::Code;
 use justjit_runtime::version::Version;
 use std::any::Any;
@@ -47,7 +47,7 @@ pub struct Compiled {
     pub code: Box<dyn Any + Send>,
     pub body: *const (),
     pub code_bytes: usize,
-    pub exits: Vec<Box<DeoptPoint>>,
+    pub exits: DeoptPoints,
     pub timings: Vec<(&'static str, Duration)>,
     pub texts: Texts,
     /// Has the code of the unit, whichever is running, call this code's typed bodies: to be done when the version gets it.
@@ -144,8 +144,7 @@ pub fn set_between_phases(act: fn()) {
 /// What compiling a unit's parts adds up to.
 #[derive(Default)]
 struct Made {
-    #[allow(clippy::vec_box, reason = "code has their addresses")]
-    exits: Vec<Box<DeoptPoint>>,
+    exits: DeoptPoints,
     timings: Vec<(&'static str, Duration)>,
     texts: Texts,
 }
@@ -306,7 +305,7 @@ impl Part {
         made.timings.push((phase, started.elapsed()));
         let texts = texts.into_iter().map(|(name, text)| (self.label(&name), text));
         made.texts.extend(texts);
-        made.exits.extend(exits.into_points());
+        made.exits.append(exits.into_points());
         self.function = function;
         let code = match failures {
             Some(failures) => Box::new((code, failures)),

@@ -1,7 +1,7 @@
 //! A compiled form of a code object, and what is counted about it.
 
 use crate::attributes::AttributeSite;
-use crate::deopt::{Continuation, DeoptPoint, DeoptReason};
+use crate::deopt::{Continuation, DeoptPoint, DeoptPoints, DeoptReason};
 use crate::layout::{Code, Frame, Function};
 use crate::sampling::Record;
 use crate::site::CallSite;
@@ -303,14 +303,13 @@ impl Version {
     ///
     /// # Safety
     /// The GIL is held; what the points name is live.
-    pub unsafe fn add_deopt_points(&mut self, points: Vec<Box<DeoptPoint>>) {
-        for point in &points {
-            for object in point.named() {
-                if object != self.code.cast() && !self.keeps.contains(&object) {
-                    // SAFETY: see the contract.
-                    unsafe { Py_INCREF(object) };
-                    self.keeps.push(object);
-                }
+    pub unsafe fn add_deopt_points(&mut self, points: DeoptPoints) {
+        let (points, named) = points.into_parts();
+        for object in named {
+            if object != self.code.cast() && !self.keeps.contains(&object) {
+                // SAFETY: see the contract.
+                unsafe { Py_INCREF(object) };
+                self.keeps.push(object);
             }
         }
         self.deopt_points.extend(points);

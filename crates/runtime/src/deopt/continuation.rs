@@ -47,7 +47,8 @@ unsafe fn offsets(owner: *mut Version, code: *mut Code) -> Vec<u32> {
     // SAFETY: a live version; its points' code is kept alive.
     unsafe {
         let mut found = Vec::new();
-        for frame in (*owner).deopt_points.iter().flat_map(|point| &point.frames) {
+        let made: Vec<_> = (*owner).deopt_points.iter().map(|point| point.made()).collect();
+        for frame in made.iter().flat_map(|made| &made.frames) {
             if frame.code != code {
                 continue;
             }

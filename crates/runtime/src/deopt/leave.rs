@@ -2,8 +2,9 @@
 
 use super::again::go_on_in;
 use super::continuation::entrance;
-use super::point::{DeoptPoint, DeoptReason, FrameRecovery, Going, Place, Recovery, Returns};
+use super::point::{DeoptPoint, DeoptReason};
 use super::raised::Raised;
+use super::reconstruction::{FrameRecovery, Going, Place, Recovery, Returns};
 use super::recover::Recovering;
 use super::typed::take_left;
 use super::unwind::handler_of;
@@ -384,9 +385,10 @@ unsafe fn leave(
         let mut contents = Vec::new();
         let mut old = Vec::new();
         for (index, &(point, words)) in points.iter().enumerate() {
-            let mut values = Recovering::new(&*point, words, outermost);
+            let made = (*point).unpack();
+            let mut values = Recovering::new(made, words, outermost);
             values.make_virtuals();
-            for (number, recovery) in (*point).frames.iter().enumerate() {
+            for (number, recovery) in made.frames.iter().enumerate() {
                 let has_frame = index == 0 && contents.is_empty();
                 contents.push(Contents::of(recovery, (*point).owner, (number, has_frame), &mut values));
             }

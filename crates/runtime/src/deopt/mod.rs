@@ -14,6 +14,7 @@ mod leave;
 mod point;
 mod quietly;
 mod raised;
+mod reconstruction;
 mod recover;
 mod requested;
 mod typed;
@@ -23,12 +24,12 @@ pub use again::GO_ON_IN;
 pub(crate) use again::unmark;
 pub use continuation::{Continuation, ContinuationCompiler, set_continuation_compiler};
 pub use leave::{DEOPTIMIZE, DeoptPolicy, deoptimize, set_policy};
-pub use point::{
-    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, LeftFrame, Met, Place, RaisedAt, Recovery, Returns,
-    VirtualObject,
-};
+pub use point::{DeoptPoint, DeoptPoints, DeoptReason, Met, MetTypes};
 pub use quietly::{IS_NO_INT, NEXT_ITEM, PARSE_INT};
 pub use raised::{MAKE_EXCEPTION, Message, RAISED_AT};
+pub use reconstruction::{
+    FrameRecovery, Going, IteratorOf, LeftFrame, Place, RaisedAt, Reconstruction, Recovery, Returns, VirtualObject,
+};
 pub use requested::DEOPTIMIZE_REQUESTED;
 pub use typed::{LEAVE_TYPED, Left};
 

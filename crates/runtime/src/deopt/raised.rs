@@ -1,7 +1,7 @@
 //! Exceptions that optimized code has raised and caught without making them: what they would have been where somebody looks.
 
 use super::leave::{fill, push_frame};
-use super::point::RaisedAt;
+use super::reconstruction::RaisedAt;
 use crate::api;
 use crate::frame::{leave, pop_chunk, push_exc_info, traceback_here};
 use crate::layout::{Code, Frame};

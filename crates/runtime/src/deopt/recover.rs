@@ -1,7 +1,7 @@
 //! The values of frames, from what optimized code has passed.
 
-use super::point::{DeoptPoint, FrameRecovery, IteratorOf, Recovery, VirtualObject};
 use super::raised::{Raised, exception_of};
+use super::reconstruction::{FrameRecovery, IteratorOf, Reconstruction, Recovery, VirtualObject};
 use crate::arrays::{Number, make_scalar_of};
 use crate::generator::make_as;
 use crate::instances::{inline_value, make_instance};
@@ -12,13 +12,13 @@ use std::ptr::null_mut;
 
 /// What there is to recover values from.
 pub(super) struct Recovering<'a> {
-    point: &'a DeoptPoint,
+    to: &'a Reconstruction,
     words: *const u64,
     /// The slots of the outermost frame, in which nothing has been changed yet.
     outermost: *mut Frame,
     /// Numbers that have been made, with a reference each.
     made: Vec<(Recovery, *mut PyObject)>,
-    /// The point's virtual objects, as far as they have been made, with a reference each.
+    /// The virtual objects, as far as they have been made, with a reference each.
     virtuals: Vec<*mut PyObject>,
     /// Exceptions that have been raised.
     raised: Vec<Raised<'a>>,
@@ -26,10 +26,10 @@ pub(super) struct Recovering<'a> {
 
 impl<'a> Recovering<'a> {
     /// # Safety
-    /// The GIL is held; `words` are what the point wants, and `outermost` is its frame.
-    pub unsafe fn new(point: &'a DeoptPoint, words: *const u64, outermost: *mut Frame) -> Self {
+    /// The GIL is held; `words` are what the point of `to` wants, and `outermost` is its frame.
+    pub unsafe fn new(to: &'a Reconstruction, words: *const u64, outermost: *mut Frame) -> Self {
         Recovering {
-            point,
+            to,
             words,
             outermost,
             made: Vec::new(),
@@ -91,7 +91,7 @@ impl<'a> Recovering<'a> {
     pub unsafe fn make_virtuals(&mut self) {
         // SAFETY: see `new`; what makes the objects runs no code of the program.
         unsafe {
-            for virtual_object in &self.point.virtuals {
+            for virtual_object in &self.to.virtuals {
                 let parts: Vec<_> = match virtual_object {
                     VirtualObject::Complex { .. }
                     | VirtualObject::NumpyScalar { .. }
@@ -245,7 +245,7 @@ impl<'a> Recovering<'a> {
 
     /// The references that are left, of what was made and of what no frame takes over.
     pub unsafe fn left_over(self) -> Vec<*mut PyObject> {
-        let released = self.point.release.iter();
+        let released = self.to.release.iter();
         // SAFETY: see `new`.
         let released = released.map(|&index| unsafe { self.object(index) });
         let made = self.made.iter().map(|&(_, object)| object);

@@ -5,8 +5,9 @@
 //! object, or one that nobody but this frame has.
 
 use super::leave::deoptimize;
-use super::point::{
-    DeoptPoint, DeoptReason, FrameRecovery, Going, IteratorOf, Place, Recovery, Returns, VirtualObject,
+use super::point::{DeoptPoint, DeoptPoints, DeoptReason};
+use super::reconstruction::{
+    FrameRecovery, Going, IteratorOf, Place, Reconstruction, Recovery, Returns, VirtualObject,
 };
 use crate::api;
 use crate::call::unbind;
@@ -239,14 +240,15 @@ unsafe fn callee(
         };
         // What the frames of this code go on in has to have the entry.
         let known = (*version).deopt_points.iter().any(|point| {
-            point
-                .frames
+            let made = point.made();
+            made.frames
                 .iter()
                 .any(|frame| frame.code == code && frame.place == place)
         });
         if !known {
-            let point = DeoptPoint::new(version, vec![frame.clone()], DeoptReason::Requested);
-            (*version).add_deopt_points(vec![Box::new(point)]);
+            let made = Reconstruction::of_frames(vec![frame.clone()]);
+            let point = DeoptPoint::new(version, made, DeoptReason::Requested);
+            (*version).add_deopt_points(DeoptPoints::from_iter([Box::new(point)]));
         }
         Some(frame)
     }
@@ -256,7 +258,7 @@ runtime_fns! {
     /// Baseline code of `version` is left at `named`, whose one frame has everything in its slots. If the instruction is a
     /// call of a plain function with `nargs` arguments (-1: it is none), it may be left as if that had been inlined.
     DEOPTIMIZE_REQUESTED = fn deoptimize_requested(thread: *mut Thread, frame: *mut Frame, version: *mut Version, named: *mut DeoptPoint, nargs: i32) -> *mut PyObject {
-        let here = (&(*named).frames)[0].clone();
+        let here = (*named).unpack().frames[0].clone();
         let (locals, depth) = (here.locals.len(), here.stack.len());
         let mut taking = Taking {
             words: Vec::new(),
@@ -289,10 +291,13 @@ runtime_fns! {
             ..here
         }];
         frames.extend(inner);
-        let mut point = DeoptPoint::new(version, frames, (*named).reason);
+        let made = Reconstruction {
+            frames: frames.into(),
+            virtuals: taking.virtuals.into(),
+            release: taking.release.into(),
+        };
+        let mut point = DeoptPoint::new(version, made, (*named).reason);
         point.count = (*named).count;
-        point.virtuals = taking.virtuals.into();
-        point.release = taking.release.into();
         (*named).count += 1;
         deoptimize(thread, frame, &raw mut point, taking.words.as_ptr())
     }

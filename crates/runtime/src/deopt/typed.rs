@@ -42,7 +42,7 @@ runtime_fns! {
     /// A typed body is left at `point`, with the words that the point's recoveries name; it returns at once, and nobody
     /// looks at its result. References among the words are the thread's from now on.
     LEAVE_TYPED = fn leave_typed(thread: *mut Thread, _frame: *mut crate::layout::Frame, point: *mut DeoptPoint, values: *const u64) -> *mut PyObject {
-        let count = (*point).words;
+        let count = usize::from((*point).words);
         let words = if count == 0 { &[][..] } else { std::slice::from_raw_parts(values, count) };
         let inner = (*thread).left;
         (*thread).left = Box::into_raw(Box::new(Left { point, words: words.into(), inner }));

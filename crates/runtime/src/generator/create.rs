@@ -63,7 +63,7 @@ unsafe fn too_deep(thread: *mut Thread) -> bool {
 }
 
 /// How far a generator is that optimized code has not made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Progress {
     Created,
     Suspended,

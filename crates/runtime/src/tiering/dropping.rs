@@ -38,7 +38,8 @@ fn teaches_nothing(reason: DeoptReason) -> bool {
 unsafe fn is_lesson(owner: &Version, point: &DeoptPoint) -> bool {
     // SAFETY: a live point's code is kept by its version.
     unsafe {
-        let Some(frame) = point.frames.last() else { return false };
+        let made = point.made();
+        let Some(frame) = made.frames.last() else { return false };
         let state = state_of(frame.code.cast());
         let offset = frame.place.offset;
         let same = |one: &Widened| one.offset == offset && one.reason == point.reason;
@@ -150,7 +151,8 @@ pub unsafe fn is_for_loop(version: *const Version) -> bool {
 unsafe fn widen(owner: &Version, point: &DeoptPoint) {
     // SAFETY: a live point's code is kept by its version.
     unsafe {
-        let Some(frame) = point.frames.last() else { return };
+        let made = point.made();
+        let Some(frame) = made.frames.last() else { return };
         let (code, offset) = (frame.code.cast::<PyObject>(), frame.place.offset);
         let state = hook::ensure_state(code);
         if state.is_null() {

@@ -1,6 +1,6 @@
 //! What the optimizing tier is asked for, and what it answers.
 
-use crate::deopt::{DeoptPoint, DeoptReason};
+use crate::deopt::{DeoptPoints, DeoptReason};
 use crate::globals::GlobalCell;
 use crate::layout::{Code, Frame};
 use crate::version::Version;
@@ -154,7 +154,7 @@ pub struct Compiled {
     pub body: *const (),
     pub code_bytes: usize,
     /// Where the code can be left. What they name is kept by the version from now on.
-    pub exits: Vec<Box<DeoptPoint>>,
+    pub exits: DeoptPoints,
     /// Owned references, which become the version's. (Those that a snapshot takes go into `Version::keeps` at once, since
     /// a unit may be dropped without being compiled.)
     pub keep: Vec<*mut PyObject>,
