@@ -43,6 +43,7 @@ pub(crate) unsafe fn construct(
             if api::PyUnstable_Type_AssignVersionTag(class) == 0 {
                 return None;
             }
+            crate::attributes::make_room(class);
             (*site).class.version = crate::layout::version_tag(class);
             (*site).class.init = init;
             (*site).class.entry = std::ptr::null();

@@ -5,6 +5,7 @@ use pyo3_ffi::*;
 
 static mut INIT: *mut PyObject = std::ptr::null_mut();
 static mut INSTANCE_CHECK: *mut PyObject = std::ptr::null_mut();
+static mut STATIC_ATTRIBUTES: *mut PyObject = std::ptr::null_mut();
 static mut SUBCLASSES: *mut PyObject = std::ptr::null_mut();
 
 /// # Safety
@@ -14,8 +15,10 @@ pub unsafe fn initialize() -> PyResult<()> {
     unsafe {
         INIT = PyUnicode_InternFromString(c"__init__".as_ptr());
         INSTANCE_CHECK = PyUnicode_InternFromString(c"__instancecheck__".as_ptr());
+        STATIC_ATTRIBUTES = PyUnicode_InternFromString(c"__static_attributes__".as_ptr());
         SUBCLASSES = PyUnicode_InternFromString(c"__subclasses__".as_ptr());
-        if INIT.is_null() || INSTANCE_CHECK.is_null() || SUBCLASSES.is_null() {
+        let all = [INIT, INSTANCE_CHECK, STATIC_ATTRIBUTES, SUBCLASSES];
+        if all.iter().any(|name| name.is_null()) {
             Err(Raised)
         } else {
             Ok(())
@@ -39,6 +42,15 @@ pub unsafe fn init() -> *mut PyObject {
 pub unsafe fn instance_check() -> *mut PyObject {
     // SAFETY: written once, before any code is compiled.
     unsafe { INSTANCE_CHECK }
+}
+
+/// `"__static_attributes__"`.
+///
+/// # Safety
+/// After [`initialize`].
+pub unsafe fn static_attributes() -> *mut PyObject {
+    // SAFETY: written once, before any code is compiled.
+    unsafe { STATIC_ATTRIBUTES }
 }
 
 /// `"__subclasses__"`.

@@ -10,6 +10,7 @@
 mod analysis;
 mod apply;
 mod own;
+mod room;
 
 use crate::api;
 use crate::feedback::{self, seen};
@@ -25,6 +26,7 @@ pub use apply::certainly_lacks;
 use apply::*;
 pub use own::{DICTIONARY_VERSION, LACKS_OWN};
 use pyo3_ffi::*;
+pub use room::make_room;
 use std::ptr::null_mut;
 
 /// Shapes that a site remembers.

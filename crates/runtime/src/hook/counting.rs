@@ -3,8 +3,10 @@
 use super::{CodeState, compile, decline, ensure_state, has_fast_locals, hook, hooks, version_of};
 use crate::Loops;
 use crate::api;
+use crate::attributes;
 use crate::call::VECTORCALL;
-use crate::layout::{Frame, Function};
+use crate::layout::{Code, Frame, Function};
+use crate::names;
 use crate::safepoint;
 use crate::thread::{self, Thread};
 use crate::tiering::policy::Tiers;
@@ -43,6 +45,10 @@ pub(super) unsafe extern "C" fn vectorcall_cold(
 ) -> *mut PyObject {
     // SAFETY: called as a vectorcall, with the GIL held.
     unsafe {
+        let code = (*function.cast::<Function>()).func_code.cast::<Code>();
+        if (*code).co_name == names::init() && nargsf & !PY_VECTORCALL_ARGUMENTS_OFFSET != 0 {
+            attributes::make_room(Py_TYPE(args.read()));
+        }
         let version = count_call(thread::current(), function);
         if version.is_null() {
             return call_original(function, args, nargsf, kwnames);
