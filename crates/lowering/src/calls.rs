@@ -2,7 +2,7 @@
 
 use crate::lower::{Lowering, width, wrong};
 use crate::typed::typed_signature;
-use justjit_builder::{Builder, IntCond, IntOp, Region, RuntimeFn, Type as Width};
+use justjit_builder::{Builder, IntCond, IntOp, Region, Type as Width};
 use justjit_ir::{Imm, InstData, Symbol, Type};
 use justjit_runtime::layout::offset;
 use justjit_runtime::numbers::SMALL_INT_MAX;
@@ -48,17 +48,30 @@ impl<B: Builder> Lowering<'_, B> {
     /// A float in the place of a float: into its object, if nobody else has that.
     fn overwrite_float(&mut self, args: &[B::Value]) -> B::Value {
         let (object, value) = (args[0], args[1]);
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Width::I64);
+        let (here, shared) = (self.b.create_block(), self.cold_block());
         let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
         let alone = self.b.compare_const(IntCond::Eq, count, 1);
-        self.overwrite(alone, &OVERWRITE_FLOAT, args, |this| {
-            this.b.store_in(Region::Payload, value, object, offset::FLOAT_VALUE);
-        })
+        self.b.branch(alone, (here, &[]), (shared, &[]));
+        self.b.switch_to(here);
+        self.b.store_in(Region::Payload, value, object, offset::FLOAT_VALUE);
+        self.b.jump(join, &[object]);
+        self.b.switch_to(shared);
+        let made = self.b.call_value(&OVERWRITE_FLOAT, args);
+        self.b.jump(join, &[made]);
+        self.b.switch_to(join);
+        result
     }
 
     /// An int in the place of an int: into its object, if nobody else has that and the value is one positive digit that is
-    /// no small int's.
+    /// no small int's; and a small int in the place of another.
     fn overwrite_int(&mut self, args: &[B::Value]) -> B::Value {
         let (object, value) = (args[0], args[1]);
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Width::I64);
+        let (here, shared) = (self.b.create_block(), self.b.create_block());
+        let seldom = self.cold_block();
         let count = self.b.load_in(Region::Count, Width::I32, object, offset::OB_REFCNT);
         let alone = self.b.compare_const(IntCond::Eq, count, 1);
         let above = self.b.int_op_const(IntOp::Sub, value, SMALL_INT_MAX + 1);
@@ -66,32 +79,24 @@ impl<B: Builder> Lowering<'_, B> {
             .b
             .compare_const(IntCond::UnsignedLt, above, (1 << 30) - (SMALL_INT_MAX + 1));
         let fine = self.b.int_op(IntOp::And, alone, digit);
-        self.overwrite(fine, &OVERWRITE_INT, args, |this| {
-            // One digit, no sign.
-            let tag = this.int(1 << 3);
-            this.b.store_in(Region::Payload, tag, object, offset::LONG_TAG);
-            let digit = this.b.truncate(Width::I32, value);
-            this.b.store_in(Region::Payload, digit, object, offset::LONG_DIGIT);
-        })
-    }
-
-    fn overwrite(
-        &mut self,
-        fine: B::Value,
-        otherwise: &'static RuntimeFn,
-        args: &[B::Value],
-        write: impl FnOnce(&mut Self),
-    ) -> B::Value {
-        let join = self.b.create_block();
-        let result = self.b.block_param(join, Width::I64);
-        let here = self.b.create_block();
-        let shared = self.cold_block();
         self.b.branch(fine, (here, &[]), (shared, &[]));
+
         self.b.switch_to(here);
-        write(self);
-        self.b.jump(join, &[args[0]]);
+        // One digit, no sign.
+        let tag = self.int(1 << 3);
+        self.b.store_in(Region::Payload, tag, object, offset::LONG_TAG);
+        let digit = self.b.truncate(Width::I32, value);
+        self.b.store_in(Region::Payload, digit, object, offset::LONG_DIGIT);
+        self.b.jump(join, &[object]);
+
+        // An immortal object, as small ints are, has no reference to be given up: its count is negative as 32 bits.
         self.b.switch_to(shared);
-        let made = self.b.call_value(otherwise, args);
+        let mortal = self.b.compare_const(IntCond::SignedGe, count, 0);
+        self.b.branch_if(mortal, seldom, &[]);
+        self.go_on_small(value, (join, seldom));
+
+        self.b.switch_to(seldom);
+        let made = self.b.call_value(&OVERWRITE_INT, args);
         self.b.jump(join, &[made]);
         self.b.switch_to(join);
         result

@@ -89,6 +89,7 @@ fn lower_with<B: Builder>(
         pending: Vec::new(),
         deaths: Vec::new(),
         position: None,
+        in_cold: false,
         b,
     };
     if order.iter().any(|&block| lowering.unboxes(block)) {
@@ -125,6 +126,8 @@ pub(crate) struct Lowering<'a, B: Builder> {
     /// Where an object is ended, and where it goes on: written at the end of the block.
     pub deaths: Vec<Death<B::Value, B::Block>>,
     position: Option<u32>,
+    /// The present block is seldom come to.
+    pub in_cold: bool,
 }
 
 /// The end of an object whose last reference was given up.
@@ -171,6 +174,7 @@ impl<B: Builder> Lowering<'_, B> {
         let machine = self.machine_block(block);
         self.b.switch_to(machine);
         self.position = None;
+        self.in_cold = self.function.blocks[block.index()].cold;
         for &inst in &self.function.blocks[block.index()].insts {
             let inst = self.function.inst(inst);
             self.set_position(inst.position);

@@ -5,7 +5,7 @@ use justjit_builder::{Builder, IntCond, IntOp, Region, Type as Width};
 use justjit_ir::{Imm, InstData, Op};
 use justjit_runtime::ending::END_QUIETLY;
 use justjit_runtime::layout::offset;
-use justjit_runtime::numbers::{DEALLOCATE, INT_WORD, MAKE_FLOAT, MAKE_INT};
+use justjit_runtime::numbers::{DEALLOCATE, INT_WORD, MAKE_FLOAT, MAKE_INT, SHARED, SMALL_INT_MIN, SMALL_INTS};
 use pyo3_ffi::{Py_False, Py_True};
 
 /// Tags from here on are of ints of more than one digit.
@@ -34,7 +34,7 @@ impl<B: Builder> Lowering<'_, B> {
             Op::AddressOf => a,
             Op::UnboxInt => self.unbox_int(a, inst),
             Op::UnboxFloat => self.b.load_in(Region::Payload, Width::F64, a, offset::FLOAT_VALUE),
-            Op::BoxInt => self.b.call_value(&MAKE_INT, &[a]),
+            Op::BoxInt => self.box_int(a),
             Op::BoxFloat => self.b.call_value(&MAKE_FLOAT, &[a]),
             Op::BoxBool => {
                 // SAFETY: the addresses of two statics.
@@ -45,6 +45,38 @@ impl<B: Builder> Lowering<'_, B> {
             }
             _ => wrong(inst),
         }
+    }
+
+    /// An int's object: a small one is read from the table of these.
+    fn box_int(&mut self, value: B::Value) -> B::Value {
+        if self.in_cold {
+            return self.b.call_value(&MAKE_INT, &[value]);
+        }
+        let join = self.b.create_block();
+        let result = self.b.block_param(join, Width::I64);
+        let other = self.b.create_block();
+        self.go_on_small(value, (join, other));
+        self.b.switch_to(other);
+        let made = self.b.call_value(&MAKE_INT, &[value]);
+        self.b.jump(join, &[made]);
+        self.b.switch_to(join);
+        result
+    }
+
+    /// Goes to the first block with the object of a small int, which is immortal, and to the second one with any other int.
+    pub fn go_on_small(&mut self, value: B::Value, (join, other): (B::Block, B::Block)) {
+        let index = self.b.int_op_const(IntOp::Sub, value, SMALL_INT_MIN);
+        let is_small = self.b.compare_const(IntCond::UnsignedLt, index, SMALL_INTS as i64);
+        let small = self.b.create_block();
+        self.b.branch(is_small, (small, &[]), (other, &[]));
+        self.b.switch_to(small);
+        // SAFETY: the address of a static, which is filled in before anything is compiled.
+        let table = unsafe { (&raw const SHARED.small_ints).cast::<()>() };
+        let table = self.b.object(table);
+        let at = self.b.int_op_const(IntOp::Shl, index, 3);
+        let at = self.b.int_op(IntOp::Add, table, at);
+        let object = self.b.load(Width::I64, at, 0);
+        self.b.jump(join, &[object]);
     }
 
     /// The value of an exact int: here if it has at most one digit, else by the runtime.

@@ -16,7 +16,8 @@ use std::ptr::null_mut;
 /// Ints from here to [`SMALL_INT_MAX`] exist once, as in the interpreter (`_PY_NSMALLNEGINTS`, `_PY_NSMALLPOSINTS`).
 pub const SMALL_INT_MIN: i64 = -5;
 pub const SMALL_INT_MAX: i64 = 256;
-const SMALL_INTS: usize = (SMALL_INT_MAX - SMALL_INT_MIN + 1) as usize;
+/// How many small ints there are.
+pub const SMALL_INTS: usize = (SMALL_INT_MAX - SMALL_INT_MIN + 1) as usize;
 /// Magnitude that fits one digit of an int (`PyLong_SHIFT` is 30).
 pub const DIGIT_LIMIT: i64 = 1 << 30;
 

@@ -121,8 +121,8 @@ impl Builder<'_> {
         }
         self.specialized += 1;
         let number = match value {
-            Item::Int(number) if quiet => Some((&optimized::REBOX_INT, number)),
-            Item::Float(number) if quiet => Some((&optimized::REBOX_FLOAT, number)),
+            Item::Int(number) if quiet => Some((&optimized::OVERWRITE_INT, number)),
+            Item::Float(number) if quiet => Some((&optimized::OVERWRITE_FLOAT, number)),
             _ => None,
         };
         if let Some(entry) = &target.entry {

@@ -30,7 +30,8 @@ const LEFT_FREE: isize = 4;
 pub unsafe fn make_room(class: *mut PyTypeObject) {
     // SAFETY: see the contract; only with the GIL held.
     unsafe {
-        let met = (&mut *(&raw mut MET)).get_or_insert_default();
+        let met = &raw mut MET;
+        let met = (*met).get_or_insert_default();
         if met.contains(&class.addr()) {
             return;
         }
