@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.optimized_programs import has_llvm
+
 PROGRAM = """
 import os, signal, sys
 import justjit
@@ -70,6 +72,35 @@ def test_perf_map(run_python: Callable[..., Any], tier: str) -> None:
         found = [entry for entry in ours if entry[2] == f"py::{name}:<string> [justjit {tier}]"]
         assert found, name
         assert all(int(start, 16) > 0 and int(size, 16) > 0 for start, size, _ in found)
+
+
+@LINUX
+@pytest.mark.parametrize("backend", ["cranelift", *(["llvm"] if has_llvm() else [])])
+def test_perf_map_tells_typed_bodies_apart(run_python: Callable[..., Any], backend: str) -> None:
+    program = """
+import os, sys
+import justjit
+
+justjit.config(background=False, backend={backend!r})
+
+@justjit.jit
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+for _ in range(40):
+    fib(15)
+print(os.getpid())
+sys.stdout.write(open(f"/tmp/perf-{{os.getpid()}}.map").read())
+"""
+    out = run_python(program.format(backend=backend), env={"JUSTJIT_PERF": "1"})
+    assert out.stderr == ""
+    pid, *lines = out.stdout.splitlines()
+    Path(f"/tmp/perf-{pid}.map").unlink()
+    found = [line.split(maxsplit=2) for line in lines if line.endswith(":<string> [justjit optimizing]")]
+    ranges = sorted((int(start, 16), int(size, 16), name.split(":")[2]) for start, size, name in found)
+    assert {name for *_, name in ranges} == {"fib", "fib (typed)"}
+    # No code has two names.
+    assert all(start + size <= next_one for (start, size, _), (next_one, *_) in zip(ranges, ranges[1:]))
 
 
 @pytest.mark.skipif(not _can_debug(), reason="needs gdb, and leave to use it")

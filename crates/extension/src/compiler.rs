@@ -14,6 +14,7 @@ use justjit_runtime::hook::{self, CodeState};
 use justjit_runtime::layout::{Code, Function};
 use justjit_runtime::sampling::Record;
 use justjit_runtime::tiering::budget;
+use justjit_runtime::tiering::request::TypedCode;
 use justjit_runtime::version::{Tier, Version, add_code, code_bytes, register};
 use justjit_runtime::{api, probe, tiering};
 use pyo3_ffi::*;
@@ -439,7 +440,10 @@ fn weight(decoded: &Decoded) -> u32 {
 pub struct MachineParts {
     pub code: Box<dyn std::any::Any>,
     pub body: *const (),
+    /// Of all of it.
     pub bytes: usize,
+    /// What is not the body.
+    pub typed: Vec<TypedCode>,
 }
 
 impl MachineParts {
@@ -447,6 +451,7 @@ impl MachineParts {
         MachineParts {
             body: code.address().cast(),
             bytes: code.size(),
+            typed: Vec::new(),
             code: Box::new(code),
         }
     }
@@ -479,8 +484,8 @@ pub unsafe fn give_entry(version: &mut Version, parts: MachineParts, registers: 
         }
         let entry_bytes = entry.size();
         version.machine_code = vec![parts.code, Box::new(entry)];
-        name_code(version, parts.body, parts.bytes);
-        name_code(version, version.vectorcall.cast(), entry_bytes);
+        name_parts(version, &parts.typed, (parts.body, parts.bytes));
+        name_code(version, "", (version.vectorcall.cast(), entry_bytes));
         if registers {
             register(version);
         }
@@ -500,27 +505,47 @@ pub unsafe fn give_better_body(version: &mut Version, parts: MachineParts) -> Re
     version.body = parts.body;
     add_code(version, parts.code, parts.bytes);
     // SAFETY: see the contract; the version has the code.
-    unsafe { name_code(version, parts.body, parts.bytes) };
+    unsafe { name_parts(version, &parts.typed, (parts.body, parts.bytes)) };
     Ok(())
 }
 
-/// Names some of a version's code for perf and for gdb, where settings ask for that.
+/// Names a version's body and what it calls with numbers in registers; `bytes` are those of all of it.
+///
+/// # Safety
+/// As for [`name_code`].
+unsafe fn name_parts(version: &mut Version, typed: &[TypedCode], (body, bytes): (*const (), usize)) {
+    let others: usize = typed.iter().map(|one| one.bytes).sum();
+    // SAFETY: see the contract.
+    unsafe {
+        name_code(version, "", (body, bytes - others));
+        for one in typed {
+            name_code(version, &one.name, (one.start, one.bytes));
+        }
+    }
+}
+
+/// Names some of a version's code for perf and for gdb, where settings ask for that: by `function`, or by the version's own.
 ///
 /// # Safety
 /// The GIL is held; the code is mapped, and the version has it.
-unsafe fn name_code(version: &mut Version, start: *const (), bytes: usize) {
+unsafe fn name_code(version: &mut Version, function: &str, (start, bytes): (*const (), usize)) {
     let config = config::get();
     // SAFETY: see the contract; the interpreter copies the name.
     unsafe {
         let code = &*version.code;
+        let name = match function {
+            "" => text(code.co_qualname),
+            // Its name in the unit ends with a number.
+            typed => format!("{} (typed)", typed.rsplit_once('#').map_or(typed, |(name, _)| name)),
+        };
         if config.perf_map {
-            let (name, file) = (text(code.co_qualname), text(code.co_filename));
+            let file = text(code.co_filename);
             if let Ok(name) = CString::new(format!("py::{name}:{file} [justjit {}]", version.tier.name())) {
                 api::PyUnstable_WritePerfMapEntry(start.cast(), bytes as u32, name.as_ptr());
             }
         }
         if config.unwind_info {
-            let known = Registration::new(start, bytes, &text(code.co_qualname));
+            let known = Registration::new(start, bytes, &name);
             version.machine_code.push(Box::new(known));
         }
     }

@@ -90,6 +90,7 @@ impl Unit for Job {
             code: made.code,
             body: made.body,
             code_bytes: made.code_bytes,
+            typed: made.typed,
             exits: made.exits,
             keep: Vec::new(),
             cells: Vec::new(),

@@ -58,6 +58,7 @@ impl Unit for Made {
         Ok(Compiled {
             body: self.code.address().cast(),
             code_bytes: self.code.size(),
+            typed: Vec::new(),
             code: Box::new(OfAnyThread(self.code)),
             exits: DeoptPoints::default(),
             keep: Vec::new(),

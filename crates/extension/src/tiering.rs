@@ -35,6 +35,7 @@ pub unsafe fn finish(version: &mut Version, compiled: Compiled) -> Result<(), St
         code,
         body,
         code_bytes,
+        typed,
         exits,
         keep,
         cells,
@@ -48,6 +49,7 @@ pub unsafe fn finish(version: &mut Version, compiled: Compiled) -> Result<(), St
         code,
         body,
         bytes: code_bytes,
+        typed,
     };
     // SAFETY: see the contract.
     unsafe {
@@ -67,6 +69,7 @@ pub unsafe fn refine(version: &mut Version, compiled: Compiled) -> Result<(), St
         code,
         body,
         code_bytes,
+        typed,
         exits,
         publish,
         ..
@@ -75,6 +78,7 @@ pub unsafe fn refine(version: &mut Version, compiled: Compiled) -> Result<(), St
         code,
         body,
         bytes: code_bytes,
+        typed,
     };
     // SAFETY: see the contract.
     unsafe {

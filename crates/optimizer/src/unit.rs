@@ -9,6 +9,7 @@ use justjit_lowering::{Exits, Resolver, SIGNATURE, lower, lower_typed, signature
 use justjit_passes::{Pipeline, When};
 use justjit_runtime::deopt::{DEOPTIMIZE, DeoptPoints, LEAVE_TYPED, Place};
 use justjit_runtime::layout::Code;
+use justjit_runtime::tiering::request::TypedCode;
 use justjit_runtime::version::Version;
 use std::any::Any;
 use std::cell::RefCell;
@@ -47,6 +48,7 @@ pub struct Compiled {
     pub code: Box<dyn Any + Send>,
     pub body: *const (),
     pub code_bytes: usize,
+    pub typed: Vec<TypedCode>,
     pub exits: DeoptPoints,
     pub timings: Vec<(&'static str, Duration)>,
     pub texts: Texts,
@@ -211,11 +213,19 @@ impl Unit {
         let mut codes = Vec::new();
         let mut addresses = Vec::new();
         let mut code_bytes = 0;
+        let mut typed_codes = Vec::new();
         for part in &mut self.parts {
             let (code, address, bytes) = part.compile(self.version, self.bytecode, options, &mut made)?;
             codes.push(code);
             addresses.push(address);
             code_bytes += bytes;
+            if part.is_typed {
+                typed_codes.push(TypedCode {
+                    name: part.name.as_str().into(),
+                    start: address,
+                    bytes,
+                });
+            }
         }
         let body = addresses[0];
         let typed: Vec<_> = addresses[1..]
@@ -234,6 +244,7 @@ impl Unit {
             body,
             publish: Box::new(publish),
             code_bytes,
+            typed: typed_codes,
             exits: made.exits,
             timings: made.timings,
             texts: made.texts,

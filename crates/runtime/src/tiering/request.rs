@@ -146,13 +146,22 @@ pub trait Unit: Send {
     }
 }
 
+/// Machine code of a function that is called with numbers in registers.
+pub struct TypedCode {
+    pub name: Box<str>,
+    pub start: *const (),
+    pub bytes: usize,
+}
+
 /// What compiling a unit gives.
 pub struct Compiled {
     /// The machine code, given back when this is dropped.
     pub code: Box<dyn Any + Send>,
     /// A [`crate::version::Body`].
     pub body: *const (),
+    /// Of all code; those that are not in `typed` are the body's.
     pub code_bytes: usize,
+    pub typed: Vec<TypedCode>,
     /// Where the code can be left. What they name is kept by the version from now on.
     pub exits: DeoptPoints,
     /// Owned references, which become the version's. (Those that a snapshot takes go into `Version::keeps` at once, since
