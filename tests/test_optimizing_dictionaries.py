@@ -29,6 +29,9 @@ SOURCE = """
             self.weight = self.weight * 0.5 + amount
             self.last = (amount, self.position)
 
+    # Without that the class would have room for all that its methods set.
+    del Square.__static_attributes__
+
     def make(count):
         # So many that no further attribute finds room among the inline values.
         squares = [Square(number) for number in range(count)]
