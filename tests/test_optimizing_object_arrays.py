@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import random
 import subprocess
 import sys
 import textwrap
@@ -15,45 +13,13 @@ import pytest
 
 from tests.array_programs import at, copy_of, fill, np, outcome, reverse, total, total_of_items
 from tests.numpy_numbers import calls, compare, compare_compiled, optimized
+from tests.object_arrays import NUMBERS, in_place, is_generic, null, objects
 from tests.optimized_programs import optimizing_soon  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.skipif(np is None, reason="NumPy is not installed")
-
-GENERIC = {"subscr", "store_subscr", "iter_next", "for_iter", "get_iter"}
-"""What does to any objects what is to be done in place."""
-
-
-def objects(*values: Any) -> Any:
-    """An array of just these, whatever they are."""
-    made = np.empty(len(values), dtype=object)
-    for at, value in enumerate(values):
-        made[at] = value
-    return made
-
-
-def is_generic(function: Callable) -> bool:
-    return any(name in GENERIC or name.startswith("subscr") for name in calls(function))
-
-
-def in_place(
-    function: Callable, make: Callable[[], tuple], *others: Callable[[], tuple], quiet: set[str] | None = None
-) -> None:
-    """Compares with the interpreter; the code that was made must ask the runtime for no item, and nothing but `quiet`."""
-    compiled = optimized(function, make)
-    assert not is_generic(compiled), calls(compiled)
-    if quiet is not None:
-        assert calls(compiled) <= quiet, calls(compiled)
-    compare_compiled(compiled, function, make, *others)
-    with justjit.config(stress="deopt"):
-        compiled = copy_of(function)
-        justjit.jit(compiled)
-        compare_compiled(compiled, function, *[make] * 12)
-
-
-NUMBERS = {"rebox_int", "rebox_float", "write_over_int", "write_over_float", "all_end_quietly"}
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 
@@ -143,15 +109,6 @@ def test_indices() -> None:
     data = objects(1, "two", [3], None)
     for index in (0, -1, 3, 4, -4, -5, True, None, slice(1), (0,), (), (0, 0), 1.0, 2**70, np.int64(-2), np.array(1)):
         compare(at, lambda: (data, 1), lambda index=index: (data, index))
-
-
-def null(data: Any, *indices: int) -> Any:
-    """Makes elements NULL, as arrays may have them that C has filled in."""
-    for index in indices:
-        data[index] = None
-        place = data.__array_interface__["data"][0] + index * data.strides[0]
-        ctypes.memset(place, 0, 8)
-    return data
 
 
 def test_null_is_none() -> None:
@@ -335,270 +292,7 @@ def test_numpy_values_end_quietly() -> None:
         compare_compiled(compiled, add, lambda make=make: (make(), 1))  # type: ignore[misc]
 
 
-# ---- what ends -----------------------------------------------------------------------------------------------------
-
-LOG: list = []
-
-
-class Part:
-    """Says when it ends. What it is part of has no reference any more by then, and is still in the array where NumPy writes
-    over it: nobody may look."""
-
-    def __init__(self, name: Any) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-    def __del__(self) -> None:
-        LOG.append(self.name)
-
-
-class Loud:
-    """Looks, when it ends, at the array that it was in."""
-
-    def __init__(self, data: Any, name: Any, act: Callable | None = None) -> None:
-        self.data = data
-        self.name = name
-        self.act = act
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-    def __del__(self) -> None:
-        LOG.append((self.name, [repr(item) for item in self.data] if self.data.ndim == 1 else self.data.shape))
-        if self.act is not None:
-            self.act(self.data)
-
-
-def logged(function: Callable, make: Callable[[], tuple]) -> Any:
-    LOG.clear()
-    arguments = make()
-    result = outcome(function, arguments)
-    del arguments
-    return result, list(LOG)
-
-
-def check_logged(function: Callable, make: Callable[[], tuple], *others: Callable[[], tuple]) -> None:
-    """What the interpreter does, what code does that has seen this, and such as has seen others before."""
-    every = (*others, make)
-    wanted = [logged(copy_of(function), one) for one in every]
-    for first in every:
-        for stress in ("off", "deopt"):
-            with justjit.config(stress=stress):  # type: ignore[arg-type]
-                compiled = copy_of(function)
-                justjit.jit(compiled)
-                for _ in range(30 if first is make else 12):
-                    assert logged(compiled, first) == wanted[every.index(first)]
-                if first is make and stress == "off":
-                    assert justjit.stats(compiled).tier == "optimizing", justjit.explain(compiled)
-                assert [logged(compiled, one) for one in every] == wanted
-
-
-def loud_array(count: int, *places: int, act: Callable | None = None) -> Any:
-    data = np.empty(count, dtype=object)
-    for place in places:
-        data[place] = Loud(data, place, act)
-    return data
-
-
-def test_finalizers_see_the_array_as_they_would() -> None:
-    """NumPy gives the old element up first: its finalizer finds itself."""
-    check_logged(
-        fill,
-        lambda: (objects(*range(30)), None),
-        lambda: (loud_array(30, 3, 17), None),
-        lambda: (loud_array(30, *range(30)), 1.5),
-        lambda: (loud_array(30, 29), "x"),
-    )
-
-
-def tuples(data: Any, value: Any) -> None:
-    for i in range(len(data)):
-        data[i] = (value, i)
-
-
-def test_finalizers_of_parts() -> None:
-    def nested() -> Any:
-        data = np.empty(30, dtype=object)
-        for i in range(0, 30, 7):
-            data[i] = [(Part(i), i)]
-        return data
-
-    for function in (fill, tuples):
-        check_logged(function, lambda: (objects(*range(30)), 7), lambda: (nested(), 7))
-
-
-def test_weak_references() -> None:
-    class Plain:
-        def __repr__(self) -> str:
-            return "plain"
-
-    def watched() -> Any:
-        data = np.empty(30, dtype=object)
-        for i in range(30):
-            data[i] = Plain()
-        refs.append(weakref.ref(data[5], lambda _: LOG.append(data.shape)))
-        return data
-
-    refs: list = []
-    check_logged(fill, lambda: (objects(*[Plain() for _ in range(30)]), 7), lambda: (watched(), 7))
-
-
-def lock(data: Any) -> None:
-    data.flags.writeable = False
-
-
-def reshape(data: Any) -> None:
-    if data.ndim == 1:
-        data.shape = (2, len(data) // 2)
-
-
-def shrink(data: Any) -> None:
-    data.resize(len(data) // 2, refcheck=False)
-
-
-def grow(data: Any) -> None:
-    data.resize(len(data) + 1000, refcheck=False)
-
-
-def overwrite(data: Any) -> None:
-    data[:] = "gone"
-
-
-ACTS = [lock, reshape, shrink, grow, overwrite]
-
-
-@pytest.mark.parametrize("act", [lock, overwrite, reshape])
-def test_finalizers_that_change_the_array(act: Callable) -> None:
-    """While an element is written over. (NumPy itself does not survive it if the array's memory goes then.)"""
-    check_logged(
-        fill,
-        lambda: (objects(*range(30)), None),
-        lambda: (loud_array(30, 12, act=act), None),
-        lambda: (loud_array(30, 12, 13, 29, act=act), 1.5),
-    )
-
-
-@pytest.mark.parametrize("act", ACTS)
-def test_the_array_changes_behind_an_element(act: Callable) -> None:
-    """What was read is the last reference, and ends when the next element is read."""
-
-    def take(data: Any) -> Any:
-        result = []
-        item = None
-        for i in range(30):
-            item = data[i]
-            data[i] = None
-            result.append(item is None)
-        return result, item
-
-    def take_items(data: Any) -> Any:
-        result = []
-        i = 0
-        for item in data:
-            data[i] = None
-            i += 1
-            result.append(item is None)
-        return result
-
-    def take_pairs(data: Any, other: Any) -> Any:
-        result = []
-        for i, (item, number) in enumerate(zip(data, other, strict=False)):
-            data[i] = None
-            result.append((item is None, number, i))
-        return result
-
-    def ring(_: Any) -> Any:
-        return objects(*range(40))
-
-    for function in (take, take_items):
-        check_logged(
-            function,
-            lambda: (objects(*["x"] * 40),),
-            lambda: (loud_array(40, 12, act=act),),
-            lambda: (loud_array(40, 0, 3, act=act),),
-        )
-    check_logged(
-        take_pairs,
-        lambda: (objects(*["x"] * 40), ring(0)),
-        lambda: (loud_array(40, 12, act=act), ring(0)),
-        lambda: (loud_array(40, 0, 4, act=act), np.arange(40)),
-    )
-
-
-@pytest.mark.parametrize("act", ACTS)
-def test_code_that_runs_between_accesses(act: Callable) -> None:
-    def work(data: Any, when: int, change: Callable) -> Any:
-        result = []
-        for i in range(8):
-            first = data[i]
-            if i == when:
-                change(data)
-            result.append(first is data[i])
-            data[i] = first
-        return result
-
-    compare(
-        work,
-        lambda: (objects(*range(8)), 99, act),
-        lambda: (objects(*range(8)), 2, act),
-        lambda: (objects(*range(8)), 7, act),
-        lambda: (objects(*map(str, range(8))), 5, act),
-    )
-
-
-def get(data: Any, i: int) -> Any:
-    return data[i]
-
-
-def put(data: Any, i: int, value: Any) -> None:
-    data[i] = value
-
-
-def deep(data: Any, i: int) -> Any:
-    if i == 0:
-        return 0
-    data[i] = data[i - 1]
-    return deep(data, i - 1) + 1
-
-
-def test_in_functions_that_are_called() -> None:
-    """Accesses in what is inlined, and in typed bodies."""
-
-    def work(data: Any, value: Any) -> Any:
-        result = 0
-        for i in range(len(data)):
-            if get(data, i) is None:
-                result += 1
-            put(data, i, value)
-        result += deep(data, len(data) - 1)
-        return result
-
-    for one in (get, put, deep):
-        justjit.jit(one)
-    check_logged(
-        work,
-        lambda: (objects(*["x", None] * 10), 0.5),
-        lambda: (loud_array(20, 3, 7, 8), 0.5),
-        lambda: (loud_array(20, *range(20), act=overwrite), "y"),
-        lambda: (np.arange(20), 5),
-        lambda: (list(range(20)), 5),
-    )
-
-
-def test_an_array_in_itself() -> None:
-    def work(data: Any) -> Any:
-        result = 0
-        for i in range(len(data)):
-            data[i] = data
-            result += len(data[i])
-            data[i] = data[i][i - 1]
-            result += data[i] is data
-            data[i] = None
-        return result
-
-    check_logged(work, lambda: (objects(*range(20)),), lambda: (loud_array(20, 4, 5),))
+# ---- other arrays --------------------------------------------------------------------------------------------------
 
 
 def test_read_only() -> None:
@@ -676,82 +370,6 @@ def test_other_arrays() -> None:
                 assert outcome(compiled, (form(),)) == outcome(function, (form(),))
 
 
-# ---- at random -----------------------------------------------------------------------------------------------------
-
-
-def run(data: Any, table: Any, values: list, plan: list, log: list) -> Any:
-    number = 0.5
-    kept = None
-    for op, i, j, v in plan:
-        if op == 0:
-            data[i] = values[v]
-        elif op == 1:
-            data[i], data[j] = data[j], data[i]
-        elif op == 2:
-            kept = data[i]
-        elif op == 3:
-            data[j] = kept
-        elif op == 4:
-            data[i] = (data[j], i)
-        elif op == 5:
-            data[i] = Part((i, j))
-        elif op == 6:
-            number = number + data[i] if type(data[i]) is float else number + 0.25
-            data[i] = number
-        elif op == 7:
-            table[i, j] = data[j]
-        elif op == 8:
-            data[i] = table[j][i]
-        elif op == 9:
-            for item in data:
-                log.append(item is kept)
-        elif op == 10:
-            table[i][j] = [kept]
-        elif op == 11:
-            data[i] = i + v
-        elif op == 12:
-            data[i] = None
-    return kept
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_random_programs(seed: int) -> None:
-    def plan(generator: random.Random, loud: bool) -> list:
-        kinds = [op for op in range(13) if loud or op != 5]
-        return [
-            (generator.choice(kinds), generator.randrange(-6, 6), generator.randrange(6), generator.randrange(9))
-            for _ in range(60)
-        ]
-
-    generator = random.Random(seed)
-    plans = [plan(generator, loud=seed % 2 == 1) for _ in range(6)] + [plan(generator, loud=True) for _ in range(4)]
-
-    def results(function: Callable) -> list:
-        found: list = []
-        values = [None, 1.5, 7, "x", [1], object(), np.float64(2), np.arange(2), (3, [4])]
-        before = [sys.getrefcount(value) for value in values]
-        for repeat in range(2):
-            for one in plans:
-                LOG.clear()
-                log: list = []
-                data, table = objects(*range(6)), np.empty((6, 6), dtype=object)
-                table[:] = 0.25
-                kept = function(data, table, values, one, log)
-                found.append((repeat, log, list(map(str, LOG)), repr(kept).split(" object at")[0]))
-                found.append([type(item) for item in (*data, *table.ravel())])
-                del data, table, kept
-                found.append(list(map(str, LOG)))
-        found.append([now - then for now, then in zip(map(sys.getrefcount, values), before, strict=True)][1:])
-        return found
-
-    for stress in ("off", "deopt"):
-        with justjit.config(stress=stress):  # type: ignore[arg-type]
-            compiled = copy_of(run)
-            justjit.jit(compiled)
-            assert results(compiled) == results(copy_of(run))
-            assert results(compiled) == results(copy_of(run))
-
-
 # ---- the rest ------------------------------------------------------------------------------------------------------
 
 
@@ -791,19 +409,6 @@ def test_what_is_not_done_here_is_seen() -> None:
 
     compiled = optimized(parts, lambda: (objects(*range(40)),))
     assert calls(compiled) - NUMBERS
-
-
-def test_loud_elements_stay_compiled() -> None:
-    """Where each end runs code, NumPy writes, and the code stays."""
-    compiled = copy_of(fill)
-    justjit.jit(compiled)
-    for _ in range(40):
-        compiled(loud_array(30, *range(30)), None)
-    before = sum(justjit.stats(compiled).deopts.values())
-    for _ in range(10):
-        compiled(loud_array(30, *range(30)), None)
-    assert sum(justjit.stats(compiled).deopts.values()) <= before + 1
-    assert justjit.stats(compiled).tier == "optimizing"
 
 
 @pytest.mark.parametrize("as_expected", [True, False])
