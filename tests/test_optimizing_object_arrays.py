@@ -292,6 +292,46 @@ def test_numpy_values_end_quietly() -> None:
         compare_compiled(compiled, add, lambda make=make: (make(), 1))  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    "name", ["bool", "int8", "uint64", "int64", "float16", "float32", "float64", "complex64", "complex128"]
+)
+def test_numbers_of_numpy(name: str) -> None:
+    """NumPy's numbers go into arrays of objects as they are, and out of them into arrays of numbers."""
+
+    def there(numbers: Any, data: Any) -> None:
+        for i in range(len(numbers)):
+            data[i] = numbers[i]
+
+    def back(numbers: Any, data: Any) -> None:
+        for i in range(len(numbers)):
+            numbers[i] = data[i]
+
+    def numbers(kind: str = name) -> Any:
+        return np.array([0, 1, 1, 0, 1] * 5).astype(kind)
+
+    for seen in (lambda: objects(*numbers()), lambda: objects(*[None] * 25)):
+        compiled = optimized(there, lambda seen=seen: (numbers(), seen()))  # type: ignore[misc]
+        assert not is_generic(compiled), calls(compiled)
+        for make in (
+            lambda: (numbers(), objects(*numbers())),
+            lambda: (numbers(), objects(*[None] * 25)),
+            lambda: (numbers("float64"), objects(*[1.5] * 25)),
+            lambda: (numbers("int8"), objects(*numbers())),
+            lambda: (objects(*numbers()), objects(*numbers())),
+        ):
+            assert outcome(compiled, make()) == outcome(copy_of(there), make())
+    compare(
+        back,
+        lambda: (numbers(), objects(*numbers())),
+        lambda: (numbers(), objects(*numbers("complex128"))),
+        lambda: (numbers(), objects(*numbers("float64") * 1e300)),
+        lambda: (numbers(), objects(*range(25))),
+        lambda: (numbers(), objects(*[0.5] * 25)),
+        lambda: (numbers(), objects(*[None] * 25)),
+        lambda: (numbers(), objects(*["1"] * 25)),
+    )
+
+
 # ---- other arrays --------------------------------------------------------------------------------------------------
 
 

@@ -247,7 +247,8 @@ impl Builder<'_> {
     /// What is written over by something of a kind whose end runs no code is likely to be of that kind as well: leaves if it
     /// is not. Whether that has been made sure of.
     pub fn expect_alike(&mut self, old: Value, kind: Kind) -> bool {
-        if !kind.ends_quietly() || kind == Kind::Number || self.is_widened(Reason::Type) {
+        let lost = [Reason::Overwritten, Reason::Type];
+        if !kind.ends_quietly() || kind == Kind::Number || lost.into_iter().any(|reason| self.is_widened(reason)) {
             return false;
         }
         let test = if kind == Kind::Bool {
@@ -260,7 +261,7 @@ impl Builder<'_> {
         } else {
             self.is_of_kind(old, kind)
         };
-        self.guard(test, Reason::Type);
+        self.guard(test, Reason::Overwritten);
         true
     }
 
