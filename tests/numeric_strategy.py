@@ -116,7 +116,7 @@ INTS = [
 ]
 FLOATS = ["0.0", "-0.0", "1.5", "-2.25", "1e308", "5e-324", "0.1", "float('inf')", "float('nan')", "2.0**53"]
 MODULI = ["1000003", "2**61 - 1", "(2**64)", "7", "-13"]
-DTYPES = ["float16", "float32", "float64", "complex64", "complex128", "int16", "int64", "bool"]
+DTYPES = ["float16", "float32", "float64", "complex64", "complex128", "int16", "int64", "bool", "object", "object"]
 COMPARISONS = ["<", "<=", "==", "!=", ">", ">="]
 
 
@@ -374,7 +374,7 @@ class _Writer:
         self.emit("if np is not None:")
         self.emit(f"    {a} = {array()}")
         self.emit(f"    {b} = {self.one([array(), f'{a}[::-1]', a])}")
-        self.emit(f"    {out}, {x} = np.zeros({count}, {self.one(['complex64', 'complex128'])!r}), {a}[0]")
+        self.emit(f"    {out}, {x} = np.zeros({count}, {self.one(['complex64', 'complex128', 'object'])!r}), {a}[0]")
         self.emit(f"    for {i} in range({count}):")
         self.emit("        try:")
         self.emit(f"            {x} = {expression(2)}")

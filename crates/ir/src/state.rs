@@ -361,10 +361,12 @@ pub enum Reason {
     Callee,
     /// What was done ahead for all rounds of a loop could not be.
     Loop,
+    /// What is written over has another type than what is written.
+    Overwritten,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 17] = [
         Reason::Type,
         Reason::Overflow,
         Reason::Bounds,
@@ -381,6 +383,7 @@ impl Reason {
         Reason::Unsupported,
         Reason::Callee,
         Reason::Loop,
+        Reason::Overwritten,
     ];
 
     /// As in the text form.
@@ -402,6 +405,7 @@ impl Reason {
             Reason::Unsupported => "unsupported",
             Reason::Callee => "callee",
             Reason::Loop => "loop",
+            Reason::Overwritten => "overwritten",
         }
     }
 }

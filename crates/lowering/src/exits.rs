@@ -541,5 +541,6 @@ fn reason(reason: Reason) -> DeoptReason {
         Reason::Unsupported => DeoptReason::Unsupported,
         Reason::Callee => DeoptReason::Callee,
         Reason::Loop => DeoptReason::Loop,
+        Reason::Overwritten => DeoptReason::Overwritten,
     }
 }

@@ -240,22 +240,41 @@ impl Builder<'_> {
         let items = self.load(Type::Pointer, list.value, offset::LIST_ITEMS, ir_region::HEADER);
         let pointer = (Width::I64, true);
         let old = self.load_item(Type::Object, pointer, items, index, (0, 8), ir_region::ITEMS);
-        // What was there is likely to be of the same kind.
-        let kind = value.kind();
-        let quiet = kind.ends_quietly() && kind != Kind::Number && !self.is_widened(Reason::Type);
-        if quiet {
-            let test = if kind == Kind::Bool {
-                // Of just these two: that needs no look at the object.
-                // SAFETY: the addresses of two immortal objects.
-                let [yes, no] = unsafe { [Py_True(), Py_False()] }.map(|one| self.object(one));
-                let yes = self.op(Op::Same, &[old, yes]);
-                let no = self.op(Op::Same, &[old, no]);
-                self.op(Op::BoolOr, &[yes, no])
-            } else {
-                self.is_of_kind(old, kind)
-            };
-            self.guard(test, Reason::Type);
+        let quiet = self.expect_alike(old, value.kind());
+        self.write_over(old, value, quiet, (items, index, 8))
+    }
+
+    /// What is written over by something of a kind whose end runs no code is likely to be of that kind as well: leaves if it
+    /// is not. Whether that has been made sure of.
+    pub fn expect_alike(&mut self, old: Value, kind: Kind) -> bool {
+        let lost = [Reason::Overwritten, Reason::Type];
+        if !kind.ends_quietly() || kind == Kind::Number || lost.into_iter().any(|reason| self.is_widened(reason)) {
+            return false;
         }
+        let test = if kind == Kind::Bool {
+            // Of just these two: that needs no look at the object.
+            // SAFETY: the addresses of two immortal objects.
+            let [yes, no] = unsafe { [Py_True(), Py_False()] }.map(|one| self.object(one));
+            let yes = self.op(Op::Same, &[old, yes]);
+            let no = self.op(Op::Same, &[old, no]);
+            self.op(Op::BoolOr, &[yes, no])
+        } else {
+            self.is_of_kind(old, kind)
+        };
+        self.guard(test, Reason::Overwritten);
+        true
+    }
+
+    /// Writes an item, which is given up, over the object that is at a place in an array of objects: one of the same kind, whose
+    /// end runs no code, if it is `quiet`. The references that are to be given up then.
+    pub fn write_over(
+        &mut self,
+        old: Value,
+        value: Item,
+        quiet: bool,
+        (base, index, scale): (Value, Value, i32),
+    ) -> Done<Vec<(Value, Kind)>> {
+        let kind = value.kind();
         let region = if quiet { ir_region::ATOMS } else { ir_region::ITEMS };
         let value = match (&value, quiet) {
             // A number is written over the one that was there, if nobody else has that.
@@ -270,18 +289,18 @@ impl Builder<'_> {
                 let new = self
                     .call(function, &[old, number], Some(Type::Object), (Effect::Reference, true))
                     .expect("a result");
-                self.store_item(new, Width::I64, items, index, (0, 8), region);
+                self.store_item(new, Width::I64, base, index, (0, scale), region);
                 self.hand_over(new);
+                Ok(Vec::new())
             }
             Err(value) => {
                 let new = self.owned_object(value)?;
-                self.store_item(new, Width::I64, items, index, (0, 8), region);
+                self.store_item(new, Width::I64, base, index, (0, scale), region);
                 self.hand_over(new);
                 self.take_over(old);
-                return Ok(vec![(old, if quiet { kind } else { Kind::Unknown })]);
+                Ok(vec![(old, if quiet { kind } else { Kind::Unknown })])
             }
         }
-        Ok(Vec::new())
     }
 
     fn store_byte(&mut self, array: Object, key: &Item, value: &Item) -> Done<bool> {

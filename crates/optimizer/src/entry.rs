@@ -668,7 +668,7 @@ impl Builder<'_> {
         *local = Local { item, home: !stored };
     }
 
-    /// An iterator over an array of numbers. How its elements lie is looked at before they are read.
+    /// An iterator over an array. How its elements lie is looked at before they are read.
     fn array_iterator_at(&mut self, iterator: Value, kind: Kind, layout: Layout, otherwise: State) -> Item {
         self.sole(iterator, kind, otherwise);
         let index = self.load(Type::Int, iterator, array_iterator::INDEX, ir_region::ANY);

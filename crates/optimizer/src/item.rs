@@ -114,7 +114,7 @@ pub enum Iterator {
         sequence: Box<Item>,
         index: Value,
     },
-    /// Over an array of numbers, which the item owns like any other.
+    /// Over an array, which the item owns like any other.
     Array {
         array: Box<Item>,
         index: Value,

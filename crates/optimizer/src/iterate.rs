@@ -285,7 +285,8 @@ impl Builder<'_> {
                 (item, Iterator::Sequence { sequence, index })
             }
             Iterator::Array { array, index, layout } => {
-                let item = self.array_next(&array, index, &layout);
+                let hint = hints.first().copied().unwrap_or((Kind::Unknown, false));
+                let item = self.array_next(&array, index, &layout, hint)?;
                 let one = self.int(1);
                 let index = self.op(Op::IntAdd, &[index, one]);
                 (item, Iterator::Array { array, index, layout })

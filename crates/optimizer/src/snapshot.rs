@@ -141,6 +141,7 @@ unsafe fn lost(code: *mut Code) -> Vec<(u32, Reason, bool)> {
         DeoptReason::Unsupported => Some(Reason::Unsupported),
         DeoptReason::Ending => Some(Reason::Ending),
         DeoptReason::Loop => Some(Reason::Loop),
+        DeoptReason::Overwritten => Some(Reason::Overwritten),
         DeoptReason::Exception => Some(Reason::Exception),
         // What no other code could do without.
         DeoptReason::Callee | DeoptReason::FrameSeen | DeoptReason::Safepoint => None,

@@ -578,7 +578,7 @@ impl<'a> Builder<'a> {
                 }
             });
         }
-        self.expect_quiet_ends(&loud);
+        self.expect_quiet_ends(&loud, Reason::Unsupported);
         self.forget_instances();
         let value = match gives {
             Gives::Int => self.as_int(&item),
@@ -610,7 +610,7 @@ impl<'a> Builder<'a> {
 
 impl Builder<'_> {
     /// Leaves if giving up a reference to each of these objects (NULL, where there may be none) might run code.
-    fn expect_quiet_ends(&mut self, loud: &[(Value, bool)]) {
+    pub fn expect_quiet_ends(&mut self, loud: &[(Value, bool)], reason: Reason) {
         if loud.is_empty() {
             return;
         }
@@ -621,7 +621,8 @@ impl Builder<'_> {
             let stays = |this: &mut Self| {
                 let width = justjit_builder::Type::I32;
                 let count = this.load_width(Type::Int, width, false, value, offset::OB_REFCNT, ir_region::COUNT);
-                let more = this.int_compare(justjit_builder::IntCond::SignedGt, count, most);
+                // Immortal objects have a negative one.
+                let more = this.int_compare(justjit_builder::IntCond::UnsignedLt, most, count);
                 let next = this.f.add_block();
                 this.branch(more, next, few);
                 this.block = next;
@@ -640,7 +641,7 @@ impl Builder<'_> {
         self.block = few;
         self.terminated = false;
         if loud.len() > TOGETHER {
-            self.deopt(Reason::Unsupported);
+            self.deopt(reason);
         } else {
             let mut args = vec![self.thread];
             args.extend(loud.iter().map(|&(value, _)| value));
@@ -648,7 +649,7 @@ impl Builder<'_> {
             let quiet = self.call(&ALL_END_QUIETLY, &args, Some(Type::Int), (Effect::Any, false));
             let zero = self.int(0);
             let quiet = self.int_compare(justjit_builder::IntCond::Ne, quiet.expect("a result"), zero);
-            self.guard(quiet, Reason::Unsupported);
+            self.guard(quiet, reason);
             self.f.end(self.block, Op::Jump, Vec::new(), None, vec![go_on()]);
         }
         self.block = fine;

@@ -135,6 +135,9 @@ impl Parts {
                 let at = self.ending[done].assume_init();
                 done += 1;
                 let Some(traverse) = (*Py_TYPE(at)).tp_traverse else {
+                    if crate::arrays::ends_alone(at) {
+                        continue;
+                    }
                     return false;
                 };
                 if !is_quiet_container(at) {

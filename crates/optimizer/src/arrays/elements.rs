@@ -1,11 +1,11 @@
 //! Elements of arrays: what they are in registers, and what can be stored as one.
 
 use crate::arithmetic::constant_int;
-use crate::builder::{Builder, ir_region};
+use crate::builder::{Builder, Done, ir_region};
 use crate::item::{Item, Kind};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_ir::{Op, Reason, Type, Value};
-use justjit_runtime::arrays::{Holder, Layout, Scalar};
+use justjit_runtime::arrays::{Element, Holder, Layout, Scalar};
 
 /// How an element that is one number lies in memory: its type in the IR, its width, and whether that is sign-extended.
 pub fn form(element: Scalar) -> (Type, Width, bool) {
@@ -27,10 +27,10 @@ pub fn form(element: Scalar) -> (Type, Width, bool) {
     }
 }
 
-/// Whether a value of this kind is stored without help.
-pub fn can_store(layout: &Layout, kind: Kind) -> bool {
-    let is_numpy = layout.holder == Holder::Ndarray;
-    match (layout.element, kind) {
+/// Whether a value of this kind is stored as such a number without help.
+pub fn can_store(holder: Holder, element: Scalar, kind: Kind) -> bool {
+    let is_numpy = holder == Holder::Ndarray;
+    match (element, kind) {
         (Scalar::Bool, Kind::Bool) => true,
         (Scalar::Bool, Kind::Numpy(Scalar::Bool)) => is_numpy,
         (Scalar::Bool, _) => false,
@@ -51,18 +51,26 @@ pub fn can_store(layout: &Layout, kind: Kind) -> bool {
 }
 
 impl Builder<'_> {
-    /// Reads an element.
-    pub fn load_element(&mut self, layout: &Layout, (base, index, scale): (Value, Value, i32)) -> Item {
-        let number = self.load_number(layout.element, |this, (ty, width, signed), offset| {
+    /// Reads an element; `hint` says of an object which kind it is likely to be of, and whether only its number matters.
+    pub fn load_element(
+        &mut self,
+        layout: &Layout,
+        (base, index, scale): (Value, Value, i32),
+        hint: (Kind, bool),
+    ) -> Done<Item> {
+        let Element::Number(element) = layout.element else {
+            return self.load_object((base, index, scale), hint);
+        };
+        let number = self.load_number(element, |this, (ty, width, signed), offset| {
             this.load_item(ty, (width, signed), base, index, (offset, scale), ir_region::DATA)
         });
-        match number {
+        Ok(match number {
             _ if layout.holder == Holder::Ndarray => number,
             Item::Numpy(scalar, value) if scalar.is_float() => Item::Float(value),
             Item::Numpy(Scalar::Bool, value) => Item::Bool(value),
             Item::Numpy(_, value) => Item::Int(value),
             number => number,
-        }
+        })
     }
 
     /// A number that lies in memory: `load` reads what has such a form at an offset.
@@ -90,8 +98,8 @@ impl Builder<'_> {
 
     /// A value as an element (see [`can_store`]), the numbers of which it consists; leaves where that is an error or wants a
     /// warning.
-    pub fn element_of(&mut self, layout: &Layout, value: &Item, kind: Kind) -> Vec<Value> {
-        let number = match layout.element {
+    pub fn element_of(&mut self, holder: Holder, element: Scalar, value: &Item, kind: Kind) -> Vec<Value> {
+        let number = match element {
             element if element.is_complex() => return self.complex_element(value, kind, element).to_vec(),
             Scalar::Bool => match self.known_as(value, kind) {
                 Item::Numpy(_, flag) => flag,
@@ -105,14 +113,14 @@ impl Builder<'_> {
                 let item = self.known_as(value, kind);
                 let number = self.as_float(&item);
                 let own = kind == Kind::Numpy(element);
-                if layout.holder == Holder::Ndarray && !own {
+                if holder == Holder::Ndarray && !own {
                     self.expect_exact_enough(element, number);
                 }
                 if element == Scalar::Float32 {
                     return vec![number];
                 }
                 let bits = self.op(Op::FloatHalf, &[number]);
-                if layout.holder != Holder::Ndarray {
+                if holder != Holder::Ndarray {
                     // What is too large for `struct` is an error.
                     let infinity = self.int(0x7c00);
                     let size = self.int(0x7fff);
@@ -177,8 +185,8 @@ impl Builder<'_> {
     }
 
     /// Writes an element's numbers.
-    pub fn store_element(&mut self, layout: &Layout, numbers: &[Value], (base, index, scale): (Value, Value, i32)) {
-        let part = layout.element.part().unwrap_or(layout.element);
+    pub fn store_element(&mut self, element: Scalar, numbers: &[Value], (base, index, scale): (Value, Value, i32)) {
+        let part = element.part().unwrap_or(element);
         let (_, width, _) = form(part);
         for (at, &number) in numbers.iter().enumerate() {
             let place = (at as i32 * part.size() as i32, scale);

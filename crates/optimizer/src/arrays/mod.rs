@@ -1,4 +1,4 @@
-//! Arrays of numbers, read and written in place: `array.array`, memoryviews, NumPy's.
+//! Arrays, read and written in place: `array.array`, memoryviews, NumPy's.
 //!
 //! An object's type is learned as any other is; how its elements lie was seen by the sampling version and is made sure of
 //! at each access, since programs can change it (`array.append`, `ndarray.shape = …`). Only code that we do not know does so:
@@ -7,6 +7,7 @@
 
 mod complex;
 mod elements;
+mod objects;
 mod precision;
 mod scalars;
 
@@ -15,7 +16,7 @@ use crate::item::{Constant, Item, Iterator, Kind, Object, Owner};
 use justjit_builder::{IntCond, Type as Width};
 use justjit_bytecode::Opcode;
 use justjit_ir::{Imm, Op, Reason, Type, Value};
-use justjit_runtime::arrays::{self, Holder, Layout, memory_view, ndarray};
+use justjit_runtime::arrays::{self, Element, Holder, Layout, memory_view, ndarray};
 use justjit_runtime::layout::array_object;
 use pyo3_ffi::*;
 
@@ -306,7 +307,8 @@ impl Builder<'_> {
             return Ok(false);
         };
         let place = self.element_at(&opened, &indices, layout.element.size());
-        let element = self.load_element(&layout, place);
+        let hint = (self.predicted_result(), self.info().uses.is_numeric(self.index));
+        let element = self.load_element(&layout, place, hint)?;
         self.specialized += 1;
         self.push(element);
         self.release_indices(indices);
@@ -413,7 +415,11 @@ impl Builder<'_> {
             return Ok(false);
         };
         let kind = self.likely_kind(value, 0);
-        if !elements::can_store(&layout, kind) || is_wide(value) {
+        let fine = match layout.element {
+            Element::Number(element) => elements::can_store(holder, element, kind) && !is_wide(value),
+            Element::Object => self.can_overwrite(),
+        };
+        if !fine {
             return Ok(false);
         }
         let Some(indices) = self.array_indices(key, 2, holder) else {
@@ -426,10 +432,15 @@ impl Builder<'_> {
             return Ok(false);
         };
         let place = self.element_at(&opened, &indices, layout.element.size());
-        let element = self.element_of(&layout, value, kind);
-        self.store_element(&layout, &element, place);
         self.specialized += 1;
-        self.release_known(value.clone(), kind);
+        match layout.element {
+            Element::Number(element) => {
+                let numbers = self.element_of(holder, element, value, kind);
+                self.store_element(element, &numbers, place);
+                self.release_known(value.clone(), kind);
+            }
+            Element::Object => self.store_object(value.clone(), place)?,
+        }
         self.release_indices(indices);
         self.release_known(container.clone(), Kind::Array(holder));
         Ok(true)
@@ -496,15 +507,15 @@ impl Builder<'_> {
         self.int_compare(IntCond::SignedLt, index, opened.sizes[0])
     }
 
-    /// An array's item at an index that is in range.
-    pub fn array_next(&mut self, array: &Item, index: Value, layout: &Layout) -> Item {
+    /// An array's item at an index that is in range; `hint` says what is likely of it.
+    pub fn array_next(&mut self, array: &Item, index: Value, layout: &Layout, hint: (Kind, bool)) -> Done<Item> {
         let opened = self.open_item(array, Some(*layout), Access::Read);
         let (opened, _) = opened.expect("the array was opened before");
         let place = match opened.strides[0] {
             None => (opened.data, index, layout.element.size() as i32),
             Some(stride) => (opened.data, self.op(Op::IntMul, &[index, stride]), 1),
         };
-        self.load_element(layout, place)
+        self.load_element(layout, place, hint)
     }
 }
 

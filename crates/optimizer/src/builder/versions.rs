@@ -350,7 +350,9 @@ impl Builder<'_> {
         use crate::item::{Form, Iterator};
         match item {
             Item::Iterator(Iterator::Range { .. }) => true,
-            Item::Iterator(Iterator::Sequence { sequence, .. }) => matches!(**sequence, Item::Object(_)),
+            Item::Iterator(Iterator::Sequence { sequence: over, .. } | Iterator::Array { array: over, .. }) => {
+                matches!(**over, Item::Object(_))
+            }
             Item::Iterator(Iterator::Enumerate { inner, .. }) => self.outlasts(inner),
             Item::Iterator(Iterator::Zip { inner }) => inner.iter().all(|one| self.outlasts(one)),
             Item::Instance(id, _) => {

@@ -1,11 +1,12 @@
-//! Arrays of numbers that optimized code reads and writes in place: `array.array`, memoryviews, NumPy's arrays and
-//! scalars.
+//! Arrays that optimized code reads and writes in place: `array.array`, memoryviews, NumPy's arrays, which may have objects
+//! as well as numbers, and NumPy's scalars.
 //!
 //! What NumPy's and CPython's public headers show is read at its offset; the struct of `array.array` and the iterators are
 //! internal. All of it is compared once with what the public interface says, by C functions only, before anything is read.
 //! Neither module is ever imported: a type that was met says that it is there.
 
 mod exact;
+mod objects;
 mod proofs;
 mod scalar;
 
@@ -27,11 +28,34 @@ pub enum Holder {
     Ndarray,
 }
 
+/// What an element of an array is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Element {
+    Number(Scalar),
+    /// A reference to any object, or NULL, which stands for None (in NumPy's arrays only).
+    Object,
+}
+
+impl Element {
+    /// Bytes.
+    pub fn size(self) -> i64 {
+        match self {
+            Element::Number(scalar) => scalar.size(),
+            Element::Object => size_of::<*mut PyObject>() as i64,
+        }
+    }
+
+    /// What a native format or typecode stands for.
+    fn of_code(code: u8) -> Option<Element> {
+        Scalar::of_code(code).map(Element::Number)
+    }
+}
+
 /// How an object's elements lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Layout {
     pub holder: Holder,
-    pub element: Scalar,
+    pub element: Element,
     /// The typecode or format.
     pub code: u8,
     pub dimensions: u8,
@@ -165,9 +189,23 @@ pub fn is_generic(ty: *mut PyTypeObject) -> bool {
     numpy().is_some_and(|known| unsafe { (*known.scalars[Scalar::Bool as usize].0).tp_base } == ty)
 }
 
-/// NumPy's dtype of a scalar, which arrays in native byte order refer to; it lives for ever.
-pub fn dtype(scalar: Scalar) -> Option<*mut PyObject> {
-    numpy().map(|known| known.scalars[scalar as usize].1)
+/// NumPy's dtype of elements, which arrays in native byte order refer to; it lives for ever.
+pub fn dtype(element: Element) -> Option<*mut PyObject> {
+    let known = numpy()?;
+    match element {
+        Element::Number(scalar) => Some(known.scalars[scalar as usize].1),
+        Element::Object => known.objects,
+    }
+}
+
+/// What the elements of a NumPy array with this dtype are.
+fn element_of(description: *mut PyObject) -> Option<Element> {
+    let known = numpy()?;
+    if known.objects == Some(description) {
+        return Some(Element::Object);
+    }
+    let at = known.scalars.iter().position(|&(_, one)| one == description)?;
+    Some(Element::Number(Scalar::ALL[at]))
 }
 
 /// What the description of an `array.array` with a typecode is.
@@ -194,7 +232,7 @@ pub unsafe fn layout_of(object: *mut PyObject) -> Option<Layout> {
                 let (code, _) = arrays()?.descriptions.iter().find(|(_, known)| *known == description)?;
                 Some(Layout {
                     holder,
-                    element: Scalar::of_code(*code)?,
+                    element: Element::of_code(*code)?,
                     code: *code,
                     dimensions: 1,
                     dense: true,
@@ -208,7 +246,7 @@ pub unsafe fn layout_of(object: *mut PyObject) -> Option<Layout> {
                 let [code] = *CStr::from_ptr(format).to_bytes() else {
                     return None;
                 };
-                let element = Scalar::of_code(code)?;
+                let element = Element::of_code(code)?;
                 let strides: *const Py_ssize_t = field(object, memory_view::STRIDES);
                 Some(Layout {
                     holder,
@@ -219,10 +257,7 @@ pub unsafe fn layout_of(object: *mut PyObject) -> Option<Layout> {
                 })
             }
             Holder::Ndarray => {
-                let description: *mut PyObject = field(object, ndarray::DESCRIPTION);
-                let scalars = &numpy()?.scalars;
-                let at = scalars.iter().position(|&(_, known)| known == description)?;
-                let element = Scalar::ALL[at];
+                let element = element_of(field(object, ndarray::DESCRIPTION))?;
                 let dimensions: c_int = field(object, ndarray::DIMENSIONS);
                 let flags = i64::from(field::<c_int>(object, ndarray::FLAGS));
                 let is_aligned = flags & ndarray::ALIGNED != 0;
@@ -284,10 +319,23 @@ pub unsafe fn ends_quietly(object: *mut PyObject) -> bool {
                     && (base.is_null() || Py_REFCNT(base) > 1)
                     && flags & ndarray::WRITE_BACK == 0
                     // Neither objects nor a dtype that ends with the array.
-                    && layout_of(object).is_some()
+                    && layout_of(object).is_some_and(|layout| layout.element != Element::Object)
             }
             _ => false,
         }
+    }
+}
+
+/// The same, where other objects end as well.
+///
+/// # Safety
+/// The GIL is held; a live object.
+pub unsafe fn ends_alone(object: *mut PyObject) -> bool {
+    // SAFETY: what ends quietly and is no scalar is an array.
+    unsafe {
+        ends_quietly(object)
+            && (holder_type(Holder::Ndarray) != Some(Py_TYPE(object))
+                || field::<*mut PyObject>(object, ndarray::BASE).is_null())
     }
 }
 

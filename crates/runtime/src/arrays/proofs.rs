@@ -1,5 +1,6 @@
 //! What is compared once with what Python's public interface says, before anything is read: types, layouts, iterators.
 
+use super::objects::prove_objects;
 use super::scalar::{Number, read_scalar, scalar_bits};
 use super::{Scalar, memory_view, ndarray};
 use crate::api;
@@ -24,6 +25,8 @@ pub(super) struct Numpy {
     pub(super) scalars: Vec<(*mut PyTypeObject, *mut PyObject)>,
     /// False and True.
     pub(super) bools: [*mut PyObject; 2],
+    /// The dtype of arrays of objects, if NumPy reads and writes their elements as we think.
+    pub(super) objects: Option<*mut PyObject>,
 }
 
 static mut ARRAYS: Option<Arrays> = None;
@@ -96,7 +99,7 @@ unsafe fn imported(module: &CStr, name: &CStr) -> Option<*mut PyObject> {
 }
 
 /// The type of a sequence's iterator, if that is laid out as we think.
-unsafe fn prove_iterator(made: &mut Made, sequence: *mut PyObject) -> Option<*mut PyTypeObject> {
+pub(super) unsafe fn prove_iterator(made: &mut Made, sequence: *mut PyObject) -> Option<*mut PyTypeObject> {
     // SAFETY: the iterators of builtin and NumPy's sequences have at least two fields.
     unsafe {
         let iterator = made.take(PyObject_GetIter(sequence))?;
@@ -226,11 +229,14 @@ unsafe fn find_numpy(made: &mut Made) -> Option<Numpy> {
             Py_INCREF(description);
             scalars.push((ty.cast(), description));
         }
+        let objects = prove_objects(made, array, dtype);
+        PyErr_Clear();
         Py_INCREF(array);
         Some(Numpy {
             array: array.cast(),
             scalars,
             bools,
+            objects,
         })
     }
 }

@@ -126,7 +126,7 @@ impl Scalar {
     }
 
     /// What a native format or typecode stands for.
-    pub fn of_code(code: u8) -> Option<Scalar> {
+    pub(super) fn of_code(code: u8) -> Option<Scalar> {
         let int = |size: usize, signed| Scalar::int(size as i64, signed);
         match code {
             b'?' => Some(Scalar::Bool),

@@ -47,10 +47,12 @@ pub enum DeoptReason {
     Ending = 19,
     /// A key that was not in a dictionary, or that code of the program may have to look for.
     Missing = 20,
+    /// What was written over had another type than what was written.
+    Overwritten = 21,
 }
 
 impl DeoptReason {
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 22;
     pub const ALL: [DeoptReason; Self::COUNT] = [
         DeoptReason::Type,
         DeoptReason::Overflow,
@@ -73,6 +75,7 @@ impl DeoptReason {
         DeoptReason::Unsupported,
         DeoptReason::Ending,
         DeoptReason::Missing,
+        DeoptReason::Overwritten,
     ];
 
     pub fn describe(self) -> &'static str {
@@ -98,6 +101,7 @@ impl DeoptReason {
             DeoptReason::Unsupported => "something that optimized code does not do",
             DeoptReason::Ending => "an object's end that may run code",
             DeoptReason::Missing => "a key that was not found",
+            DeoptReason::Overwritten => "a value of another type to be written over",
         }
     }
 }
