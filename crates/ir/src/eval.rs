@@ -36,6 +36,8 @@ pub enum Seen {
     Address(u64),
     /// What stays in the frame.
     InFrame,
+    /// What this slot of the frame has.
+    Slot(u32),
     Constant(String),
     Virtual(String, Vec<Seen>),
 }
@@ -279,6 +281,7 @@ impl Machine<'_> {
     fn recover(&self, recovery: &Recovery, virtuals: &[VirtualObject]) -> Result_<Seen> {
         Ok(match recovery {
             Recovery::InFrame => Seen::InFrame,
+            Recovery::Slot(slot) => Seen::Slot(*slot),
             Recovery::Null => Seen::Null,
             Recovery::Constant(symbol) => Seen::Constant(self.function.symbols[symbol.index()].name.clone()),
             Recovery::Number(value) | Recovery::Owned(value) | Recovery::Borrowed(value) => {

@@ -311,6 +311,7 @@ impl Parser {
         let word = line.word()?;
         Ok(match word.as_str() {
             "frame" => Recovery::InFrame,
+            "slot" => Recovery::Slot(line.number()?),
             "null" => Recovery::Null,
             "const" => Recovery::Constant(self.symbol(line)?),
             "owned" => Recovery::Owned(self.value(line)?),

@@ -407,6 +407,7 @@ impl Display for Recovered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             Recovery::InFrame => f.write_str("frame"),
+            Recovery::Slot(slot) => write!(f, "slot {slot}"),
             Recovery::Null => f.write_str("null"),
             Recovery::Constant(symbol) => write!(f, "const {}", SymbolName(self.0, *symbol)),
             Recovery::Number(value) => match self.0.type_of(*value) {

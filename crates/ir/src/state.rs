@@ -24,6 +24,8 @@ impl fmt::Display for State {
 pub enum Recovery {
     /// The frame's slot has it already (outermost frame only).
     InFrame,
+    /// A new reference to what this slot of the outermost frame has, which stays there (a local that is `InFrame`).
+    Slot(u32),
     Null,
     /// An object that the version keeps alive.
     Constant(Symbol),

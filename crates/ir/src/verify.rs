@@ -314,6 +314,10 @@ impl Verifier<'_> {
         for recovery in data.recoveries() {
             let fine = match *recovery {
                 Recovery::InFrame | Recovery::Null => true,
+                Recovery::Slot(slot) => {
+                    let local = data.frames.first().and_then(|frame| frame.locals.get(slot as usize));
+                    local == Some(&Recovery::InFrame)
+                }
                 Recovery::Constant(symbol) => {
                     let kind = self.function.symbols.get(symbol.index()).map(|symbol| &symbol.kind);
                     matches!(kind, Some(SymbolKind::Object { .. } | SymbolKind::Code))

@@ -58,7 +58,7 @@ b6(v24: int):
     v25: object = call @new v24
     return v25
 
-s0 = resume type [@f 4 locals(frame, borrowed v11, null) stack()]
+s0 = resume type [@f 4 locals(frame, borrowed v11, null) stack(slot 0)]
 s1 = raise exception [@f 8 locals(int v20, const @int, bool v17) stack(virtual 0, virtual 1)] [@g.<locals>.h 6 function(const @"a b\\\"\u{7}") locals(float v4) stack(owned v21)] virtuals(tuple(int v18, virtual 1), range_iterator(int v20, int v3, int v15), slice(null, null, null), bound_method(const @int, borrowed v8), exception [1](const @int, borrowed v8), exception [0 1 6 4 @f 2 4 1 @g.<locals>.h 6 6 0](const @int, null, int v20, borrowed v8)) release(v11)
 s3 = resume safepoint [@f 2 locals(frame, int v20, null) stack()]
 "#;

@@ -486,6 +486,7 @@ impl<'a> Translation<'a> {
     fn recovery(&mut self, recovery: &ir::Recovery) -> Result<Recovery, Error> {
         Ok(match *recovery {
             ir::Recovery::InFrame => Recovery::InFrame,
+            ir::Recovery::Slot(slot) => Recovery::Slot(slot as u16),
             ir::Recovery::Null => Recovery::Null,
             ir::Recovery::Constant(symbol) => {
                 Recovery::Constant(self.addresses[symbol.index()].cast_mut().cast::<PyObject>())

@@ -278,6 +278,7 @@ impl Builder<'_> {
         let region = if quiet { ir_region::ATOMS } else { ir_region::ITEMS };
         let value = match (&value, quiet) {
             // A number is written over the one that was there, if nobody else has that.
+            _ if !self.may_lose_object(&value) => None,
             (Item::Int(number), true) => Some((&optimized::OVERWRITE_INT, *number)),
             (Item::Float(number), true) => Some((&optimized::OVERWRITE_FLOAT, *number)),
             _ => None,
@@ -294,7 +295,7 @@ impl Builder<'_> {
                 Ok(Vec::new())
             }
             Err(value) => {
-                let new = self.owned_object(value)?;
+                let new = self.stored_object(value)?;
                 self.store_item(new, Width::I64, base, index, (0, scale), region);
                 self.hand_over(new);
                 self.take_over(old);
@@ -468,7 +469,7 @@ impl Builder<'_> {
 
     /// The same, where the list cannot be one that lies unpacked.
     pub fn append_to_whole(&mut self, list: Value, value: Item) -> Done {
-        let value = self.owned_object(value)?;
+        let value = self.stored_object(value)?;
         // No Python code runs, and there is an exception only when memory ends.
         let status = self
             .call(

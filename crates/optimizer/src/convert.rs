@@ -275,8 +275,8 @@ impl Builder<'_> {
                 self.incref_constant(constant.symbol, value);
                 value
             }
-            Item::Int(value) => self.box_number(Op::BoxInt, value, Kind::Int),
-            Item::Float(value) => self.box_number(Op::BoxFloat, value, Kind::Float),
+            Item::Int(value) => self.box_number(Op::BoxInt, item, value),
+            Item::Float(value) => self.box_number(Op::BoxFloat, item, value),
             Item::Bool(value) => self.op(Op::BoxBool, &[value]),
             Item::Object(object) => {
                 if object.owner != Owner::Item {
@@ -383,10 +383,10 @@ impl Builder<'_> {
             .expect("a result"))
     }
 
-    /// Boxes a number once: whoever else has this value has the object from now on.
-    fn box_number(&mut self, op: Op, value: Value, kind: Kind) -> Value {
+    /// Boxes a number once: whoever else may pass it on has the object from now on.
+    fn box_number(&mut self, op: Op, number: Item, value: Value) -> Value {
         let object = self.op(op, &[value]);
-        let _ = kind;
+        self.share_with_locals(&number, object);
         object
     }
 

@@ -7,7 +7,7 @@
 use crate::builder::{Builder, Done, Stop, decline};
 use crate::item::{Constant, Item, Kind, Object, Owner};
 use justjit_bytecode::Opcode;
-use justjit_ir::{Imm, Op};
+use justjit_ir::{Imm, Op, Value};
 use justjit_runtime::arrays::Scalar;
 use pyo3_ffi::*;
 
@@ -22,6 +22,83 @@ fn is_number(kind: Kind) -> bool {
 }
 
 impl Builder<'_> {
+    /// Whether an unboxed number may be written over another object, though the number then has no object that anybody could
+    /// get: nobody has or will have one for it. (What is written over an object that goes into a container, say, is the same
+    /// number in another object than that of a local's.) Of ints this is found out as far as it has happened already: whether
+    /// they will have another object is nothing that but `is` could tell, whereas NaN is found by its identity.
+    pub fn may_lose_object(&self, number: &Item) -> bool {
+        let is_int = number.kind() == Kind::Int;
+        let innermost = self.frames.len() - 1;
+        let in_frames = self.frames.iter().enumerate().any(|(depth, frame)| {
+            let uses = &self.codes[frame.code].uses;
+            let index = if depth == innermost { self.index } else { frame.index };
+            let mut locals = frame.locals.iter().enumerate();
+            let will_have = |at| !is_int && uses.escapes_behind(index, at);
+            locals.any(|(at, local)| local.item == *number && (local.home || will_have(at)))
+                || frame.stack.contains(number)
+        });
+        let mut attributes = self.frames[0].instances.iter().flat_map(|one| &one.values);
+        !in_frames && !attributes.any(|(_, item)| item == number)
+    }
+
+    /// A number has got an object: locals of inlined callees, which have no slots to keep it in, have the same one where they may
+    /// pass it on.
+    pub fn share_with_locals(&mut self, number: &Item, object: Value) {
+        let innermost = self.frames.len() - 1;
+        for depth in 1..self.frames.len() {
+            let frame = &self.frames[depth];
+            let code = frame.code;
+            let index = if depth == innermost { self.index } else { frame.index };
+            for at in 0..self.frames[depth].locals.len() {
+                if self.frames[depth].locals[at].item == *number && self.codes[code].uses.escapes_behind(index, at) {
+                    self.effect(Op::Incref, &[object], Imm::None);
+                    self.frames[depth].locals[at].item = Item::owned(object, number.kind());
+                }
+            }
+        }
+    }
+
+    /// The object of a number that is stored, and has been taken off the stack: what the stack and other locals have of it still
+    /// is that object, too.
+    pub fn stored_object(&mut self, item: Item) -> Done<Value> {
+        let number = item.is_counted().then(|| item.clone());
+        let object = self.owned_object(item)?;
+        let Some(number) = number else {
+            return Ok(object);
+        };
+        let index = if self.frames.len() == 1 {
+            self.index
+        } else {
+            self.frames[0].index
+        };
+        for at in 0..self.frames[0].locals.len() {
+            let may_escape = self.codes[self.frames[0].code].uses.escapes_behind(index, at);
+            if may_escape && self.frames[0].locals[at].item == number {
+                // From the one that has it.
+                self.bring_home(at)?;
+            }
+        }
+        for depth in 0..self.frames.len() {
+            for at in 0..self.frames[depth].stack.len() {
+                if self.frames[depth].stack[at] == number {
+                    self.effect(Op::Incref, &[object], Imm::None);
+                    self.frames[depth].stack[at] = Item::owned(object, number.kind());
+                }
+            }
+        }
+        Ok(object)
+    }
+
+    /// Takes an item out of a local of an inlined callee, if it is a number that gets an object there: it does not share that
+    /// with itself.
+    pub fn take_to_box(&mut self, depth: usize, local: usize) -> Item {
+        let item = &mut self.frames[depth].locals[local].item;
+        match item.is_counted() {
+            true => std::mem::replace(item, Item::Null),
+            false => item.clone(),
+        }
+    }
+
     /// `IS_OP`.
     pub fn is_op(&mut self) -> Done {
         let right = self.pop();

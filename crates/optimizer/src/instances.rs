@@ -19,20 +19,34 @@ use pyo3_ffi::*;
 /// Instances that are carried to another block, at most.
 const INSTANCE_LIMIT: usize = 8;
 
-/// The instances of frames whose state is being made, and which virtual object stands for each.
+/// The instances of frames whose state is being made, which virtual object stands for each, and numbers that have their objects
+/// in slots.
 #[derive(Default)]
 pub struct Recovering {
     instances: Vec<Instance>,
     virtuals: Vec<Option<u32>>,
+    at_home: Vec<(Item, u32)>,
 }
 
 impl Recovering {
     pub fn of(frames: &[Frame]) -> Recovering {
         let instances = frames.first().map_or(Vec::new(), |frame| frame.instances.clone());
+        let locals = frames.first().map_or(&[][..], |frame| &frame.locals);
+        let at_home = locals
+            .iter()
+            .zip(0..)
+            .filter(|(local, _)| local.home && local.item.is_counted());
         Recovering {
             virtuals: vec![None; instances.len()],
+            at_home: at_home.map(|(local, slot)| (local.item.clone(), slot)).collect(),
             instances,
         }
+    }
+
+    /// The slot in which a number has its object.
+    pub fn slot_of(&self, number: &Item) -> Option<u32> {
+        let known = self.at_home.iter().find(|(item, _)| item == number);
+        known.map(|&(_, slot)| slot)
     }
 }
 

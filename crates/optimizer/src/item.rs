@@ -501,8 +501,9 @@ pub fn values_of(frames: &[Frame]) -> Vec<Value> {
     values
 }
 
-/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted.
-pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
+/// Whether frames can be made to have another shape: by forgetting, and by boxing numbers if that is wanted. Of a local of the
+/// outermost one that `escapes`, it is not forgotten that its number has an object.
+pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool, escapes: &dyn Fn(usize) -> bool) -> bool {
     let mut depth = 0;
     let instances_fit = frames[0].instances.len() == shape[0].instances.len()
         && frames[0]
@@ -524,9 +525,9 @@ pub fn fits(frames: &[Frame], shape: &[Frame], boxing: bool) -> bool {
             let outermost = depth == 0;
             depth += 1;
             let locals = frame.locals.iter().zip(&wanted.locals);
-            let mut locals = locals.map(|(local, wanted)| {
+            let mut locals = locals.enumerate().map(|(at, (local, wanted))| {
                 if outermost {
-                    local_fits(local, wanted, boxing)
+                    local_fits(local, wanted, boxing, &|| escapes(at))
                 } else {
                     item_fits(&local.item, &wanted.item, boxing)
                 }
@@ -552,14 +553,16 @@ fn kind_fits(kind: Kind, wanted: Kind) -> bool {
     kind == wanted || wanted == Kind::Maybe || (wanted == Kind::Unknown && kind != Kind::Maybe)
 }
 
-fn local_fits(local: &Local, wanted: &Local, boxing: bool) -> bool {
+fn local_fits(local: &Local, wanted: &Local, boxing: bool, escapes: &dyn Fn() -> bool) -> bool {
     match (&local.item, &wanted.item) {
         (Item::Instance(..), other) => local.item == *other && local.home == wanted.home,
         (Item::Object(object), Item::Object(other)) => kind_fits(object.kind, other.kind) && local.home && wanted.home,
         (Item::Null, other) => *other == Item::Null,
         (_, Item::Null) => false,
         // A slot that holds the number's object may as well hold something else that ends quietly.
-        (item, other) if same(item, other) => wanted.home == local.home || (local.home && item.is_unboxed()),
+        (item, other) if same(item, other) => {
+            wanted.home == local.home || (local.home && item.is_unboxed() && !(item.is_counted() && escapes()))
+        }
         (item, Item::Object(other)) => kind_fits(item.kind(), other.kind) && wanted.home && (local.home || boxing),
         _ => false,
     }

@@ -69,7 +69,7 @@ impl Builder<'_> {
     fn write_global(&mut self, item: &Item, name: *mut PyObject) -> Done {
         let (globals, builtins) = (self.info().globals, self.info().builtins);
         let Item::Int(value) = *item else { return Ok(()) };
-        if self.is_inlined() {
+        if self.is_inlined() || !self.may_lose_object(item) {
             return Ok(());
         }
         let Some(crate::Global::Cell(cell)) = self.known.global(globals, builtins, name, false) else {

@@ -81,7 +81,7 @@ impl Builder<'_> {
             let zero = self.int(0);
             let fine = self.int_compare(IntCond::Eq, dictionary, zero);
             self.guard(fine, Reason::Changed);
-            let new = self.owned_object(value)?;
+            let new = self.stored_object(value)?;
             let (add, store) = (self.f.add_block(), self.f.add_block());
             self.branch(gone, add, store);
             self.block = add;
@@ -103,7 +103,7 @@ impl Builder<'_> {
         }
         if target.is_slot && self.may_add() {
             self.specialized += 1;
-            let new = self.owned_object(value)?;
+            let new = self.stored_object(value)?;
             self.store_owned(new, base, offset, ir_region::ITEMS);
             self.take_over(old);
             let old = Item::owned(old, Kind::Maybe);
@@ -121,6 +121,7 @@ impl Builder<'_> {
         }
         self.specialized += 1;
         let number = match value {
+            _ if !self.may_lose_object(&value) => None,
             Item::Int(number) if quiet => Some((&optimized::OVERWRITE_INT, number)),
             Item::Float(number) if quiet => Some((&optimized::OVERWRITE_FLOAT, number)),
             _ => None,
@@ -137,7 +138,7 @@ impl Builder<'_> {
             self.release_known(Item::Object(object), kind);
             return Ok(());
         }
-        let new = self.owned_object(value)?;
+        let new = self.stored_object(value)?;
         self.store_owned(new, base, offset, ir_region::ITEMS);
         self.take_over(old);
         let old = Item::owned(old, if quiet { value_kind } else { Kind::Unknown });
@@ -201,7 +202,7 @@ impl Builder<'_> {
         let at = self.int(index.into());
         self.call(&ADD_ATTRIBUTE, &[object.value, at], None, (Effect::Reference, false));
         self.specialized += 1;
-        let new = self.owned_object(value)?;
+        let new = self.stored_object(value)?;
         self.store_owned(new, object.value, offset, ir_region::ITEMS);
         self.release_known(Item::Object(object), kind);
         Ok(())

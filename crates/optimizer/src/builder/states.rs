@@ -41,6 +41,9 @@ impl Builder<'_> {
     }
 
     pub fn recovery(&mut self, item: &Item, virtuals: &mut Vec<VirtualObject>) -> Recovery {
+        if let Some(slot) = self.recovering.slot_of(item) {
+            return Recovery::Slot(slot);
+        }
         match item {
             Item::Instance(id, class) => self.instance_recovery(*id, *class, virtuals),
             Item::Null => Recovery::Null,

@@ -121,9 +121,14 @@ impl Builder<'_> {
     /// boxing numbers too; and makes them fit.
     pub(super) fn fit(&mut self, place: &[(usize, usize)], boxing: bool) -> Done<Option<Block>> {
         let versions = self.versions.get(place).map_or(&[][..], Vec::as_slice);
+        let (frame, uses) = (&self.frames[0], &self.codes[self.frames[0].code].uses);
+        let escapes = |local| match self.frames.len() {
+            1 => uses.escapes_from(frame.index, local),
+            _ => uses.escapes_behind(frame.index, local),
+        };
         let fitting = versions
             .iter()
-            .find(|version| crate::item::fits(&self.frames, &version.shape, boxing))
+            .find(|version| crate::item::fits(&self.frames, &version.shape, boxing, &escapes))
             .map(|version| (version.block, version.shape.clone()));
         let Some((block, shape)) = fitting else {
             return Ok(None);
@@ -148,7 +153,7 @@ impl Builder<'_> {
 
     pub(super) fn fit_local(&mut self, depth: usize, at: usize, wanted: &Local) -> Done {
         if depth > 0 {
-            let item = self.frames[depth].locals[at].item.clone();
+            let item = self.take_to_box(depth, at);
             self.frames[depth].locals[at].item = self.fit_item(item, &wanted.item)?;
             return Ok(());
         }
@@ -309,7 +314,7 @@ impl Builder<'_> {
                 continue;
             }
             for at in 0..self.frames[depth].locals.len() {
-                let item = self.frames[depth].locals[at].item.clone();
+                let item = self.take_to_box(depth, at);
                 self.frames[depth].locals[at].item = self.forgotten(item)?;
             }
         }
