@@ -45,6 +45,7 @@ pub(super) unsafe extern "C" fn vectorcall_cold(
 ) -> *mut PyObject {
     // SAFETY: called as a vectorcall, with the GIL held.
     unsafe {
+        // Among the first calls of `__init__` is that for a class's first instance: later ones have less room.
         let code = (*function.cast::<Function>()).func_code.cast::<Code>();
         if (*code).co_name == names::init() && nargsf & !PY_VECTORCALL_ARGUMENTS_OFFSET != 0 {
             attributes::make_room(Py_TYPE(args.read()));
