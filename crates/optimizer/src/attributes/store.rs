@@ -114,11 +114,7 @@ impl Builder<'_> {
             let there = self.op(Op::BoolNot, &[gone]);
             self.guard(there, Reason::Unbound);
         }
-        let quiet = value_kind.ends_quietly() && value_kind != Kind::Number && !self.is_widened(Reason::Type);
-        if quiet {
-            let test = self.is_of_kind(old, value_kind);
-            self.guard(test, Reason::Type);
-        }
+        let quiet = self.expect_alike(old, value_kind);
         self.specialized += 1;
         let number = match value {
             _ if !self.may_lose_object(&value) => None,
